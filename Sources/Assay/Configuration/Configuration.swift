@@ -1,0 +1,75 @@
+import Glibc
+
+/// Everything that a configuration file can say.
+package struct Configuration: Sendable {
+    package var scoring = ScoringSettings()
+    /// Their names of fields, and our fields.
+    package var fieldNames: [String: String] = [:]
+    /// Where the file gives each setting, by its path.
+    var positions: [String: TextPosition] = [:]
+
+    package init() {}
+
+    /// The values made of the settings, ready for use.
+    package struct Resolved: Sendable {
+        package let scoring: ScoringSettings
+        package let zone: TimeZoneRules
+        package let fields: FieldNames
+    }
+
+    /// Reads a file. What it does not name stays at its default.
+    package static func load(_ path: String) throws(ConfigurationError) -> Configuration {
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try readFile(path, atMost: largestFile)
+        } catch {
+            throw ConfigurationError(path: path, position: nil, message: error.description)
+        }
+        return try parse(bytes, path: path)
+    }
+
+    private static let largestFile = 1 << 20
+
+    static func parse(_ bytes: [UInt8], path: String) throws(ConfigurationError) -> Configuration {
+        var reading = SettingsReading(path: path)
+        guard let node = try YAMLReader.read(bytes, path: path) else { return Configuration() }
+        try reading.read(node)
+        return reading.configuration
+    }
+
+    /// Looks up what the settings name in the world.
+    package func resolve(path: String) throws(ConfigurationError) -> Resolved {
+        guard let fields = FieldNames(mapping: fieldNames) else {
+            preconditionFailure("field names are checked when they are read")
+        }
+        do throws(ZoneError) {
+            return Resolved(scoring: scoring, zone: try ZoneFile.load(scoring.timezone), fields: fields)
+        } catch {
+            throw ConfigurationError(path: path, position: positions["timezone"], message: error.description)
+        }
+    }
+}
+
+/// Why a whole file could not be read.
+package struct FileError: Error {
+    package let description: String
+}
+
+/// The bytes of a file that must not be larger than a bound.
+package func readFile(_ path: String, atMost bound: Int) throws(FileError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(description: String(cString: strerror(errno))) }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var room = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+        let count = read(descriptor, &room, room.count)
+        if count < 0 {
+            if errno == EINTR { continue }
+            throw FileError(description: String(cString: strerror(errno)))
+        }
+        if count == 0 { return bytes }
+        bytes += room[..<count]
+        if bytes.count > bound { throw FileError(description: "larger than \(bound) bytes") }
+    }
+}

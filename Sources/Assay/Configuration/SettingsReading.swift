@@ -1,0 +1,239 @@
+import Arguments
+
+/// Puts the values of a file where the settings say, and refuses what they don't allow.
+struct SettingsReading {
+    private(set) var configuration = Configuration()
+    private let path: String
+    private var positions: [String: TextPosition] { configuration.positions }
+
+    init(path: String) {
+        self.path = path
+    }
+
+    mutating func read(_ root: YAMLNode) throws(ConfigurationError) {
+        try readMap(root, prefix: "")
+        try checkTogether()
+    }
+
+    private mutating func readMap(_ node: YAMLNode, prefix: String) throws(ConfigurationError) {
+        guard case .map(let members) = node.content else {
+            let name = prefix.isEmpty ? "a configuration" : "'\(prefix.dropLast())'"
+            throw fault("\(name) must be a map of keys and values, not \(node.kindName)", node.position)
+        }
+        for (key, position, value) in members {
+            let path = prefix + key
+            if let setting = Setting.all.first(where: { $0.path == path }) {
+                configuration.positions[path] = value.position
+                try set(setting, value)
+            } else if Setting.all.contains(where: { $0.path.hasPrefix(path + ".") }) {
+                // A section without anything in it changes nothing.
+                if case .scalar("", isPlain: true) = value.content { continue }
+                try readMap(value, prefix: path + ".")
+            } else {
+                throw unknown(key, prefix: prefix, position)
+            }
+        }
+    }
+
+    private func unknown(_ key: String, prefix: String, _ position: TextPosition) -> ConfigurationError {
+        let siblings = Setting.all.filter { $0.path.hasPrefix(prefix) }
+            .map { String($0.path.dropFirst(prefix.count).prefix { $0 != "." }) }
+        var message = "unknown key '\(prefix)\(key)'"
+        if let near = NearestName.of(key, among: siblings) {
+            message += "; did you mean '\(prefix)\(near)'?"
+        } else if let elsewhere = Setting.all.first(where: { $0.path.hasSuffix("." + key) }) {
+            message += "; did you mean '\(elsewhere.path)'?"
+        }
+        return fault(message, position)
+    }
+
+    private func fault(_ message: String, _ position: TextPosition?) -> ConfigurationError {
+        ConfigurationError(path: path, position: position, message: message)
+    }
+
+    private mutating func set(_ setting: Setting, _ node: YAMLNode) throws(ConfigurationError) {
+        switch setting.value {
+        case .real(let place, let range): configuration[keyPath: place] = try real(setting, node, range)
+        case .count(let place, let range):
+            configuration[keyPath: place] = try integer(setting.path, node, range)
+        case .hour(let place): configuration[keyPath: place] = try integer(setting.path, node, 0...23)
+        case .truth(let place): configuration[keyPath: place] = try truth(setting, node)
+        case .duration(let place, let range):
+            configuration[keyPath: place] = try milliseconds(setting.path, node, range)
+        case .text(let place, let bytes): configuration[keyPath: place] = try text(setting.path, node, bytes)
+        case .combination(let place):
+            configuration[keyPath: place] = try choice(setting, node)
+        case .windows(let place):
+            var windows: [UInt32] = []
+            for element in try list(setting.path, node, 1...Setting.mostWindows) {
+                let range = Setting.windowSeconds.lowerBound * 1000...Setting.windowSeconds.upperBound * 1000
+                let milliseconds = try milliseconds(setting.path, element, range)
+                guard milliseconds % 1000 == 0 else {
+                    throw fault("'\(setting.path)' must be whole seconds", element.position)
+                }
+                windows.append(UInt32(milliseconds / 1000))
+            }
+            configuration[keyPath: place] = windows
+        case .thresholds(let place): configuration[keyPath: place] = try thresholds(setting.path, node)
+        case .thresholdsByType(let place):
+            for (type, position, value) in try map(setting.path, node) {
+                guard Transaction.typeLengths.contains(type.utf8.count) else {
+                    throw fault("a type has 1 to 64 bytes", position)
+                }
+                configuration[keyPath: place][type] = try thresholds("\(setting.path).\(type)", value)
+            }
+        case .fieldNames(let place): configuration[keyPath: place] = try fieldNames(setting.path, node)
+        }
+    }
+
+    // MARK: Values of one kind
+
+    private func plain(_ path: String, _ node: YAMLNode, _ wanted: String) throws(ConfigurationError) -> String {
+        guard case .scalar(let text, _) = node.content else {
+            throw fault("'\(path)' must be \(wanted), not \(node.kindName)", node.position)
+        }
+        return text
+    }
+
+    private func real(
+        _ setting: Setting, _ node: YAMLNode, _ range: ClosedRange<Double>
+    ) throws(ConfigurationError) -> Double {
+        let text = try plain(setting.path, node, "a number")
+        guard let value = Double(text), range.contains(value) else {
+            throw fault(
+                "'\(setting.path)' must be a number from \(range.lowerBound) to \(range.upperBound), not '\(text)'",
+                node.position)
+        }
+        return value
+    }
+
+    private func integer<Integer: FixedWidthInteger>(
+        _ path: String, _ node: YAMLNode, _ range: ClosedRange<Integer>
+    ) throws(ConfigurationError) -> Integer {
+        let text = try plain(path, node, "a whole number")
+        guard let value = Integer(text), range.contains(value) else {
+            throw fault(
+                "'\(path)' must be a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'",
+                node.position)
+        }
+        return value
+    }
+
+    private func truth(_ setting: Setting, _ node: YAMLNode) throws(ConfigurationError) -> Bool {
+        let text = try plain(setting.path, node, "true or false")
+        guard let value = Bool(text) else {
+            throw fault("'\(setting.path)' must be true or false, not '\(text)'", node.position)
+        }
+        return value
+    }
+
+    private func text(
+        _ path: String, _ node: YAMLNode, _ bytes: ClosedRange<Int>
+    ) throws(ConfigurationError) -> String {
+        let text = try plain(path, node, "a text")
+        guard bytes.contains(text.utf8.count) else {
+            throw fault("'\(path)' must have \(bytes.lowerBound) to \(bytes.upperBound) bytes", node.position)
+        }
+        return text
+    }
+
+    private func choice<Choice: CaseIterable & RawRepresentable<String>>(
+        _ setting: Setting, _ node: YAMLNode
+    ) throws(ConfigurationError) -> Choice {
+        let names = Choice.allCases.map(\.rawValue)
+        let text = try plain(setting.path, node, "one of \(names.joined(separator: ", "))")
+        if let choice = Choice(rawValue: text) { return choice }
+        let hint = NearestName.of(text, among: names).map { "; did you mean '\($0)'?" } ?? ""
+        throw fault(
+            "'\(setting.path)' must be one of \(names.joined(separator: ", ")), not '\(text)'\(hint)", node.position)
+    }
+
+    /// `5m`, or a whole number of seconds.
+    private func milliseconds(
+        _ path: String, _ node: YAMLNode, _ range: ClosedRange<Int64>
+    ) throws(ConfigurationError) -> Int64 {
+        let text = try plain(path, node, "a duration such as 10s, 5m, 1h or 90d")
+        let seconds = Int64(text).flatMap { $0 < .max / 1000 && $0 >= 0 ? $0 * 1000 : nil }
+        guard let value = Quantity.milliseconds(text) ?? seconds else {
+            throw fault("'\(path)' must be a duration such as 10s, 5m, 1h or 90d, not '\(text)'", node.position)
+        }
+        guard range.contains(value) else {
+            let bounds = "\(Setting.duration(range.lowerBound)) to \(Setting.duration(range.upperBound))"
+            throw fault("'\(path)' must be from \(bounds), not '\(text)'", node.position)
+        }
+        return value
+    }
+
+    private func list(
+        _ path: String, _ node: YAMLNode, _ counts: ClosedRange<Int>
+    ) throws(ConfigurationError) -> [YAMLNode] {
+        guard case .list(let elements) = node.content, counts.contains(elements.count) else {
+            throw fault("'\(path)' must be a list of \(counts.lowerBound) to \(counts.upperBound)", node.position)
+        }
+        return elements
+    }
+
+    private func map(
+        _ path: String, _ node: YAMLNode
+    ) throws(ConfigurationError) -> [(key: String, position: TextPosition, value: YAMLNode)] {
+        guard case .map(let members) = node.content else {
+            throw fault("'\(path)' must be a map of keys and values, not \(node.kindName)", node.position)
+        }
+        return members
+    }
+
+    private func thresholds(_ path: String, _ node: YAMLNode) throws(ConfigurationError) -> [UInt32] {
+        var thresholds: [UInt32] = []
+        for element in try list(path, node, 1...Setting.mostWindows) {
+            thresholds.append(try integer(path, element, Setting.thresholdValues))
+        }
+        return thresholds
+    }
+
+    private func fieldNames(_ path: String, _ node: YAMLNode) throws(ConfigurationError) -> [String: String] {
+        var names: [String: String] = [:]
+        for (theirs, _, value) in try map(path, node) {
+            let ours = try plain(path, value, "the name of a field")
+            guard FieldNames.targets.contains(ours) else {
+                let hint = NearestName.of(ours, among: FieldNames.targets).map { "; did you mean '\($0)'?" } ?? ""
+                throw fault("'\(ours)' is none of our fields\(hint)", value.position)
+            }
+            guard !names.values.contains(ours) else {
+                throw fault("'\(ours)' has two names", value.position)
+            }
+            names[theirs] = ours
+        }
+        return names
+    }
+
+    // MARK: Values that must fit each other
+
+    private func checkTogether() throws(ConfigurationError) {
+        let scoring = configuration.scoring
+        let windows = scoring.velocity.windowSeconds
+        guard zip(windows, windows.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw fault("'velocity.windows' must ascend", positions["velocity.windows"])
+        }
+        let given = positions["velocity.thresholds"] ?? positions["velocity.windows"]
+        for (type, thresholds) in scoring.velocity.thresholds.sorted(by: { $0.key < $1.key })
+        where thresholds.count != windows.count {
+            throw fault("'velocity.thresholds.\(type)' needs one threshold for each of the windows", given)
+        }
+        guard scoring.velocity.otherThresholds.count == windows.count else {
+            throw fault(
+                "'velocity.other_thresholds' needs one threshold for each of the windows",
+                positions["velocity.other_thresholds"] ?? positions["velocity.windows"])
+        }
+        guard scoring.location.samePlaceKilometers <= scoring.location.unusualKilometers else {
+            throw fault(
+                "'location.same_place_km' must not be more than 'location.unusual_km'",
+                positions["location.same_place_km"] ?? positions["location.unusual_km"])
+        }
+        let levels = scoring.levels
+        guard levels.medium <= levels.high, levels.high <= levels.critical else {
+            throw fault(
+                "the levels must not descend from medium to critical",
+                positions["levels.medium"] ?? positions["levels.high"] ?? positions["levels.critical"])
+        }
+    }
+}

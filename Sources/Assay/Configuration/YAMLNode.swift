@@ -1,0 +1,160 @@
+import CYAML
+
+/// A place in a configuration file, both counted from 1.
+package struct TextPosition: Equatable, Sendable {
+    package let line: Int
+    package let column: Int
+}
+
+/// One value of a YAML file, with where it stands.
+struct YAMLNode {
+    enum Content {
+        /// `isPlain`: without quotes, so that it may be a number or a truth value.
+        case scalar(String, isPlain: Bool)
+        case list([YAMLNode])
+        /// In the order of the file; no key twice.
+        case map([(key: String, position: TextPosition, value: YAMLNode)])
+    }
+    let content: Content
+    let position: TextPosition
+
+    var kindName: String {
+        switch content {
+        case .scalar: "a single value"
+        case .list: "a list"
+        case .map: "a map"
+        }
+    }
+}
+
+/// A configuration that says something we can't take.
+package struct ConfigurationError: Error, Equatable {
+    package let path: String
+    package let position: TextPosition?
+    package let message: String
+
+    /// `file:line:column: message`.
+    package var description: String {
+        guard let position else { return "\(path): \(message)" }
+        return "\(path):\(position.line):\(position.column): \(message)"
+    }
+}
+
+/// Reads the YAML that configurations use: one document of maps, lists and scalars, without aliases.
+struct YAMLReader: ~Copyable {
+    private let parser: UnsafeMutablePointer<yaml_parser_t>
+    private let path: String
+
+    private static let deepestNesting = 64
+
+    /// The document's value, nil when it is empty.
+    static func read(_ bytes: [UInt8], path: String) throws(ConfigurationError) -> YAMLNode? {
+        let reader = YAMLReader(path: path)
+        let result: Result<YAMLNode?, ConfigurationError> = bytes.withUnsafeBufferPointer { bytes in
+            yaml_parser_set_input_string(reader.parser, bytes.baseAddress, bytes.count)
+            do throws(ConfigurationError) {
+                return .success(try reader.document())
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private init(path: String) {
+        self.path = path
+        parser = .allocate(capacity: 1)
+        guard yaml_parser_initialize(parser) == 1 else { preconditionFailure("out of memory") }
+    }
+
+    deinit {
+        yaml_parser_delete(parser)
+        parser.deallocate()
+    }
+
+    private enum Event {
+        case scalar(String, isPlain: Bool)
+        case listStart, listEnd, mapStart, mapEnd, documentStart, end, alias
+    }
+
+    private func document() throws(ConfigurationError) -> YAMLNode? {
+        let (first, _) = try next()
+        guard case .documentStart = first else { return nil }
+        let (event, position) = try next()
+        let node = try value(event, position, depth: 0)
+        let (behind, behindPosition) = try next()
+        guard case .end = behind else { throw fault("a configuration is one document", behindPosition) }
+        if case .scalar("", isPlain: true) = node.content { return nil }
+        return node
+    }
+
+    private func value(_ event: Event, _ position: TextPosition, depth: Int) throws(ConfigurationError) -> YAMLNode {
+        guard depth < Self.deepestNesting else { throw fault("nested too deeply", position) }
+        switch event {
+        case .scalar(let text, let isPlain):
+            return YAMLNode(content: .scalar(text, isPlain: isPlain), position: position)
+        case .listStart:
+            var elements: [YAMLNode] = []
+            while true {
+                let (event, elementPosition) = try next()
+                if case .listEnd = event { return YAMLNode(content: .list(elements), position: position) }
+                elements.append(try value(event, elementPosition, depth: depth + 1))
+            }
+        case .mapStart:
+            var members: [(key: String, position: TextPosition, value: YAMLNode)] = []
+            while true {
+                let (event, keyPosition) = try next()
+                if case .mapEnd = event { return YAMLNode(content: .map(members), position: position) }
+                guard case .scalar(let key, _) = event else { throw fault("a key must be a name", keyPosition) }
+                guard !members.contains(where: { $0.key == key }) else {
+                    throw fault("'\(key)' is given twice", keyPosition)
+                }
+                let (valueEvent, valuePosition) = try next()
+                members.append((key, keyPosition, try value(valueEvent, valuePosition, depth: depth + 1)))
+            }
+        case .alias: throw fault("aliases (*name) are not supported", position)
+        case .listEnd, .mapEnd, .documentStart, .end: throw fault("a value was expected", position)
+        }
+    }
+
+    /// The next event that matters.
+    private func next() throws(ConfigurationError) -> (Event, TextPosition) {
+        while true {
+            var event = yaml_event_t()
+            guard yaml_parser_parse(parser, &event) == 1 else { throw parserFault }
+            defer { yaml_event_delete(&event) }
+            let position = Self.position(event.start_mark)
+            switch event.type {
+            case YAML_SCALAR_EVENT:
+                let scalar = event.data.scalar
+                let bytes = UnsafeBufferPointer(start: scalar.value, count: scalar.length)
+                return (
+                    .scalar(String(decoding: bytes, as: UTF8.self), isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE),
+                    position
+                )
+            case YAML_SEQUENCE_START_EVENT: return (.listStart, position)
+            case YAML_SEQUENCE_END_EVENT: return (.listEnd, position)
+            case YAML_MAPPING_START_EVENT: return (.mapStart, position)
+            case YAML_MAPPING_END_EVENT: return (.mapEnd, position)
+            case YAML_ALIAS_EVENT: return (.alias, position)
+            case YAML_DOCUMENT_START_EVENT: return (.documentStart, position)
+            case YAML_STREAM_END_EVENT: return (.end, position)
+            default: continue
+            }
+        }
+    }
+
+    private static func position(_ mark: yaml_mark_t) -> TextPosition {
+        TextPosition(line: Int(mark.line) + 1, column: Int(mark.column) + 1)
+    }
+
+    private func fault(_ message: String, _ position: TextPosition) -> ConfigurationError {
+        ConfigurationError(path: path, position: position, message: message)
+    }
+
+    private var parserFault: ConfigurationError {
+        let problem = parser.pointee.problem.map { String(cString: $0) } ?? "not YAML"
+        let context = parser.pointee.context.map { " " + String(cString: $0) } ?? ""
+        return fault("\(problem)\(context)", Self.position(parser.pointee.problem_mark))
+    }
+}

@@ -1,0 +1,195 @@
+/// Reads transactions from CSV with a header (RFC 4180): the cells go through the same rules as JSON strings do.
+struct CSVTransactionDecoder {
+    private let fields: FieldNames
+    private let zone: TimeZoneRules
+    /// The field of each column, nil where the header names something else. Nil until the header was read.
+    private(set) var columns: [Field?]?
+
+    init(fields: FieldNames, zone: TimeZoneRules) {
+        self.fields = fields
+        self.zone = zone
+    }
+
+    private struct Cell {
+        let bytes: UnsafeBufferPointer<UInt8>
+        let slice: ByteSlice
+        /// The separator or newline behind the cell.
+        let end: UnsafePointer<UInt8>
+    }
+
+    /// Why a record could not be read as far as its end.
+    private enum Fault: Error {
+        /// The closing quote may still come.
+        case incomplete
+        /// With the offset in the text.
+        case malformed(StaticString, at: Int)
+    }
+
+    private struct Record {
+        var cells: [Cell] = []
+        var bounds: LineBounds
+        var lineCount: UInt64 = 1
+    }
+
+    mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
+        let base = UnsafePointer(text.base)
+        let end = base + (text.cutLine ?? text.count)
+        var cursor = base + text.byteOrderMarkCount
+        while cursor < end {
+            do throws(Fault) {
+                let record = try readRecord(at: cursor, end: end, &text)
+                take(record, &text, into: &batch)
+                batch.lineCount += record.lineCount
+                cursor = record.bounds.newline + 1
+            } catch {
+                var fault = error
+                if case .incomplete = fault {
+                    if !text.isLast, text.cutLine == nil, end - cursor <= longestLine {
+                        text.count = cursor - base
+                        return
+                    }
+                    fault = .malformed("a quoted cell without an end", at: cursor - base)
+                }
+                // A bad record ends with its first line: the next one is read as if it stood alone.
+                guard case .malformed(let message, let position) = fault else { return }
+                let line = LineBounds(from: cursor, searchingFrom: cursor)
+                reject(line, base, .malformedCSV, message, at: base + position, into: &batch)
+                batch.lineCount += 1
+                cursor = line.newline + 1
+            }
+        }
+        text.rejectCutLine(into: &batch)
+    }
+
+    private func reject(
+        _ line: LineBounds, _ base: UnsafePointer<UInt8>, _ reason: RejectReason, _ message: StaticString,
+        field: Field? = nil, at position: UnsafePointer<UInt8>? = nil, into batch: inout DecodedBatch
+    ) {
+        let encoding = line.encodingProblem()
+        batch.rejects.append(
+            Reject(
+                line: line.slice(in: base), lineIndex: UInt32(truncatingIfNeeded: batch.lineCount),
+                reason: encoding ?? reason, message: encoding?.message ?? message,
+                field: encoding == nil ? field : nil,
+                position: encoding == nil ? position.map { UInt32($0 - line.start) } : nil))
+    }
+
+    private mutating func take(_ record: Record, _ text: inout InputText, into batch: inout DecodedBatch) {
+        let base = UnsafePointer(text.base)
+        if record.bounds.bytes.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }) { return }
+        if let problem = record.bounds.encodingProblem() {
+            return reject(record.bounds, base, problem, problem.message, into: &batch)
+        }
+        guard let columns else {
+            self.columns = record.cells.map { fields.column(Array($0.bytes)) }
+            return
+        }
+        guard record.cells.count <= columns.count else {
+            return reject(
+                record.bounds, base, .malformedCSV, "more cells than the header has columns",
+                at: record.cells[columns.count].bytes.baseAddress, into: &batch)
+        }
+        var builder = TransactionBuilder()
+        for (cell, field) in zip(record.cells, columns) {
+            guard let field, !cell.bytes.isEmpty else { continue }
+            set(field, cell, base, &builder)
+        }
+        if let (reason, field) = builder.finish() {
+            let message = reason == .missingField ? reason.message : field.expectation
+            return reject(record.bounds, base, reason, message, field: field, into: &batch)
+        }
+        builder.place(line: record.bounds.slice(in: base), index: UInt32(truncatingIfNeeded: batch.lineCount))
+        batch.transactions.append(builder.transaction)
+    }
+
+    private func set(_ field: Field, _ cell: Cell, _ base: UnsafePointer<UInt8>, _ builder: inout TransactionBuilder) {
+        switch field {
+        case .time:
+            if let number = TransactionBuilder.number(in: cell.bytes) { return builder.set(field, number: number) }
+        case .metadata:
+            var scanner = JSONScanner(at: cell.bytes.baseAddress!)
+            guard scanner.byte == UInt8(ascii: "{"), (try? scanner.skipObject(depth: 2)) != nil,  // no reason wanted
+                scanner.cursor == cell.bytes.baseAddress! + cell.bytes.count
+            else { return builder.refuse(field) }
+            return builder.setMetadata(cell.slice)
+        default: break
+        }
+        // Cells may hold anything that JSON writes with a backslash.
+        builder.set(field, text: cell.slice, bytes: cell.bytes, needsEscaping: true, zone: zone)
+    }
+
+    private func readRecord(
+        at start: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, _ text: inout InputText
+    ) throws(Fault) -> Record {
+        var record = Record(bounds: LineBounds(start: start, newline: start))
+        var cursor = start
+        while true {
+            let cell = cursor.pointee == UInt8(ascii: "\"")
+                ? try readQuoted(at: cursor, end: end, &text, &record.lineCount)
+                : try readPlain(at: cursor, base: UnsafePointer(text.base))
+            record.cells.append(cell)
+            if cell.end.pointee == UInt8(ascii: "\n") {
+                record.bounds = LineBounds(start: start, newline: cell.end)
+                return record
+            }
+            cursor = cell.end + 1
+        }
+    }
+
+    private func readPlain(
+        at start: UnsafePointer<UInt8>, base: UnsafePointer<UInt8>
+    ) throws(Fault) -> Cell {
+        var end = start
+        while end.pointee != UInt8(ascii: ","), end.pointee != UInt8(ascii: "\n") {
+            if end.pointee == UInt8(ascii: "\"") { throw .malformed("a quote inside a cell that has none", at: end - base) }
+            end += 1
+        }
+        let hasReturn = end > start && end.pointee == UInt8(ascii: "\n") && end[-1] == UInt8(ascii: "\r")
+        let count = end - start - (hasReturn ? 1 : 0)
+        return Cell(
+            bytes: UnsafeBufferPointer(start: start, count: count),
+            slice: ByteSlice(offset: UInt32(start - base), count: UInt32(count)), end: end)
+    }
+
+    private func readQuoted(
+        at quote: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, _ text: inout InputText, _ lines: inout UInt64
+    ) throws(Fault) -> Cell {
+        let start = quote + 1
+        var cursor = start
+        var doubled = false
+        var newlines: UInt64 = 0
+        while cursor < end {
+            if cursor.pointee == UInt8(ascii: "\"") {
+                guard cursor[1] == UInt8(ascii: "\"") else { break }
+                doubled = true
+                cursor += 1
+            } else if cursor.pointee == UInt8(ascii: "\n") {
+                newlines += 1
+            }
+            cursor += 1
+        }
+        guard cursor < end else { throw .incomplete }
+        lines += newlines
+        var behind = cursor + 1
+        if behind.pointee == UInt8(ascii: "\r"), behind[1] == UInt8(ascii: "\n") { behind += 1 }
+        guard behind.pointee == UInt8(ascii: ",") || behind.pointee == UInt8(ascii: "\n") else {
+            throw .malformed("text behind a cell's closing quote", at: behind - UnsafePointer(text.base))
+        }
+        let raw = UnsafeBufferPointer(start: start, count: cursor - start)
+        guard doubled else {
+            let offset = UInt32(start - UnsafePointer(text.base))
+            return Cell(bytes: raw, slice: ByteSlice(offset: offset, count: UInt32(raw.count)), end: behind)
+        }
+        let slice = text.appendUnescaped { room in
+            var count = 0
+            var index = 0
+            while index < raw.count {
+                room[count] = raw[index]
+                count += 1
+                index += raw[index] == UInt8(ascii: "\"") ? 2 : 1
+            }
+            return count
+        }
+        return Cell(bytes: text.view.bytes(slice), slice: slice, end: behind)
+    }
+}

@@ -1,0 +1,96 @@
+/// The bytes of one batch: whole lines, the last one always ended by a newline, so that a scanner which stops at
+/// newlines needs no other bound. Behind them lies room for texts that had to be unescaped.
+struct InputText: ~Copyable {
+    /// Scanners read up to this many bytes behind the last newline.
+    static let padding = 64
+
+    private(set) var base: UnsafeMutablePointer<UInt8>
+    private(set) var capacity: Int
+    /// Bytes of whole lines.
+    var count = 0
+    /// Bytes read so far, the beginning of the next line included.
+    var filled = 0
+    /// Nothing comes behind this text.
+    var isLast = false
+    /// Where the first byte lies in the input.
+    var offset: UInt64 = 0
+    /// The number of the first line, from 1.
+    var firstLine: UInt64 = 1
+    /// Where the last line begins, when it is only the beginning of one that was too long.
+    var cutLine: Int?
+    /// Bytes of the input that belong to this batch but were thrown away, less one where the closing newline was
+    /// supplied.
+    var uncounted: Int64 = 0
+    private var unescapedCount = 0
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        base = Self.allocate(capacity)
+    }
+
+    deinit {
+        base.deallocate()
+    }
+
+    /// What the unescaping of every byte would need is only reserved: pages never written cost nothing.
+    private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<UInt8> {
+        let base = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * (capacity + padding))
+        (base + capacity).initialize(repeating: 0, count: padding)
+        return base
+    }
+
+    mutating func grow(to newCapacity: Int, keeping kept: Int) {
+        let larger = Self.allocate(newCapacity)
+        larger.update(from: base, count: kept)
+        base.deallocate()
+        base = larger
+        capacity = newCapacity
+    }
+
+    mutating func reset(offset: UInt64, firstLine: UInt64) {
+        count = 0
+        filled = 0
+        isLast = false
+        unescapedCount = 0
+        cutLine = nil
+        uncounted = 0
+        self.offset = offset
+        self.firstLine = firstLine
+    }
+
+    /// The position in the input behind everything that this batch stands for.
+    var endOffset: UInt64 { UInt64(Int64(offset) + Int64(count) + uncounted) }
+
+    var view: BatchText { BatchText(base: base) }
+
+    /// Writes the characters of an escaped string behind the lines. A zero follows them, which ends any number.
+    mutating func unescape(_ token: JSONScanner.StringToken) -> ByteSlice {
+        appendUnescaped { JSONEscapes.unescape(token, into: $0) }
+    }
+
+    /// `write` gets room for as many bytes as there are in the line and answers how many it used.
+    mutating func appendUnescaped(_ write: (UnsafeMutablePointer<UInt8>) -> Int) -> ByteSlice {
+        let start = capacity + Self.padding + unescapedCount
+        let written = write(base + start)
+        base[start + written] = 0
+        unescapedCount += written + 1
+        return ByteSlice(offset: UInt32(start), count: UInt32(written))
+    }
+
+    /// Bytes of a byte order mark, which only the very start of an input can have.
+    var byteOrderMarkCount: Int {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        return offset == 0 && count >= 3 && (0..<3).allSatisfy { base[$0] == mark[$0] } ? 3 : 0
+    }
+
+    /// The last line, if it was too long to be kept whole.
+    func rejectCutLine(into batch: inout DecodedBatch) {
+        guard let cutLine else { return }
+        batch.rejects.append(
+            Reject(
+                line: ByteSlice(offset: UInt32(cutLine), count: UInt32(count - 1 - cutLine)),
+                lineIndex: UInt32(truncatingIfNeeded: batch.lineCount), reason: .lineTooLong,
+                message: RejectReason.lineTooLong.message))
+        batch.lineCount += 1
+    }
+}

@@ -1,0 +1,221 @@
+/// Reads transactions from JSON lines: one pass over the bytes, guided by the fields that we know.
+struct JSONTransactionDecoder {
+    private let fields: FieldNames
+    private let zone: TimeZoneRules
+    private var memberKeys = RememberedKeys()
+    private var coordinateKeys = RememberedKeys()
+
+    init(fields: FieldNames, zone: TimeZoneRules) {
+        self.fields = fields
+        self.zone = zone
+    }
+
+    mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
+        let base = UnsafePointer(text.base)
+        let end = base + (text.cutLine ?? text.count)
+        var cursor = base + text.byteOrderMarkCount
+        while cursor < end {
+            cursor = decodeLine(at: cursor, &text, into: &batch)
+            batch.lineCount += 1
+        }
+        text.rejectCutLine(into: &batch)
+    }
+
+    /// Returns the beginning of the next line.
+    private mutating func decodeLine(
+        at start: UnsafePointer<UInt8>, _ text: inout InputText, into batch: inout DecodedBatch
+    ) -> UnsafePointer<UInt8> {
+        var scanner = JSONScanner(at: start)
+        scanner.skipSpace()
+        if scanner.byte == UInt8(ascii: "\n"), scanner.cursor - start <= longestLine { return scanner.cursor + 1 }
+        let lineIndex = UInt32(truncatingIfNeeded: batch.lineCount)
+        let base = UnsafePointer(text.base)
+        do throws(JSONFault) {
+            guard scanner.byte == UInt8(ascii: "{") else {
+                try scanner.skipValue(depth: 0)
+                let line = try Self.finishLine(from: start, &scanner)
+                let reason = line.encodingProblem() ?? .notAnObject
+                batch.rejects.append(
+                    Reject(line: line.slice(in: base), lineIndex: lineIndex, reason: reason, message: reason.message))
+                return line.newline + 1
+            }
+            var builder = TransactionBuilder()
+            try decodeObject(&scanner, &text, &builder)
+            let line = try Self.finishLine(from: start, &scanner)
+            let slice = line.slice(in: base)
+            if let reason = line.encodingProblem(knownASCII: scanner.highBytes == 0) {
+                batch.rejects.append(
+                    Reject(line: slice, lineIndex: lineIndex, reason: reason, message: reason.message))
+            } else if let (reason, field) = builder.finish() {
+                batch.rejects.append(
+                    Reject(
+                        line: slice, lineIndex: lineIndex, reason: reason,
+                        message: reason == .missingField ? reason.message : field.expectation, field: field))
+            } else {
+                builder.place(line: slice, index: lineIndex)
+                batch.transactions.append(builder.transaction)
+            }
+            return line.newline + 1
+        } catch {
+            let line = LineBounds(from: start, searchingFrom: start + error.offset)
+            let reason = line.encodingProblem() ?? .malformedJSON
+            let isMalformed = reason == .malformedJSON
+            batch.rejects.append(
+                Reject(
+                    line: line.slice(in: base), lineIndex: lineIndex, reason: reason,
+                    message: isMalformed ? error.kind.message : reason.message,
+                    position: isMalformed ? UInt32(error.offset) : nil))
+            return line.newline + 1
+        }
+    }
+
+    @inline(__always)
+    private static func finishLine(
+        from start: UnsafePointer<UInt8>, _ scanner: inout JSONScanner
+    ) throws(JSONFault) -> LineBounds {
+        scanner.skipSpace()
+        guard scanner.byte == UInt8(ascii: "\n") else { throw scanner.fault(.trailingText) }
+        return LineBounds(start: start, newline: scanner.cursor)
+    }
+
+    @inline(__always)
+    private mutating func decodeObject(
+        _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
+    ) throws(JSONFault) {
+        scanner.cursor += 1
+        scanner.skipSpace()
+        if scanner.take("}") { return }
+        var index = 0
+        repeat {
+            let field: Field?
+            if let known = memberKeys.match(index, at: scanner.cursor) {
+                scanner.cursor += known.count
+                field = known.field
+            } else {
+                field = try newKey(&scanner, &text, index: index, isCoordinate: false)
+            }
+            scanner.skipSpace()
+            if let field {
+                try decodeValue(of: field, &scanner, &text, &builder)
+            } else {
+                try scanner.skipValue(depth: 1)
+            }
+            index += 1
+        } while try scanner.nextMember()
+    }
+
+    /// A key that the previous line did not have at this place.
+    private mutating func newKey(
+        _ scanner: inout JSONScanner, _ text: inout InputText, index: Int, isCoordinate: Bool
+    ) throws(JSONFault) -> Field? {
+        guard scanner.byte == UInt8(ascii: "\"") else { throw scanner.fault(.expectedKey) }
+        let start = scanner.cursor
+        let key = try scanner.string()
+        let isAdjacent = scanner.byte == UInt8(ascii: ":")
+        scanner.skipSpace()
+        guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
+        var name = key.bytes
+        if key.hasEscapes { name = text.view.bytes(text.unescape(key)) }
+        let field = isCoordinate ? fields.coordinate(name) : fields.member(name)
+        if isAdjacent, !key.hasEscapes {
+            let count = scanner.cursor - start
+            if isCoordinate {
+                coordinateKeys.remember(index, at: start, count: count, field: field)
+            } else {
+                memberKeys.remember(index, at: start, count: count, field: field)
+            }
+        }
+        return field
+    }
+
+    @inline(__always)
+    private mutating func decodeValue(
+        of field: Field, _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
+    ) throws(JSONFault) {
+        switch scanner.byte {
+        case UInt8(ascii: "\""):
+            let token = try scanner.string()
+            let slice =
+                token.hasEscapes
+                ? text.unescape(token)
+                : ByteSlice(offset: UInt32(token.start - UnsafePointer(text.base)), count: UInt32(token.count))
+            builder.set(
+                field, text: slice, bytes: text.view.bytes(slice), needsEscaping: token.hasEscapes, zone: zone)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            let start = scanner.cursor
+            let number = try scanner.number()
+            switch field {
+            case .amount, .time, .latitude, .longitude: builder.set(field, number: number)
+            default:
+                guard number.isInteger else { return builder.refuse(field) }
+                let slice = ByteSlice(
+                    offset: UInt32(start - UnsafePointer(text.base)), count: UInt32(number.end - start))
+                builder.set(field, text: slice, bytes: text.view.bytes(slice), needsEscaping: false, zone: zone)
+            }
+        case UInt8(ascii: "{") where field == .location:
+            try decodeLocation(&scanner, &text, &builder)
+        case UInt8(ascii: "{") where field == .metadata:
+            let start = scanner.cursor
+            try scanner.skipObject(depth: 2)
+            builder.setMetadata(
+                ByteSlice(
+                    offset: UInt32(start - UnsafePointer(text.base)), count: UInt32(scanner.cursor - start)))
+        case UInt8(ascii: "n"):
+            try scanner.literal("null")
+            if field == .location { forgetCoordinates(&builder) }
+            builder.setNull(field)
+        default:
+            try scanner.skipValue(depth: 1)
+            builder.refuse(field)
+        }
+    }
+
+    @inline(__always)
+    private mutating func decodeLocation(
+        _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
+    ) throws(JSONFault) {
+        forgetCoordinates(&builder)
+        builder.accept(.location)
+        scanner.cursor += 1
+        scanner.skipSpace()
+        if scanner.take("}") { return }
+        var index = 0
+        repeat {
+            let field: Field?
+            if let known = coordinateKeys.match(index, at: scanner.cursor) {
+                scanner.cursor += known.count
+                field = known.field
+            } else {
+                field = try newKey(&scanner, &text, index: index, isCoordinate: true)
+            }
+            scanner.skipSpace()
+            if let field {
+                if ScannedNumber.canBegin(with: scanner.byte) {
+                    builder.set(field, number: try scanner.number())
+                } else {
+                    try decodeUnusualCoordinate(field, &scanner, &text, &builder)
+                }
+            } else {
+                try scanner.skipValue(depth: 2)
+            }
+            index += 1
+        } while try scanner.nextMember()
+    }
+
+    private func decodeUnusualCoordinate(
+        _ field: Field, _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
+    ) throws(JSONFault) {
+        guard scanner.byte == UInt8(ascii: "\"") else {
+            try scanner.skipValue(depth: 2)
+            return builder.refuse(field)
+        }
+        let token = try scanner.string()
+        let bytes = token.hasEscapes ? text.view.bytes(text.unescape(token)) : token.bytes
+        builder.set(field, text: ByteSlice(), bytes: bytes, needsEscaping: false, zone: zone)
+    }
+
+    /// A later `location` replaces an earlier one whole.
+    private func forgetCoordinates(_ builder: inout TransactionBuilder) {
+        for field in fields.locationMembers { builder.forget(field) }
+    }
+}

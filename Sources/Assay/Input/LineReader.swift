@@ -1,0 +1,206 @@
+import CBytes
+import Glibc
+
+/// The world's faults while reading.
+package struct InputError: Error {
+    package let errorNumber: Int32
+}
+
+/// Where a stream stands: what has been handed out so far.
+package struct InputPosition: Equatable, Sendable {
+    package var offset: UInt64 = 0
+    package var line: UInt64 = 0
+
+    package init(offset: UInt64 = 0, line: UInt64 = 0) {
+        self.offset = offset
+        self.line = line
+    }
+}
+
+/// Cuts a file or pipe into batches of whole lines. Waits only when there is nothing to hand out.
+struct LineReader: ~Copyable {
+    enum Outcome {
+        case lines, end
+        /// A request to stop came while waiting.
+        case interrupted
+    }
+
+    private let descriptor: Int32
+    private let interruption: Int32
+    private let waitsForGrowth: Bool
+    private let isRegularFile: Bool
+    /// The beginning of a line whose end has not been read.
+    private var carried: [UInt8] = []
+    /// There may be more than that in `carried`, because a line past all bounds ended in it.
+    private var carriedWholeLines = false
+    private var isAtEnd = false
+    private(set) var position: InputPosition
+
+    static let batchBytes = 256 << 10
+    /// How often a file that is followed is looked at for more.
+    private static let growthPollMilliseconds: Int32 = 20
+
+    /// `interruption` becomes readable when reading shall stop; -1 for never.
+    init(descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, position: InputPosition) {
+        self.descriptor = descriptor
+        self.interruption = interruption
+        self.waitsForGrowth = waitsForGrowth
+        self.position = position
+        var status = stat()
+        isRegularFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// Reads at least one whole line, and as many more as are waiting and fit.
+    mutating func fill(_ text: inout InputText) throws(InputError) -> Outcome {
+        text.reset(offset: position.offset, firstLine: position.line + 1)
+        if carried.count >= text.capacity { text.grow(to: 2 * carried.count, keeping: 0) }
+        carried.withUnsafeBufferPointer { text.append($0) }
+        // A CSV record may have carried whole lines over, which only new bytes can complete.
+        var searched = carriedWholeLines ? 0 : text.filled
+        carriedWholeLines = false
+        while true {
+            if let end = text.endOfLines(searchingFrom: searched) { text.count = end }
+            searched = text.filled
+            if text.count > 0, text.filled == text.capacity || !hasMoreWaiting() { return .lines }
+            if text.filled == text.capacity, try !makeRoom(&text) { return .interrupted }
+            if text.cutLine != nil { return .lines }
+            switch try read(into: &text) {
+            case .bytes: continue
+            case .nothingNow: return .lines
+            case .interrupted: return text.count > 0 ? .lines : .interrupted
+            case .end:
+                isAtEnd = true
+                text.isLast = true
+                guard text.filled > 0 else { return .end }
+                text.endLastLine()
+                return .lines
+            }
+        }
+    }
+
+    /// Called when a batch was decoded: what it did not take begins the next one.
+    mutating func advance(past text: borrowing InputText, lines: UInt64) {
+        position.offset = text.endOffset
+        position.line += lines
+        carried.removeAll(keepingCapacity: true)
+        if text.filled > text.count {
+            carried.append(
+                contentsOf: UnsafeBufferPointer(start: text.base + text.count, count: text.filled - text.count))
+        }
+    }
+
+    private enum ReadOutcome {
+        case bytes, end, interrupted
+        /// The file that is followed has no more at present, but whole lines were read before.
+        case nothingNow
+    }
+
+    private mutating func read(into text: inout InputText) throws(InputError) -> ReadOutcome {
+        if isAtEnd { return .end }
+        while true {
+            if !isRegularFile, try !wait() { return .interrupted }
+            let count = Glibc.read(descriptor, text.base + text.filled, text.capacity - text.filled)
+            if count > 0 {
+                text.filled += count
+                return .bytes
+            }
+            if count < 0 {
+                if errno == EINTR || errno == EAGAIN { continue }
+                throw InputError(errorNumber: errno)
+            }
+            guard waitsForGrowth else { return .end }
+            if text.count > 0 { return .nothingNow }
+            if try isInterrupted(within: Self.growthPollMilliseconds) { return .interrupted }
+        }
+    }
+
+    /// True when there is something to read, or the end; false when asked to stop.
+    private func wait() throws(InputError) -> Bool {
+        var events = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: interruption, events: Int16(POLLIN), revents: 0),
+        ]
+        while poll(&events, 2, -1) < 0 {
+            if errno != EINTR { throw InputError(errorNumber: errno) }
+        }
+        return events[1].revents == 0
+    }
+
+    private func isInterrupted(within milliseconds: Int32) throws(InputError) -> Bool {
+        var event = pollfd(fd: interruption, events: Int16(POLLIN), revents: 0)
+        let ready = poll(&event, 1, milliseconds)
+        if ready < 0, errno != EINTR { throw InputError(errorNumber: errno) }
+        return ready > 0
+    }
+
+    private func hasMoreWaiting() -> Bool {
+        if isRegularFile { return true }
+        var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&event, 1, 0) > 0 && event.revents & Int16(POLLIN) != 0
+    }
+
+    /// The buffer is full without a whole line: a longer one, or a line past all bounds. False when asked to stop.
+    private mutating func makeRoom(_ text: inout InputText) throws(InputError) -> Bool {
+        // One more than the bound for a carriage return.
+        if text.filled <= longestLine + 1 || text.endOfLines(searchingFrom: 0) != nil {
+            text.grow(to: 2 * text.capacity, keeping: text.filled)
+            return true
+        }
+        return try discardLongLine(&text)
+    }
+
+    /// Keeps the beginning of the line for its reject and throws the rest away, up to its newline.
+    private mutating func discardLongLine(_ text: inout InputText) throws(InputError) -> Bool {
+        // Up to three bytes more, so that the quotation can end at a whole character.
+        let kept = Reject.quotedBytes + 3
+        let lineStart = text.offset
+        var discarded = text.filled - kept
+        var room = InputText(capacity: Self.batchBytes)
+        while true {
+            room.reset(offset: lineStart, firstLine: 0)
+            switch try read(into: &room) {
+            case .interrupted: return false
+            case .nothingNow: continue
+            case .end: isAtEnd = true
+            case .bytes: break
+            }
+            let newline = memchr(room.base, Int32(UInt8(ascii: "\n")), room.filled)
+            let end = newline.map { UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) - UnsafePointer(room.base) + 1 }
+            discarded += end ?? room.filled
+            if end == nil, !isAtEnd { continue }
+            text.filled = kept
+            text.cutLine = 0
+            text.endLastLine()
+            text.uncounted = Int64(discarded) - 1
+            if let end {
+                text.append(UnsafeBufferPointer(start: room.base + end, count: room.filled - end))
+                carriedWholeLines = true
+            }
+            return true
+        }
+    }
+}
+
+extension InputText {
+    mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard let start = bytes.baseAddress else { return }
+        (base + filled).update(from: start, count: bytes.count)
+        filled += bytes.count
+    }
+
+    /// Behind the last newline, nil when there is none from `start` on.
+    func endOfLines(searchingFrom start: Int) -> Int? {
+        guard let newline = assay_last_newline(base + start, filled - start) else { return nil }
+        return newline - UnsafePointer(base) + 1
+    }
+
+    /// Closes a last line that has no newline of its own. The padding has room for it.
+    mutating func endLastLine() {
+        if base[filled - 1] != UInt8(ascii: "\n") || cutLine != nil {
+            base[filled] = UInt8(ascii: "\n")
+            filled += 1
+            uncounted = -1
+        }
+        count = filled
+    }
+}

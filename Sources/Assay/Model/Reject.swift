@@ -1,0 +1,59 @@
+/// Why a line became no transaction. The order is the order of the checks.
+package enum RejectReason: UInt8, CaseIterable, Sendable {
+    case lineTooLong, invalidUTF8, malformedJSON, malformedCSV, notAnObject, missingField, invalidField, duplicate
+
+    /// The published code.
+    package var code: StaticString {
+        switch self {
+        case .lineTooLong: "line_too_long"
+        case .invalidUTF8: "invalid_utf8"
+        case .malformedJSON: "malformed_json"
+        case .malformedCSV: "malformed_csv"
+        case .notAnObject: "not_an_object"
+        case .missingField: "missing_field"
+        case .invalidField: "invalid_field"
+        case .duplicate: "duplicate"
+        }
+    }
+}
+
+/// A line that changed nothing, and why.
+struct Reject: Sendable {
+    var line = ByteSlice()
+    /// Counted from the batch's first line.
+    var lineIndex: UInt32
+    var reason: RejectReason
+    /// What is wrong, for people; the field's name goes before it.
+    var message: StaticString
+    var field: Field?
+    /// Where in the line, for malformed text.
+    var position: UInt32?
+
+    /// How much of the line a reject quotes at most.
+    static let quotedBytes = 4096
+}
+
+/// The fields that Assay reads, in the order in which they are judged.
+enum Field: UInt8, CaseIterable, Sendable {
+    case id, userID, amount, time, type, currency, location, latitude, longitude, accountID, merchantID, metadata
+
+    /// The name in the transaction schema; the two coordinates as CSV columns write them.
+    var name: StaticString {
+        switch self {
+        case .id: "transaction_id"
+        case .userID: "user_id"
+        case .amount: "amount"
+        case .time: "timestamp"
+        case .type: "transaction_type"
+        case .currency: "currency"
+        case .location: "location"
+        case .latitude: "location.latitude"
+        case .longitude: "location.longitude"
+        case .accountID: "account_id"
+        case .merchantID: "merchant_id"
+        case .metadata: "metadata"
+        }
+    }
+
+    static let required: [Field] = [.id, .userID, .amount, .time]
+}

@@ -1,0 +1,71 @@
+/// One transaction of a batch. Its texts are slices of the batch's buffer.
+struct Transaction: Sendable {
+    var id = ByteSlice()
+    var userID = ByteSlice()
+    /// Empty when the line had none: the configured default then holds.
+    var type = ByteSlice()
+    var accountID = ByteSlice()
+    var merchantID = ByteSlice()
+    /// The JSON object as it stood in the line.
+    var metadata = ByteSlice()
+    /// The whole line, without its end: what rules read unknown fields from, and what a reject quotes.
+    var line = ByteSlice()
+    var userHash: UInt64 = 0
+    var amount = 0.0
+    var time = EventTime(milliseconds: 0)
+    var location: Location?
+    var currency = CurrencyCode.none
+    /// Counted from the batch's first line.
+    var lineIndex: UInt32 = 0
+    var traits: Traits = []
+
+    struct Traits: OptionSet, Sendable {
+        let rawValue: UInt8
+        /// The text may hold characters that JSON writes with a backslash.
+        static let idNeedsEscaping = Traits(rawValue: 1)
+        static let userIDNeedsEscaping = Traits(rawValue: 2)
+
+        @inline(__always)
+        mutating func set(_ trait: Traits, _ holds: Bool) {
+            if holds { insert(trait) } else { remove(trait) }
+        }
+    }
+
+    /// The lengths in bytes that the texts may have.
+    static let idLengths = 1...128
+    static let typeLengths = 1...64
+}
+
+/// A place on Earth in degrees.
+struct Location: Hashable, Sendable {
+    var latitude: Double
+    var longitude: Double
+
+    static let latitudes = -90.0...90.0
+    static let longitudes = -180.0...180.0
+}
+
+/// Up to eight bytes of a currency's name in one word, filled up with 0xFF, which no UTF-8 text contains.
+struct CurrencyCode: Hashable, Sendable {
+    static let capacity = 8
+    static let none = CurrencyCode(packed: ~0)
+
+    let packed: UInt64
+
+    init(packed: UInt64) {
+        self.packed = packed
+    }
+
+    init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard bytes.count <= Self.capacity else { return nil }
+        var packed: UInt64 = 0
+        for index in 0..<Self.capacity {
+            packed |= UInt64(index < bytes.count ? bytes[index] : 0xFF) << UInt64(index * 8)
+        }
+        self.packed = packed
+    }
+
+    var bytes: [UInt8] {
+        (0..<Self.capacity).map { UInt8(truncatingIfNeeded: packed >> UInt64($0 * 8)) }.filter { $0 != 0xFF }
+    }
+}

@@ -1,0 +1,19 @@
+/// The first stage: bytes to transactions.
+struct InputStage: ~Copyable {
+    private var reader: LineReader
+    private var decoder: TransactionDecoder
+
+    init(reader: consuming LineReader, decoder: TransactionDecoder) {
+        self.reader = reader
+        self.decoder = decoder
+    }
+
+    /// Fills a batch that was reset; waits when nothing is there yet.
+    mutating func fill(_ batch: Batch) throws(InputError) -> LineReader.Outcome {
+        let outcome = try reader.fill(&batch.text)
+        guard outcome == .lines else { return outcome }
+        decoder.decode(&batch.text, into: &batch.decoded)
+        reader.advance(past: batch.text, lines: batch.decoded.lineCount)
+        return .lines
+    }
+}

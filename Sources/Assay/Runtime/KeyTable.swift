@@ -1,0 +1,268 @@
+import CBytes
+
+/// Every key with its state, reached through the key's bytes.
+///
+/// Keys get dense indices; key and state of an index lie side by side in pages that never move. The hash table in
+/// front is cut into shards that grow one by one, so that no element ever waits for all keys to be rehashed.
+struct KeyTable<State: ~Copyable>: ~Copyable {
+    private struct Entry: ~Copyable {
+        var key: StoredKey
+        var state: State
+    }
+
+    private struct Shard {
+        var slots: UnsafeMutablePointer<UInt64>
+        var mask: UInt32
+        var used: UInt32 = 0
+
+        init(slotCount: Int) {
+            slots = .allocate(capacity: slotCount)
+            slots.initialize(repeating: 0, count: slotCount)
+            mask = UInt32(slotCount - 1)
+        }
+    }
+
+    private static var pageShift: Int { 10 }
+    private static var pageCapacity: Int { 1 << pageShift }
+    private static var firstSlotCount: Int { 16 }
+
+    private var pages: [UnsafeMutablePointer<Entry>] = []
+    private var shards: [Shard]
+    private let shardShift: UInt64
+    /// Indices that were in use once and are free.
+    private var freeIndices: [UInt32] = []
+    private var liveBits: [UInt64] = []
+    private var nextIndex = 0
+
+    private(set) var count = 0
+
+    /// `shardBits`: 2 to this power shards, 8 for very many keys, 0 for few.
+    init(shardBits: Int = 8) {
+        precondition((0...16).contains(shardBits))
+        shards = (0..<1 << shardBits).map { _ in Shard(slotCount: Self.firstSlotCount) }
+        shardShift = UInt64(64 - shardBits)
+    }
+
+    deinit {
+        for index in 0..<nextIndex where liveBits[index >> 6] & (1 << UInt64(index & 63)) != 0 {
+            (pages[index >> Self.pageShift] + index & (Self.pageCapacity - 1)).deinitialize(count: 1)
+        }
+        for page in pages { page.deallocate() }
+        for shard in shards { shard.slots.deallocate() }
+    }
+
+    // MARK: Looking up in steps, so that the memory of many keys can be fetched at once
+
+    @inline(__always)
+    private func shardIndex(_ hash: UInt64) -> Int {
+        // With a shift of 64 the only shard is 0.
+        Int(truncatingIfNeeded: hash >> shardShift)
+    }
+
+    /// The part of the hash that a slot keeps, position within the shard included.
+    @inline(__always)
+    private static func tag(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 16) }
+
+    @inline(__always)
+    func prefetchSlot(hash: UInt64) {
+        let shard = shards[shardIndex(hash)]
+        assay_prefetch(shard.slots + Int(Self.tag(hash) & shard.mask))
+    }
+
+    /// The index that the hash alone suggests, nil when the key is surely new. Fetches its entry.
+    @inline(__always)
+    func candidate(hash: UInt64) -> Int? {
+        let shard = shards[shardIndex(hash)]
+        let tag = Self.tag(hash)
+        var position = tag & shard.mask
+        while true {
+            let slot = shard.slots[Int(position)]
+            if slot == 0 { return nil }
+            if UInt32(truncatingIfNeeded: slot >> 32) == tag {
+                let index = Int(UInt32(truncatingIfNeeded: slot)) - 1
+                assay_prefetch(entry(index))
+                return index
+            }
+            position = (position + 1) & shard.mask
+        }
+    }
+
+    @inline(__always)
+    func isKey(_ index: Int, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
+        entry(index).pointee.key == key
+    }
+
+    /// The index of a key, nil when it has none.
+    func find(_ key: UnsafeBufferPointer<UInt8>, hash: UInt64) -> Int? {
+        let shard = shards[shardIndex(hash)]
+        let tag = Self.tag(hash)
+        var position = tag & shard.mask
+        while true {
+            let slot = shard.slots[Int(position)]
+            if slot == 0 { return nil }
+            if UInt32(truncatingIfNeeded: slot >> 32) == tag {
+                let index = Int(UInt32(truncatingIfNeeded: slot)) - 1
+                if isKey(index, key) { return index }
+            }
+            position = (position + 1) & shard.mask
+        }
+    }
+
+    // MARK: Changing
+
+    /// Adds a key that is not in the table.
+    mutating func insert(
+        _ key: UnsafeBufferPointer<UInt8>, hash: UInt64, state: consuming State
+    ) -> Int {
+        let index: Int
+        if let free = freeIndices.popLast() {
+            index = Int(free)
+        } else {
+            index = nextIndex
+            nextIndex += 1
+            if index >> Self.pageShift == pages.count {
+                pages.append(.allocate(capacity: Self.pageCapacity))
+                liveBits.append(contentsOf: repeatElement(0, count: Self.pageCapacity / 64))
+            }
+        }
+        liveBits[index >> 6] |= 1 << UInt64(index & 63)
+        entry(index).initialize(to: Entry(key: StoredKey(key), state: state))
+        let shard = shardIndex(hash)
+        // Three quarters full, a search still looks at two or three neighbouring slots.
+        if shards[shard].used >= (shards[shard].mask + 1) / 4 * 3 { grow(shard) }
+        Self.place(tag: Self.tag(hash), index: index, in: &shards[shard])
+        count += 1
+        return index
+    }
+
+    /// Forgets a key; its index may be given to another.
+    mutating func remove(_ index: Int, hash: UInt64) {
+        Self.removeSlot(of: index, tag: Self.tag(hash), from: &shards[shardIndex(hash)])
+        liveBits[index >> 6] &= ~(1 << UInt64(index & 63))
+        entry(index).deinitialize(count: 1)
+        freeIndices.append(UInt32(index))
+        count -= 1
+    }
+
+    @inline(__always)
+    private func entry(_ index: Int) -> UnsafeMutablePointer<Entry> {
+        pages[index >> Self.pageShift] + (index & (Self.pageCapacity - 1))
+    }
+
+    /// The state of an index, in place.
+    subscript(index: Int) -> State {
+        @inline(__always)
+        _read { yield entry(index).pointee.state }
+        @inline(__always)
+        _modify { yield &entry(index).pointee.state }
+    }
+
+    /// The bytes of an index's key, valid inside the closure.
+    func withKey<Result>(_ index: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        entry(index).pointee.key.withBytes(body)
+    }
+
+    /// The indices in use, ascending.
+    var indices: some Sequence<Int> {
+        (0..<nextIndex).lazy.filter { [liveBits] in liveBits[$0 >> 6] & (1 << UInt64($0 & 63)) != 0 }
+    }
+
+    // MARK: Slots
+
+    private static func place(tag: UInt32, index: Int, in shard: inout Shard) {
+        var position = tag & shard.mask
+        while shard.slots[Int(position)] != 0 { position = (position + 1) & shard.mask }
+        shard.slots[Int(position)] = UInt64(tag) << 32 | UInt64(index + 1)
+        shard.used += 1
+    }
+
+    private mutating func grow(_ number: Int) {
+        let old = shards[number]
+        let slotCount = Int(old.mask) + 1
+        var larger = Shard(slotCount: slotCount * 2)
+        for position in 0..<slotCount where old.slots[position] != 0 {
+            let slot = old.slots[position]
+            Self.place(
+                tag: UInt32(truncatingIfNeeded: slot >> 32), index: Int(UInt32(truncatingIfNeeded: slot)) - 1,
+                in: &larger)
+        }
+        old.slots.deallocate()
+        shards[number] = larger
+    }
+
+    /// Empties a slot and moves the ones behind it up, so that searches need no tombstones.
+    private static func removeSlot(of index: Int, tag: UInt32, from shard: inout Shard) {
+        var hole = tag & shard.mask
+        while UInt32(truncatingIfNeeded: shard.slots[Int(hole)]) != UInt32(index + 1) {
+            hole = (hole + 1) & shard.mask
+        }
+        var next = (hole + 1) & shard.mask
+        while shard.slots[Int(next)] != 0 {
+            let home = UInt32(truncatingIfNeeded: shard.slots[Int(next)] >> 32) & shard.mask
+            // The entry may move up only if the hole is not before its home.
+            if (next &- home) & shard.mask >= (next &- hole) & shard.mask {
+                shard.slots[Int(hole)] = shard.slots[Int(next)]
+                hole = next
+            }
+            next = (next + 1) & shard.mask
+        }
+        shard.slots[Int(hole)] = 0
+        shard.used -= 1
+    }
+}
+
+/// A key's bytes: up to fifteen in place, longer ones in memory of their own.
+struct StoredKey: ~Copyable {
+    private static let inlineCapacity = 15
+    /// The bytes and their count in the last byte; or the address, the count, and this mark in the last byte.
+    private static let heapMark: UInt64 = 0xFF
+    private let low: UInt64
+    private let high: UInt64
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>) {
+        if bytes.count <= Self.inlineCapacity {
+            var words: (UInt64, UInt64) = (0, 0)
+            withUnsafeMutableBytes(of: &words) { target in
+                target.copyMemory(from: UnsafeRawBufferPointer(bytes))
+                target[15] = UInt8(bytes.count)
+            }
+            (low, high) = words
+        } else {
+            let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: bytes.count)
+            copy.update(from: bytes.baseAddress!, count: bytes.count)
+            low = UInt64(UInt(bitPattern: copy))
+            high = UInt64(bytes.count) | Self.heapMark << 56
+        }
+    }
+
+    deinit {
+        if let heap { UnsafeMutablePointer(mutating: heap.baseAddress!).deallocate() }
+    }
+
+    private var heap: UnsafeBufferPointer<UInt8>? {
+        guard high >> 56 == Self.heapMark else { return nil }
+        return UnsafeBufferPointer(
+            start: UnsafePointer(bitPattern: UInt(low)), count: Int(high & 0xFF_FFFF))
+    }
+
+    @inline(__always)
+    static func == (stored: borrowing StoredKey, bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        if stored.high >> 56 == UInt64(bytes.count) {
+            return stored.withBytes { inline in
+                // Both are at most fifteen bytes.
+                for index in 0..<bytes.count where inline[index] != bytes[index] { return false }
+                return true
+            }
+        }
+        guard let heap = stored.heap, heap.count == bytes.count else { return false }
+        return heap.elementsEqual(bytes)
+    }
+
+    func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        if let heap { return body(heap) }
+        var words = (low, high)
+        return withUnsafeBytes(of: &words) { words in
+            body(UnsafeBufferPointer(rebasing: words.bindMemory(to: UInt8.self)[..<Int(words[15])]))
+        }
+    }
+}

@@ -1,0 +1,79 @@
+/// The last stage: assessments to bytes, and the bytes out.
+struct OutputStage: ~Copyable {
+    private var assessments: OutputSink
+    private var rejects: OutputSink?
+    private let assessmentEncoder: AssessmentEncoder
+    private let rejectEncoder = RejectEncoder()
+    private let isStrict: Bool
+    private let report: @Sendable (RejectedLine) -> Void
+    private var reported = 0
+    private(set) var counts = ScoreCounts()
+
+    /// So many rejected lines are reported one by one.
+    private static let mostReported = 10
+
+    init(
+        assessments: consuming OutputSink, rejects: consuming OutputSink?, settings: ScoringSettings, isStrict: Bool,
+        report: @escaping @Sendable (RejectedLine) -> Void
+    ) {
+        self.assessments = assessments
+        self.rejects = rejects
+        assessmentEncoder = AssessmentEncoder(settings)
+        self.isStrict = isStrict
+        self.report = report
+    }
+
+    mutating func write(_ batch: Batch) throws(ScoreError) {
+        let firstReject = isStrict ? batch.decoded.rejects.first : nil
+        var transactions = batch.decoded.transactions
+        if let firstReject { transactions.removeAll { $0.lineIndex > firstReject.lineIndex } }
+        assessmentEncoder.encode(
+            transactions, text: batch.text.view, scored: batch.scored, into: &batch.assessments)
+        do throws(OutputSink.Fault) {
+            try assessments.write(batch.assessments.bytes)
+        } catch {
+            switch error {
+            case .closed: throw .outputClosed
+            case .failed(let number): throw .outputFailed(.assessments, errorNumber: number)
+            }
+        }
+        if let firstReject { throw .badLine(RejectedLine(firstReject, text: batch.text)) }
+        try writeRejects(batch)
+        counts += batch.counts
+    }
+
+    private mutating func writeRejects(_ batch: Batch) throws(ScoreError) {
+        for reject in batch.decoded.rejects {
+            guard rejects != nil else {
+                if reported < Self.mostReported {
+                    report(RejectedLine(reject, text: batch.text))
+                    reported += 1
+                }
+                continue
+            }
+            rejectEncoder.encode(reject, text: batch.text, into: &batch.rejects)
+        }
+        do throws(OutputSink.Fault) {
+            try rejects?.write(batch.rejects.bytes)
+        } catch {
+            throw .outputFailed(.rejects, errorNumber: error.errorNumber)
+        }
+    }
+}
+
+/// A rejected line as people are told of it.
+package struct RejectedLine: Sendable, Equatable {
+    package let line: UInt64
+    package let offset: UInt64
+    package let reason: RejectReason
+    package let message: String
+
+    init(_ reject: Reject, text: borrowing InputText) {
+        line = text.firstLine + UInt64(reject.lineIndex)
+        offset = text.offset + UInt64(reject.line.offset)
+        reason = reject.reason
+        let field = reject.field.map { "\($0.name) " } ?? ""
+        let position = reject.position.map { " at byte \($0 + 1) of the line" } ?? ""
+        message = "\(field)\(reject.message)\(position)"
+    }
+}

@@ -1,0 +1,108 @@
+/// Why stored bytes are no state.
+package struct StateDecodingError: Error, Equatable {
+    package enum Problem: Equatable, Sendable {
+        case truncated
+        case trailingBytes
+        case unknownVersion(UInt8)
+        case outOfBounds
+    }
+    package let problem: Problem
+
+    init(_ problem: Problem) {
+        self.problem = problem
+    }
+}
+
+/// Writes the parts of a state one after another, the same bytes on every machine.
+struct StateByteWriter: ~Copyable {
+    private(set) var bytes: [UInt8]
+
+    init(appendingTo bytes: consuming [UInt8]) {
+        self.bytes = bytes
+    }
+
+    mutating func append(_ byte: UInt8) { bytes.append(byte) }
+
+    /// Seven bits a byte, the lowest first.
+    mutating func append(varint value: UInt64) {
+        var rest = value
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(rest))
+    }
+
+    mutating func append(fixed value: UInt64) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func append(_ value: Double) { append(fixed: value.bitPattern) }
+
+    /// The text with its length, at most 255, before it.
+    mutating func append(text: some Collection<UInt8>) {
+        precondition(text.count <= UInt8.max)
+        bytes.append(UInt8(text.count))
+        bytes.append(contentsOf: text)
+    }
+}
+
+/// Reads what `StateByteWriter` wrote. Whatever the bytes are, it stays within them.
+struct StateByteReader {
+    private let bytes: UnsafeRawBufferPointer
+    private var offset = 0
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+    }
+
+    mutating func byte() throws(StateDecodingError) -> UInt8 {
+        guard offset < bytes.count else { throw StateDecodingError(.truncated) }
+        offset += 1
+        return bytes[offset - 1]
+    }
+
+    mutating func byte(atMost bound: Int) throws(StateDecodingError) -> Int {
+        let value = Int(try byte())
+        guard value <= bound else { throw StateDecodingError(.outOfBounds) }
+        return value
+    }
+
+    mutating func varint() throws(StateDecodingError) -> UInt64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 64, by: 7) {
+            let byte = try byte()
+            guard shift < 63 || byte <= 1 else { throw StateDecodingError(.outOfBounds) }
+            value |= UInt64(byte & 0x7F) << shift
+            if byte < 0x80 { return value }
+        }
+        throw StateDecodingError(.outOfBounds)
+    }
+
+    mutating func fixed() throws(StateDecodingError) -> UInt64 {
+        guard offset + 8 <= bytes.count else { throw StateDecodingError(.truncated) }
+        defer { offset += 8 }
+        return UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    mutating func double() throws(StateDecodingError) -> Double {
+        Double(bitPattern: try fixed())
+    }
+
+    mutating func time() throws(StateDecodingError) -> EventTime {
+        guard let milliseconds = Int64(exactly: try varint()), let time = EventTime(checkedMilliseconds: milliseconds)
+        else { throw StateDecodingError(.outOfBounds) }
+        return time
+    }
+
+    mutating func text(atMost bound: Int) throws(StateDecodingError) -> UnsafeBufferPointer<UInt8> {
+        let count = try byte(atMost: bound)
+        guard offset + count <= bytes.count else { throw StateDecodingError(.truncated) }
+        defer { offset += count }
+        return UnsafeBufferPointer(rebasing: bytes.bindMemory(to: UInt8.self)[offset..<offset + count])
+    }
+
+    func finish() throws(StateDecodingError) {
+        if offset != bytes.count { throw StateDecodingError(.trailingBytes) }
+    }
+}

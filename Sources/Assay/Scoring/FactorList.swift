@@ -1,0 +1,85 @@
+/// The factors of a batch's transactions, one after another, and the type names that some of them list.
+struct FactorList: Sendable {
+    private(set) var factors: [RiskFactor] = []
+    /// Each name with its length before it.
+    private(set) var names: [UInt8] = []
+
+    @inline(__always)
+    mutating func append(_ factor: RiskFactor) {
+        factors.append(factor)
+    }
+
+    /// Answers where the first of the names stands.
+    mutating func addNames(_ added: [[UInt8]]) -> UInt32 {
+        let first = UInt32(names.count)
+        for name in added {
+            names.append(UInt8(name.count))
+            names += name
+        }
+        return first
+    }
+
+    /// `count` names from the one that stands at `first`.
+    func forEachName(_ first: UInt32, count: UInt32, _ body: (ArraySlice<UInt8>) -> Void) {
+        var start = Int(first)
+        for _ in 0..<count {
+            let end = start + 1 + Int(names[start])
+            body(names[start + 1..<end])
+            start = end
+        }
+    }
+
+    mutating func removeAll() {
+        factors.removeAll(keepingCapacity: true)
+        names.removeAll(keepingCapacity: true)
+    }
+}
+
+extension ScoringSettings.Combination {
+    /// One score from the factors of one transaction: of each check only the greatest risk counts.
+    @inline(__always)
+    func score(_ factors: ArraySlice<RiskFactor>) -> Double {
+        var combined = CombinedRisk(combination: self)
+        var check: Check?
+        var greatest = 0.0
+        // Factors of one check stand together.
+        for factor in factors {
+            if factor.check != check {
+                if check != nil { combined.add(greatest) }
+                check = factor.check
+                greatest = 0
+            }
+            greatest = Swift.max(greatest, factor.risk)
+        }
+        if check != nil { combined.add(greatest) }
+        return combined.value
+    }
+}
+
+private struct CombinedRisk {
+    let combination: ScoringSettings.Combination
+    private var innocence = 1.0
+    private var greatest = 0.0
+    private var sum = 0.0
+    private var count = 0.0
+
+    init(combination: ScoringSettings.Combination) {
+        self.combination = combination
+    }
+
+    mutating func add(_ risk: Double) {
+        innocence *= 1 - risk
+        greatest = max(greatest, risk)
+        sum += risk
+        count += 1
+    }
+
+    var value: Double {
+        if count == 0 { return 0 }
+        return switch combination {
+        case .noisyOr: 1 - innocence
+        case .max: greatest
+        case .mean: sum / count
+        }
+    }
+}

@@ -1,0 +1,131 @@
+/// The process function that scores transactions: five checks against the user's memory, then the memory is updated.
+struct FraudDetection: KeyedProcessFunction, ~Copyable {
+    /// A transaction and the text that its slices point into.
+    struct Input {
+        let transaction: Transaction
+        let text: BatchText
+    }
+
+    /// What scoring says of a batch: one assessment a transaction, in order.
+    struct Output: Sendable {
+        var assessments: [RiskAssessment] = []
+        var factors = FactorList()
+
+        mutating func removeAll() {
+            assessments.removeAll(keepingCapacity: true)
+            factors.removeAll()
+        }
+    }
+
+    let settings: ScoringSettings
+    private var symbols = SymbolTable()
+    private var clock: LocalClock
+    private let defaultType: UInt32
+    private let velocity: VelocityCheck
+    private let location: LocationCheck
+    private let amount: AmountCheck
+    private let pattern: PatternCheck
+    private let time: TimeCheck
+    /// Transactions accepted so far, over all users.
+    private(set) var sequence: UInt64
+
+    init(settings: ScoringSettings, zone: TimeZoneRules, sequence: UInt64 = 0) {
+        self.settings = settings
+        self.sequence = sequence
+        clock = LocalClock(zone)
+        let namedTypes = settings.velocity.thresholds.keys.sorted()
+        velocity = VelocityCheck(settings.velocity, namedTypes: namedTypes)
+        location = LocationCheck(settings.location)
+        amount = AmountCheck(settings.amount, minHistory: settings.minHistory)
+        pattern = PatternCheck(settings.pattern, minHistory: settings.minHistory)
+        time = TimeCheck(settings.time, minHistory: settings.minHistory)
+        for (index, name) in namedTypes.enumerated() {
+            let symbol = symbols.intern(name)
+            precondition(symbol == index, "the settings' types are interned first")
+            symbols.retain(symbol)
+        }
+        defaultType = symbols.intern(settings.defaultType)
+        symbols.retain(defaultType)
+    }
+
+    func makeState() -> UserState { UserState() }
+
+    @inline(__always)
+    func prefetch(_ state: borrowing UserState) {
+        state.prefetchBlock()
+    }
+
+    @inline(__always)
+    mutating func process(_ input: Input, state: inout UserState, context: inout ProcessContext<Output>) {
+        let transaction = input.transaction
+        if isExpired(state, at: transaction.time) { reset(&state) }
+        let idHash = input.text.bytes(transaction.id).stableHash
+        if settings.deduplicate, state.recent.contains(idHash) {
+            context.output.assessments.append(RiskAssessment())
+            return
+        }
+        let symbol =
+            transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
+        let firstFactor = context.output.factors.factors.count
+        judge(transaction, symbol, &state, &context.output.factors)
+        if settings.deduplicate { state.addRecent(idHash) }
+        state.transactions += 1
+        state.lastTime = transaction.time
+        sequence += 1
+        let factors = context.output.factors.factors[firstFactor...]
+        let score = factors.isEmpty ? 0 : settings.combination.score(factors)
+        context.output.assessments.append(
+            RiskAssessment(
+                sequence: sequence, score: score, level: settings.levels.level(of: score),
+                factorCount: UInt32(factors.count)))
+    }
+
+    /// Each check sees the state as it was before this transaction; what they record touches different parts of it.
+    @inline(__always)
+    private mutating func judge(
+        _ transaction: Transaction, _ symbol: UInt32, _ state: inout UserState, _ factors: inout FactorList
+    ) {
+        let (hour, weekday) = clock.hourAndWeekday(transaction.time)
+        let typeIndex = state.types.firstIndex { $0.symbol == symbol }
+        if let typeIndex {
+            velocity.assess(transaction.time, typeIndex: typeIndex, state: state, factors: &factors)
+        }
+        if let place = transaction.location {
+            let finding = location.find(place, among: state.places)
+            location.assess(finding, factors: &factors)
+            location.update(place, finding, state: &state)
+        }
+        amount.assess(transaction.amount, transaction.currency, state: state, factors: &factors)
+        pattern.assess(hour: hour, isKnownType: typeIndex != nil, state: state, symbols: symbols, factors: &factors)
+        time.assess(hour: hour, weekday: weekday, state: state, factors: &factors)
+
+        if let typeIndex { state.useType(typeIndex) } else { addType(symbol, &state) }
+        velocity.update(transaction.time, state: &state)
+        amount.update(transaction.amount, transaction.currency, state: &state)
+        pattern.update(hour: hour, state: &state)
+        time.update(weekday: weekday, state: &state)
+    }
+
+    private mutating func addType(_ symbol: UInt32, _ state: inout UserState) {
+        symbols.retain(symbol)
+        if let replaced = state.addType(symbol) { symbols.release(replaced) }
+    }
+
+    private func isExpired(_ state: borrowing UserState, at time: EventTime) -> Bool {
+        state.transactions > 0
+            && time.milliseconds - state.lastTime.milliseconds > settings.stateTTLMilliseconds
+    }
+
+    private mutating func reset(_ state: inout UserState) {
+        for type in state.types { symbols.release(type.symbol) }
+        state = UserState()
+    }
+
+    func encode(_ state: borrowing UserState, into bytes: inout [UInt8]) {
+        UserStateCoding.encode(state, symbols: symbols, into: &bytes)
+    }
+
+    mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> UserState {
+        try UserStateCoding.decode(bytes, symbols: &symbols)
+    }
+}

@@ -1,0 +1,39 @@
+/// An hour or a type that the user has never been seen with.
+struct PatternCheck {
+    private let settings: ScoringSettings.Pattern
+    private let minHistory: UInt64
+
+    init(_ settings: ScoringSettings.Pattern, minHistory: UInt64) {
+        self.settings = settings
+        self.minHistory = minHistory
+    }
+
+    @inline(__always)
+    func assess(
+        hour: UInt8, isKnownType: Bool, state: borrowing UserState, symbols: borrowing SymbolTable,
+        factors: inout FactorList
+    ) {
+        guard state.transactions >= minHistory else { return }
+        if !state.hours.contains(hour) {
+            factors.append(.unusualTime(hour: hour, typicalHours: state.hours, risk: settings.unusualTimeRisk))
+        }
+        if !isKnownType {
+            let names = Self.typeNames(state, symbols)
+            factors.append(
+                .unusualType(
+                    firstType: factors.addNames(names), types: UInt32(names.count), risk: settings.unusualTypeRisk))
+        }
+    }
+
+    @inline(__always)
+    func update(hour: UInt8, state: inout UserState) {
+        state.hours.insert(hour)
+    }
+
+    /// The types kept for a user, ascending by bytes.
+    static func typeNames(_ state: borrowing UserState, _ symbols: borrowing SymbolTable) -> [[UInt8]] {
+        var names: [[UInt8]] = []
+        for type in state.types { names.append(symbols.text(type.symbol)) }
+        return names.sorted { $0.lexicographicallyPrecedes($1) }
+    }
+}

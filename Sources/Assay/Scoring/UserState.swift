@@ -1,0 +1,277 @@
+import CBytes
+import Glibc
+
+/// What is remembered of one user: a few counters, and one block of memory that holds the lists, each as long as it
+/// needs to be. A user of average habits takes a cache line here and three or four in the block.
+///
+/// The block's parts, in eight-byte words: amounts, places, recent transactions, types, event times. Amounts, places
+/// and types are in order of use, the latest first; the event times follow the order of the types, ascending in each.
+struct UserState: ~Copyable {
+    static let mostCurrencies = 8
+    static let mostPlaces = 16
+    static let mostTypes = 16
+    static let recentCapacity = 16
+
+    /// What is known of the amounts in one currency (Welford's running mean and sum of squares).
+    struct AmountHistory {
+        var currency: CurrencyCode
+        var count: UInt64 = 0
+        var mean = 0.0
+        var squares = 0.0
+
+        mutating func add(_ amount: Double) {
+            count += 1
+            let difference = amount - mean
+            mean += difference / Double(count)
+            squares += difference * (amount - mean)
+        }
+    }
+
+    /// One type that the user makes transactions of, and how many of its event times are kept.
+    struct TypeHistory {
+        var symbol: UInt32
+        var timeCount: UInt32
+    }
+
+    private enum Words {
+        static let amount = MemoryLayout<AmountHistory>.stride / 8
+        static let place = MemoryLayout<Location>.stride / 8
+    }
+
+    private var block: UnsafeMutablePointer<UInt64>?
+    /// Accepted transactions.
+    var transactions: UInt64 = 0
+    /// The event time of the last accepted one.
+    var lastTime = EventTime(milliseconds: 0)
+    var hours = HourSet()
+    private(set) var timeCount: UInt32 = 0
+    private var capacity: UInt32 = 0
+    var seenOnWeekend = false
+    private var amountCount: UInt8 = 0
+    private var placeCount: UInt8 = 0
+    private var recentCount: UInt8 = 0
+    /// Where the next one goes once all places are taken: the oldest is there.
+    private var nextRecent: UInt8 = 0
+    private var typeCount: UInt8 = 0
+
+    deinit {
+        free(block)
+    }
+
+    // MARK: Looking
+
+    private var placesStart: Int { Int(amountCount) * Words.amount }
+    private var recentStart: Int { placesStart + Int(placeCount) * Words.place }
+    private var typesStart: Int { recentStart + Int(recentCount) }
+    private var timesStart: Int { typesStart + Int(typeCount) }
+    private var wordCount: Int { timesStart + Int(timeCount) }
+
+    private func view<Element>(_ start: Int, _ count: Int) -> UnsafeMutableBufferPointer<Element> {
+        guard let block else { return UnsafeMutableBufferPointer(start: nil, count: 0) }
+        let first = UnsafeMutableRawPointer(block + start).assumingMemoryBound(to: Element.self)
+        return UnsafeMutableBufferPointer(start: first, count: count)
+    }
+
+    // Each of these is valid until something is added or removed.
+    var amounts: UnsafeMutableBufferPointer<AmountHistory> { view(0, Int(amountCount)) }
+    var places: UnsafeMutableBufferPointer<Location> { view(placesStart, Int(placeCount)) }
+    /// Hashes of transaction ids. In no order: `recentInOrder` has it.
+    var recent: UnsafeMutableBufferPointer<UInt64> { view(recentStart, Int(recentCount)) }
+    var types: UnsafeMutableBufferPointer<TypeHistory> { view(typesStart, Int(typeCount)) }
+
+    /// The event times in milliseconds of the type at an index, ascending.
+    func times(ofType index: Int) -> UnsafeMutableBufferPointer<Int64> {
+        let types = types
+        var start = timesStart
+        for earlier in 0..<index { start += Int(types[earlier].timeCount) }
+        return view(start, Int(types[index].timeCount))
+    }
+
+    /// Hashes of transaction ids, the oldest first.
+    var recentInOrder: [UInt64] {
+        let recent = recent
+        return recent.indices.map { recent[($0 + Int(nextRecent)) % recent.count] }
+    }
+
+    func prefetchBlock() {
+        guard let block else { return }
+        let bytes = UnsafeRawPointer(block)
+        for line in 0...(min(wordCount, 40) / 8) { assay_prefetch(bytes + line * 64) }
+    }
+
+    // MARK: Changing
+
+    /// Makes this amount history the latest used. Nil when the currency is new.
+    mutating func useAmounts(in currency: CurrencyCode) {
+        var amounts = amounts
+        let index: Int
+        if let known = amounts.firstIndex(where: { $0.currency == currency }) {
+            index = known
+        } else {
+            if amounts.count < Self.mostCurrencies {
+                insertWords(Words.amount, at: 0)
+                amountCount += 1
+                amounts = self.amounts
+                index = 0
+            } else {
+                index = amounts.count - 1
+            }
+            amounts[index] = AmountHistory(currency: currency)
+        }
+        amounts.moveToFront(index)
+    }
+
+    mutating func visitPlace(_ index: Int) {
+        places.moveToFront(index)
+    }
+
+    /// Adds a place as the latest visited; when there are too many the one visited longest ago makes room.
+    mutating func addPlace(_ place: Location) {
+        if places.count < Self.mostPlaces {
+            insertWords(Words.place, at: placesStart)
+            placeCount += 1
+            places[0] = place
+        } else {
+            places[Self.mostPlaces - 1] = place
+            places.moveToFront(Self.mostPlaces - 1)
+        }
+    }
+
+    mutating func addRecent(_ idHash: UInt64) {
+        if recentCount < UInt8(Self.recentCapacity) {
+            insertWords(1, at: typesStart)
+            recentCount += 1
+            recent[Int(recentCount) - 1] = idHash
+        } else {
+            recent[Int(nextRecent)] = idHash
+            nextRecent = (nextRecent + 1) % UInt8(Self.recentCapacity)
+        }
+    }
+
+    /// Makes the type at an index the latest used, its event times with it.
+    mutating func useType(_ index: Int) {
+        guard index > 0 else { return }
+        let own = times(ofType: index)
+        let all: UnsafeMutableBufferPointer<Int64> = view(timesStart, Int(timeCount))
+        let start = own.baseAddress! - all.baseAddress!
+        all.rotateRight(start..<start + own.count)
+        types.moveToFront(index)
+    }
+
+    /// Adds a type as the latest used. Answers the symbol that had to make room for it.
+    mutating func addType(_ symbol: UInt32) -> UInt32? {
+        var replaced: UInt32?
+        if typeCount == UInt8(Self.mostTypes) {
+            let last = types[Self.mostTypes - 1]
+            replaced = last.symbol
+            removeWords(Int(last.timeCount), at: wordCount - Int(last.timeCount))
+            timeCount -= last.timeCount
+            removeWords(1, at: timesStart - 1)
+            typeCount -= 1
+        }
+        insertWords(1, at: typesStart)
+        typeCount += 1
+        types[0] = TypeHistory(symbol: symbol, timeCount: 0)
+        return replaced
+    }
+
+    /// Adds an event time to the type used last, and forgets those up to `forgotten` and the earliest beyond `limit`.
+    mutating func addTime(_ time: EventTime, forgettingUpTo forgotten: Int64, limit: Int) {
+        let times = times(ofType: 0)
+        let stale = times.countUp(to: forgotten)
+        guard time.milliseconds > forgotten else { return removeTimes(stale) }
+        let position = times.countUp(to: time.milliseconds)
+        if stale == 0, times.count < limit {
+            insertWords(1, at: timesStart + position)
+            timeCount += 1
+            types[0].timeCount += 1
+            self.times(ofType: 0)[position] = time.milliseconds
+            return
+        }
+        // One of the earliest has to go, so the new one takes its room.
+        if position > 0 {
+            for index in 1..<position { times[index - 1] = times[index] }
+            times[position - 1] = time.milliseconds
+        }
+        removeTimes(max(stale, times.count - limit + 1) - 1)
+    }
+
+    /// Gives the type used last its event times, ascending, when it has none yet.
+    mutating func setTimes(_ times: [Int64]) {
+        precondition(types[0].timeCount == 0)
+        insertWords(times.count, at: timesStart)
+        timeCount += UInt32(times.count)
+        types[0].timeCount = UInt32(times.count)
+        _ = self.times(ofType: 0).update(from: times)
+    }
+
+    private mutating func removeTimes(_ count: Int) {
+        guard count > 0 else { return }
+        removeWords(count, at: timesStart)
+        timeCount -= UInt32(count)
+        types[0].timeCount -= UInt32(count)
+    }
+
+    // MARK: The block
+
+    private mutating func insertWords(_ count: Int, at index: Int) {
+        let used = wordCount
+        if used + count > Int(capacity) { resize(to: used + count) }
+        let hole = block! + index
+        memmove(hole + count, hole, (used - index) * 8)
+    }
+
+    private mutating func removeWords(_ count: Int, at index: Int) {
+        let used = wordCount
+        let hole = block! + index
+        memmove(hole, hole + count, (used - index - count) * 8)
+        // A burst long past should not hold its memory.
+        if Int(capacity) > 64, used - count < Int(capacity) / 4 { resize(to: used - count) }
+    }
+
+    /// An eighth more than needed, and an odd number of words: what the allocator's sizes leave room for.
+    private mutating func resize(to words: Int) {
+        capacity = UInt32((words + words / 8) | 1)
+        guard let moved = realloc(block, Int(capacity) * 8) else { preconditionFailure("out of memory") }
+        block = moved.assumingMemoryBound(to: UInt64.self)
+    }
+}
+
+extension UnsafeMutableBufferPointer {
+    /// The elements before it move back by one.
+    @inline(__always)
+    fileprivate func moveToFront(_ index: Int) {
+        guard index > 0 else { return }
+        let element = self[index]
+        var position = index
+        while position > 0 {
+            self[position] = self[position - 1]
+            position -= 1
+        }
+        self[0] = element
+    }
+
+    /// Moves a range of elements to the front; those before it follow behind.
+    fileprivate func rotateRight(_ range: Range<Int>) {
+        if range.count == 1 { return moveToFront(range.lowerBound) }
+        let moved = Array(self[range])
+        for position in stride(from: range.upperBound - 1, through: range.count, by: -1) {
+            self[position] = self[position - range.count]
+        }
+        for (index, element) in moved.enumerated() { self[index] = element }
+    }
+}
+
+extension UnsafeMutableBufferPointer<Int64> {
+    /// How many of the ascending values are at most `bound`.
+    @inline(__always)
+    func countUp(to bound: Int64) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle] <= bound { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

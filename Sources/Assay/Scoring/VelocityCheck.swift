@@ -1,0 +1,66 @@
+/// Too many transactions of one type in a short time.
+struct VelocityCheck {
+    private struct Limits {
+        /// One a window.
+        let thresholds: [UInt32]
+        let least: Int
+        /// The event times kept of one type: more would change no risk, which is greatest at twice the threshold.
+        let kept: Int
+
+        init(_ thresholds: [UInt32]) {
+            self.thresholds = thresholds
+            least = Int(thresholds.min() ?? 0)
+            kept = 2 * Int(thresholds.max() ?? 0)
+        }
+    }
+
+    private let windowSeconds: [UInt32]
+    private let riskAtThreshold: Double
+    private let longestMilliseconds: Int64
+    /// By symbol, for the types that the settings name: their symbols are the first ones.
+    private let named: [Limits]
+    private let other: Limits
+
+    init(_ settings: ScoringSettings.Velocity, namedTypes: [String]) {
+        windowSeconds = settings.windowSeconds
+        riskAtThreshold = settings.riskAtThreshold
+        longestMilliseconds = Int64(settings.windowSeconds.max() ?? 0) * 1000
+        named = namedTypes.map { Limits(settings.thresholds[$0] ?? settings.otherThresholds) }
+        other = Limits(settings.otherThresholds)
+    }
+
+    @inline(__always)
+    private func limits(_ symbol: UInt32) -> Limits {
+        Int(symbol) < named.count ? named[Int(symbol)] : other
+    }
+
+    /// The factors of a transaction whose type stands at `typeIndex` in the state.
+    @inline(__always)
+    func assess(_ time: EventTime, typeIndex: Int, state: borrowing UserState, factors: inout FactorList) {
+        let times = state.times(ofType: typeIndex)
+        let limits = limits(state.types[typeIndex].symbol)
+        // No window can hold more than all of them.
+        guard times.count >= limits.least else { return }
+        let upper = times.countUp(to: time.milliseconds)
+        for index in windowSeconds.indices {
+            let start = time.milliseconds - Int64(windowSeconds[index]) * 1000
+            let count = UInt32(upper - min(upper, times.countUp(to: start)))
+            let threshold = limits.thresholds[index]
+            if count >= threshold {
+                factors.append(
+                    .highVelocity(
+                        windowSeconds: windowSeconds[index], count: count, threshold: threshold,
+                        risk: min(Double(count) / Double(threshold) * riskAtThreshold, 1)))
+            }
+        }
+    }
+
+    /// Records a transaction of the type used last.
+    @inline(__always)
+    func update(_ time: EventTime, state: inout UserState) {
+        let type = state.types[0]
+        let newest = type.timeCount == 0 ? time.milliseconds : state.times(ofType: 0)[Int(type.timeCount) - 1]
+        let forgotten = max(newest, time.milliseconds) - longestMilliseconds
+        state.addTime(time, forgettingUpTo: forgotten, limit: limits(type.symbol).kept)
+    }
+}

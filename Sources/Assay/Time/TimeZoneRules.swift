@@ -1,0 +1,101 @@
+/// When a zone's offset from UTC changes: everything needed to tell local time from 1970 to 9999.
+package struct TimeZoneRules: Sendable {
+    package let name: String
+    /// Seconds since 1970 at which `offsets[i + 1]` begins to hold, ascending.
+    private let transitions: [Int64]
+    /// One more than transitions.
+    private let offsets: [Int64]
+    /// From here on the calendar repeats itself every 400 years, and the rules with it.
+    private let cycleStart: Int64
+
+    /// 400 Gregorian years are a whole number of weeks.
+    static let cycleSeconds: Int64 = 146_097 * 86_400
+
+    package static let utc = TimeZoneRules(name: "UTC", transitions: [], offsets: [0], cycleStart: .max)
+
+    init(name: String, transitions: [Int64], offsets: [Int64], cycleStart: Int64) {
+        precondition(offsets.count == transitions.count + 1)
+        self.name = name
+        self.transitions = transitions
+        self.offsets = offsets
+        self.cycleStart = cycleStart
+    }
+
+    /// The offset that holds at an instant, and until when it surely holds.
+    func offset(at instant: Int64) -> (seconds: Int64, from: Int64, until: Int64) {
+        var shift: Int64 = 0
+        if instant >= cycleStart {
+            shift = (instant - cycleStart) / Self.cycleSeconds * Self.cycleSeconds
+        }
+        let index = firstTransition(after: instant - shift)
+        let from = index == 0 ? Int64.min : transitions[index - 1] + shift
+        let until: Int64 =
+            if index < transitions.count {
+                transitions[index] + shift
+            } else {
+                cycleStart == .max ? .max : cycleStart + Self.cycleSeconds + shift
+            }
+        return (offsets[index], from, until)
+    }
+
+    /// The instant of a local time: the first of two, and in a gap by the offset from before it.
+    func instant(local: Int64) -> Int64 {
+        // No offset is larger than a day and a bit, so the right interval begins within two days before.
+        var probe = local - 2 * 86_400
+        var gap: Int64?
+        while probe <= local + 2 * 86_400 {
+            let (seconds, from, until) = offset(at: probe)
+            let candidate = local - seconds
+            if candidate >= from, candidate < until { return candidate }
+            // Past the interval's end by this offset, and not yet begun by the next: the last such offset is the
+            // one from before the gap.
+            if candidate >= until { gap = candidate }
+            if until == .max { break }
+            probe = until
+        }
+        return gap ?? local
+    }
+
+    private func firstTransition(after instant: Int64) -> Int {
+        var low = 0
+        var high = transitions.count
+        while low < high {
+            let middle = (low + high) / 2
+            if transitions[middle] <= instant { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
+
+/// Tells the hour and weekday of event times, remembering the zone's present offset.
+struct LocalClock {
+    private let rules: TimeZoneRules
+    private var offset: Int64 = 0
+    private var from: Int64 = .max
+    private var until: Int64 = .min
+
+    init(_ rules: TimeZoneRules) {
+        self.rules = rules
+    }
+
+    /// The hour 0…23 and the weekday, Monday 0 … Sunday 6.
+    mutating func hourAndWeekday(_ time: EventTime) -> (hour: UInt8, weekday: UInt8) {
+        let instant = time.milliseconds / 1000
+        if instant < from || instant >= until {
+            (offset, from, until) = rules.offset(at: instant)
+        }
+        let local = instant + offset
+        let day = local.floorDivided(by: 86_400)
+        let second = local - day * 86_400
+        // 1970-01-01 was a Thursday.
+        let weekday = day + 3 - (day + 3).floorDivided(by: 7) * 7
+        return (UInt8(truncatingIfNeeded: second / 3600), UInt8(truncatingIfNeeded: weekday))
+    }
+}
+
+extension Int64 {
+    func floorDivided(by divisor: Int64) -> Int64 {
+        let quotient = self / divisor
+        return self % divisor < 0 ? quotient - 1 : quotient
+    }
+}

@@ -1,0 +1,87 @@
+import Arguments
+import Assay
+
+/// The command line of `assay` as help, parsing and completion know it.
+enum Declaration {
+    static let version = "0.1.0"
+
+    static let root = Command(
+        "assay", summary: "Scores payment transactions for fraud, remembering every user.",
+        discussion: [
+            "'assay COMMAND --help' tells about one command.",
+            exitCodes,
+        ],
+        subcommands: [score, checkConfig, generate])
+
+    private static let exitCodes = """
+        Exit codes:
+           0  done, also when lines were rejected
+          64  the command line is wrong
+          65  bad data: --strict met a bad line
+          66  the input cannot be opened
+          73  the output cannot be created
+          74  reading or writing failed
+          78  the configuration is wrong
+        """
+
+    static let score = Command(
+        "score", summary: "Reads transactions and writes one risk assessment for each.",
+        discussion: [
+            """
+            Input is one JSON object a line (or CSV with a header), output one JSON object a line, in the same order. \
+            A line that is no transaction is rejected: it changes nothing, is counted by reason, and written to \
+            --rejects. A live stream is answered at once: whenever no further input waits, everything scored is out.
+            """,
+            """
+            SIGINT and SIGTERM finish what was read, write the summary and exit 0; a second one exits at once.
+            """,
+            exitCodes,
+            "Example:\n    assay score payments.jsonl -o assessments.jsonl --rejects rejects.jsonl",
+        ],
+        operands: [Operand("INPUT", help: "a file, or - for standard input (default)")],
+        options: [
+            .value("output", short: "o", "OUTPUT", .file, help: "a file, or - for standard output", default: "-"),
+            .value("rejects", "FILE", .file, help: "write rejected lines to this file"),
+            .value("config", short: "c", "FILE", .file, help: "settings; see 'assay check-config --print-defaults'"),
+            .value(
+                "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
+                help: "how transactions are written: jsonl or csv", default: "jsonl"),
+            .flag("overwrite", help: "start output files over that are not empty"),
+            .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
+            .flag("follow", help: "at the end of the file wait for it to grow"),
+            .value(
+                "progress", "WHEN", .choice(["auto", "always", "never"]),
+                help: "show a progress line on standard error: auto (on a terminal), always or never",
+                default: "auto"),
+            .flag("quiet", short: "q", help: "no summary, no progress, no list of rejected lines"),
+        ])
+
+    static let checkConfig = Command(
+        "check-config", summary: "Checks a configuration file, or prints the reference.",
+        operands: [Operand("FILE", help: "the file to check")],
+        options: [
+            .flag("print-defaults", help: "print every setting with its default and what it is for"),
+            .flag("print-schema", help: "print the JSON Schema of configuration files"),
+        ])
+
+    static let generate = Command(
+        "generate", summary: "Makes up a stream of transactions for demonstrations and benchmarks.",
+        discussion: [
+            """
+            Users have homes, habits and amounts; a part of the transactions belongs to fraud of four kinds: burst, \
+            travel, spike and takeover. The same options give the same bytes.
+            """,
+            "Example:\n    assay generate --transactions 1000000 --users 100000 | assay score > assessments.jsonl",
+        ],
+        options: [
+            .value("transactions", short: "n", "N", .integer(0...Int64.max), help: "how many", default: "100000"),
+            .value("users", "N", .integer(1...1_000_000_000), help: "of how many users", default: "1000"),
+            .value("days", "DAYS", .real(0.001...36_500), help: "spread over so many days", default: "30"),
+            .value("seed", "N", .integer(0...Int64.max), help: "another seed, another stream", default: "1"),
+            .value("fraud", "RATE", .real(0...0.5), help: "the part that belongs to fraud", default: "0.01"),
+            .value(
+                "disorder", "SECONDS", .real(0...86_400), help: "arrive up to this much too late", default: "0"),
+            .value("labels", "FILE", .file, help: "write the ids of fraudulent transactions here, as CSV"),
+            .value("output", short: "o", "FILE", .file, help: "write to this file", default: "-"),
+        ])
+}

@@ -1,0 +1,66 @@
+import Glibc
+
+/// The exit codes of sysexits that we use.
+enum ExitCode: Int32 {
+    case done = 0
+    case usage = 64
+    case badData = 65
+    case noInput = 66
+    case cannotCreate = 73
+    case inputOutput = 74
+    case badConfiguration = 78
+}
+
+/// What ends the command: one line for people, and the code for scripts.
+struct Failure: Error {
+    let code: ExitCode
+    let message: String
+}
+
+/// Standard error: one line each, in colour on a terminal.
+enum Diagnostics {
+    static let isTerminal = isatty(STDERR_FILENO) == 1
+
+    private static let usesColour = isTerminal && getenv("NO_COLOR") == nil && getenv("TERM").map {
+        strcmp($0, "dumb") != 0
+    } ?? false
+
+    static func error(_ message: String) {
+        say("\(coloured("error:", 31)) \(message)")
+    }
+
+    static func warning(_ message: String) {
+        say("\(coloured("warning:", 33)) \(message)")
+    }
+
+    static func say(_ message: String) {
+        write("assay: \(printable(message))\n")
+    }
+
+    static func write(_ text: String) {
+        var text = text
+        // Where standard error goes nowhere, there is nobody to tell.
+        text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    static func explain(_ errorNumber: Int32) -> String {
+        String(cString: strerror(errorNumber))
+    }
+
+    private static func coloured(_ word: String, _ colour: Int) -> String {
+        usesColour ? "\u{1B}[\(colour)m\(word)\u{1B}[0m" : word
+    }
+
+    /// One line whatever file names hold, and nothing that a terminal obeys but our own colours.
+    private static func printable(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        var isOwnColour = false
+        for scalar in text.unicodeScalars {
+            if scalar == "\u{1B}", usesColour { isOwnColour = true }
+            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+            result.append(isControl && !isOwnColour ? "\u{FFFD}" : scalar)
+            if isOwnColour, scalar == "m" { isOwnColour = false }
+        }
+        return String(result)
+    }
+}

@@ -1,0 +1,26 @@
+import Arguments
+import Glibc
+
+// Writing to a pipe that nobody reads is an answer like any other.
+signal(SIGPIPE, SIG_IGN)
+
+do {
+    switch try CommandParser(Declaration.root, version: Declaration.version)
+        .parse(Array(CommandLine.arguments.dropFirst()))
+    {
+    case .show(let text): print(text, terminator: "")
+    case .run(let path, let arguments):
+        switch path.first {
+        case "score": try ScoreCommand.run(arguments)
+        case "check-config": try ConfigurationCommand.run(arguments)
+        case "generate": try GenerateCommand.run(arguments)
+        default: preconditionFailure("every declared command is run")
+        }
+    }
+} catch let error as UsageError {
+    Diagnostics.error(error.message)
+    exit(ExitCode.usage.rawValue)
+} catch let failure as Failure {
+    Diagnostics.error(failure.message)
+    exit(failure.code.rawValue)
+}
