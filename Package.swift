@@ -6,12 +6,18 @@ let package = Package(
     targets: [
         .target(name: "CBytes"),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "Arguments"),
         .target(
             name: "Assay", dependencies: ["Arguments", "CBytes", "CYAML"],
             // A process function's state may be something that exists once.
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
-        .target(name: "Arguments"),
         .executableTarget(name: "assay", dependencies: ["Arguments", "Assay"]),
+        .testTarget(
+            name: "AssayTests", dependencies: ["Assay"],
+            swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
+        .testTarget(name: "ArgumentsTests", dependencies: ["Arguments"]),
+        .testTarget(name: "CommandTests", dependencies: ["assay"]),
+        .testTarget(name: "Tidy", dependencies: []),
     ],
     swiftLanguageModes: [.v6]
 )

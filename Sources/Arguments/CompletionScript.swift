@@ -53,7 +53,8 @@ struct CompletionScript {
         }
         text += "    esac\n    case \"$path\" in\n"
         for (path, command) in commands {
-            let words = command.subcommands.map(\.name)
+            let words =
+                command.subcommands.map(\.name)
                 + options(command, isRoot: path.isEmpty).map { "--\($0.name)" }
             let files = command.operands.isEmpty ? "" : " $(compgen -f -- \"$current\")"
             text += "        \"\(path.map { "/\($0)" }.joined())\") "

@@ -55,8 +55,10 @@ struct HelpText {
             let indent = labelWidth + 4
             let wrapped = Self.wrap(help, indent: indent)
             let padding = String(repeating: " ", count: max(0, labelWidth - label.count) + 2)
-            text += label.count > labelWidth
-                ? "  \(label)\n\(String(repeating: " ", count: indent))\(wrapped)\n" : "  \(label)\(padding)\(wrapped)\n"
+            text +=
+                label.count > labelWidth
+                ? "  \(label)\n\(String(repeating: " ", count: indent))\(wrapped)\n"
+                : "  \(label)\(padding)\(wrapped)\n"
         }
         return text
     }

@@ -21,9 +21,11 @@ struct Failure: Error {
 enum Diagnostics {
     static let isTerminal = isatty(STDERR_FILENO) == 1
 
-    private static let usesColour = isTerminal && getenv("NO_COLOR") == nil && getenv("TERM").map {
-        strcmp($0, "dumb") != 0
-    } ?? false
+    private static let usesColour =
+        isTerminal && getenv("NO_COLOR") == nil
+        && getenv("TERM").map {
+            strcmp($0, "dumb") != 0
+        } ?? false
 
     static func error(_ message: String) {
         say("\(coloured("error:", 31)) \(message)")

@@ -17,7 +17,9 @@ enum GenerateCommand {
         let output = try Files.openOutput(outputPath, mayOverwrite: true, others: [])
         let labelsPath = arguments.text("labels")
         var labels: Int32?
-        if let labelsPath { labels = try Files.openOutput(labelsPath, mayOverwrite: true, others: [("the output", output)]) }
+        if let labelsPath {
+            labels = try Files.openOutput(labelsPath, mayOverwrite: true, others: [("the output", output)])
+        }
         do throws(GenerationRun.Fault) {
             try GenerationRun.run(options, lines: output, labels: labels)
         } catch {

@@ -24,7 +24,8 @@ enum ScoreCommand {
         parts.waitsForGrowth = arguments.flag("follow")
         parts.input = try Files.openInput(inputPath)
         let mayOverwrite = arguments.flag("overwrite")
-        parts.output = try Files.openOutput(outputPath, mayOverwrite: mayOverwrite, others: [("the input", parts.input)])
+        parts.output = try Files.openOutput(
+            outputPath, mayOverwrite: mayOverwrite, others: [("the input", parts.input)])
         if let rejects = arguments.text("rejects") {
             parts.rejects = try Files.openOutput(
                 rejects, mayOverwrite: mayOverwrite,

@@ -30,59 +30,85 @@ struct Setting: Sendable {
     private static let positive = 1e-9...1e12
 
     static let all: [Setting] = [
-        Setting("timezone", "Where the hour and the weekday are taken, and what a time without an offset is in.",
+        Setting(
+            "timezone", "Where the hour and the weekday are taken, and what a time without an offset is in.",
             .text(\.scoring.timezone, bytes: 1...64)),
-        Setting("combine", "How the five checks become one score: noisy_or, max or mean.",
+        Setting(
+            "combine", "How the five checks become one score: noisy_or, max or mean.",
             .combination(\.scoring.combination)),
-        Setting("min_history", "Transactions of a user before habits are judged.",
+        Setting(
+            "min_history", "Transactions of a user before habits are judged.",
             .count(\.scoring.minHistory, 0...1_000_000)),
-        Setting("state_ttl", "A user who was away for longer starts again from nothing.",
+        Setting(
+            "state_ttl", "A user who was away for longer starts again from nothing.",
             .duration(\.scoring.stateTTLMilliseconds, 1000...(100 * 366 * 86_400_000))),
-        Setting("deduplicate", "Reject a transaction_id that is among its user's last 16.",
+        Setting(
+            "deduplicate", "Reject a transaction_id that is among its user's last 16.",
             .truth(\.scoring.deduplicate)),
-        Setting("default_type", "The type of a transaction that names none.",
+        Setting(
+            "default_type", "The type of a transaction that names none.",
             .text(\.scoring.defaultType, bytes: Transaction.typeLengths)),
-        Setting("fields", "Other people's names for our fields, such as {order_id: transaction_id}.",
+        Setting(
+            "fields", "Other people's names for our fields, such as {order_id: transaction_id}.",
             .fieldNames(\.fieldNames)),
-        Setting("velocity.windows", "Ascending, as durations or in seconds.",
+        Setting(
+            "velocity.windows", "Ascending, as durations or in seconds.",
             .windows(\.scoring.velocity.windowSeconds)),
-        Setting("velocity.thresholds", "By type, one a window: so many transactions before this one are too many.",
+        Setting(
+            "velocity.thresholds", "By type, one a window: so many transactions before this one are too many.",
             .thresholdsByType(\.scoring.velocity.thresholds)),
-        Setting("velocity.other_thresholds", "Of every type that is not named above.",
+        Setting(
+            "velocity.other_thresholds", "Of every type that is not named above.",
             .thresholds(\.scoring.velocity.otherThresholds)),
-        Setting("velocity.risk_at_threshold", "Grows in proportion to the count, up to 1.",
+        Setting(
+            "velocity.risk_at_threshold", "Grows in proportion to the count, up to 1.",
             .real(\.scoring.velocity.riskAtThreshold, risks)),
-        Setting("location.unusual_km", "Farther than this from every known place is unusual.",
+        Setting(
+            "location.unusual_km", "Farther than this from every known place is unusual.",
             .real(\.scoring.location.unusualKilometers, 0...20_100)),
-        Setting("location.full_risk_km", "The distance at which the risk is 1.",
+        Setting(
+            "location.full_risk_km", "The distance at which the risk is 1.",
             .real(\.scoring.location.fullRiskKilometers, positive)),
-        Setting("location.same_place_km", "A known place as near as this is visited again.",
+        Setting(
+            "location.same_place_km", "A known place as near as this is visited again.",
             .real(\.scoring.location.samePlaceKilometers, 0...20_100)),
-        Setting("amount.z_score", "More deviations than this from the mean are unusual.",
+        Setting(
+            "amount.z_score", "More deviations than this from the mean are unusual.",
             .real(\.scoring.amount.zScore, 0...1e9)),
-        Setting("amount.full_risk_z_score", "The deviations at which the risk is 1.",
+        Setting(
+            "amount.full_risk_z_score", "The deviations at which the risk is 1.",
             .real(\.scoring.amount.fullRiskZScore, positive)),
-        Setting("amount.least_relative_deviation", "The deviation is taken as at least this part of the mean.",
+        Setting(
+            "amount.least_relative_deviation", "The deviation is taken as at least this part of the mean.",
             .real(\.scoring.amount.leastRelativeDeviation, 0...1000)),
-        Setting("amount.least_deviation", "And as at least this much.",
+        Setting(
+            "amount.least_deviation", "And as at least this much.",
             .real(\.scoring.amount.leastDeviation, positive)),
-        Setting("pattern.unusual_time_risk", "An hour of the day that the user was never seen in.",
+        Setting(
+            "pattern.unusual_time_risk", "An hour of the day that the user was never seen in.",
             .real(\.scoring.pattern.unusualTimeRisk, risks)),
-        Setting("pattern.unusual_type_risk", "A type that the user was not seen with.",
+        Setting(
+            "pattern.unusual_type_risk", "A type that the user was not seen with.",
             .real(\.scoring.pattern.unusualTypeRisk, risks)),
-        Setting("time.night_first_hour", "The first hour of the night.",
+        Setting(
+            "time.night_first_hour", "The first hour of the night.",
             .hour(\.scoring.time.nightFirstHour)),
-        Setting("time.night_last_hour", "The last one, itself included.",
+        Setting(
+            "time.night_last_hour", "The last one, itself included.",
             .hour(\.scoring.time.nightLastHour)),
-        Setting("time.night_risk", "A transaction at night.",
+        Setting(
+            "time.night_risk", "A transaction at night.",
             .real(\.scoring.time.nightRisk, risks)),
-        Setting("time.weekend_risk", "A first transaction on a Saturday or Sunday.",
+        Setting(
+            "time.weekend_risk", "A first transaction on a Saturday or Sunday.",
             .real(\.scoring.time.weekendRisk, risks)),
-        Setting("levels.medium", "The least score of each level; below the first it is low.",
+        Setting(
+            "levels.medium", "The least score of each level; below the first it is low.",
             .real(\.scoring.levels.medium, risks)),
         Setting("levels.high", "", .real(\.scoring.levels.high, risks)),
         Setting("levels.critical", "", .real(\.scoring.levels.critical, risks)),
-        Setting("recommendations.critical", "What an assessment of each level recommends.",
+        Setting(
+            "recommendations.critical", "What an assessment of each level recommends.",
             .text(\.scoring.recommendations.critical, bytes: 0...1024)),
         Setting("recommendations.high", "", .text(\.scoring.recommendations.high, bytes: 0...1024)),
         Setting("recommendations.medium", "", .text(\.scoring.recommendations.medium, bytes: 0...1024)),
@@ -131,9 +157,11 @@ struct Setting: Sendable {
     }
 
     private static func quoted(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.utf8.allSatisfy {
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) || $0 == UInt8(ascii: "_")
-        }
+        let isPlain =
+            !text.isEmpty
+            && text.utf8.allSatisfy {
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) || $0 == UInt8(ascii: "_")
+            }
         if isPlain, !["true", "false", "null", "yes", "no", "on", "off"].contains(text.lowercased()) { return text }
         let escaped = text.unicodeScalars.map { scalar in
             switch scalar {

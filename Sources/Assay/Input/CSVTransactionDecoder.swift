@@ -124,7 +124,8 @@ struct CSVTransactionDecoder {
         var record = Record(bounds: LineBounds(start: start, newline: start))
         var cursor = start
         while true {
-            let cell = cursor.pointee == UInt8(ascii: "\"")
+            let cell =
+                cursor.pointee == UInt8(ascii: "\"")
                 ? try readQuoted(at: cursor, end: end, &text, &record.lineCount)
                 : try readPlain(at: cursor, base: UnsafePointer(text.base))
             record.cells.append(cell)
@@ -141,7 +142,9 @@ struct CSVTransactionDecoder {
     ) throws(Fault) -> Cell {
         var end = start
         while end.pointee != UInt8(ascii: ","), end.pointee != UInt8(ascii: "\n") {
-            if end.pointee == UInt8(ascii: "\"") { throw .malformed("a quote inside a cell that has none", at: end - base) }
+            if end.pointee == UInt8(ascii: "\"") {
+                throw .malformed("a quote inside a cell that has none", at: end - base)
+            }
             end += 1
         }
         let hasReturn = end > start && end.pointee == UInt8(ascii: "\n") && end[-1] == UInt8(ascii: "\r")

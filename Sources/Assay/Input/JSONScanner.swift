@@ -149,8 +149,10 @@ struct JSONScanner {
     }
 
     mutating func literal(_ word: StaticString) throws(JSONFault) {
-        guard strncmp(UnsafeRawPointer(cursor).assumingMemoryBound(to: CChar.self),
-            UnsafeRawPointer(word.utf8Start).assumingMemoryBound(to: CChar.self), word.utf8CodeUnitCount) == 0
+        guard
+            strncmp(
+                UnsafeRawPointer(cursor).assumingMemoryBound(to: CChar.self),
+                UnsafeRawPointer(word.utf8Start).assumingMemoryBound(to: CChar.self), word.utf8CodeUnitCount) == 0
         else { throw fault(.expectedValue) }
         cursor += word.utf8CodeUnitCount
     }
@@ -200,7 +202,7 @@ struct JSONScanner {
 
 /// The backslash forms of JSON strings.
 enum JSONEscapes {
-    /// The four hexadecimal digits of `\uXXXX`.
+    /// The four hexadecimal digits of `\u1234`.
     static func hexUnit(at digits: UnsafePointer<UInt8>) -> UInt32? {
         var unit: UInt32 = 0
         for index in 0..<4 {

@@ -165,7 +165,9 @@ struct LineReader: ~Copyable {
             case .bytes: break
             }
             let newline = memchr(room.base, Int32(UInt8(ascii: "\n")), room.filled)
-            let end = newline.map { UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) - UnsafePointer(room.base) + 1 }
+            let end = newline.map {
+                UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) - UnsafePointer(room.base) + 1
+            }
             discarded += end ?? room.filled
             if end == nil, !isAtEnd { continue }
             text.filled = kept

@@ -8,6 +8,18 @@ struct ScoringStage: ~Copyable {
 
     var userCount: Int { stage.keyCount }
 
+    /// How many different types the states name.
+    var symbolCount: Int { stage.function.symbolCount }
+
+    /// Each user with the bytes of its state.
+    func forEachState(_ body: (UnsafeBufferPointer<UInt8>, [UInt8]) -> Void) {
+        stage.forEachState { key, state in
+            var bytes: [UInt8] = []
+            stage.function.encode(state, into: &bytes)
+            body(key, bytes)
+        }
+    }
+
     mutating func score(_ batch: Batch) {
         let text = batch.text.view
         stage.withOutput { swap(&$0, &batch.scored) }

@@ -48,6 +48,9 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         symbols.retain(defaultType)
     }
 
+    /// How many different types are kept.
+    var symbolCount: Int { symbols.count }
+
     func makeState() -> UserState { UserState() }
 
     @inline(__always)

@@ -73,7 +73,8 @@ struct LocationCheck {
             // Two that are nearly equally near are for the sphere to tell apart.
             return second > nearest * (1 + Self.planeTolerance) + 1e-12 ? .visited(nearestIndex) : nil
         }
-        let isNeither = kilometers > settings.samePlaceKilometers * (1 + Self.planeTolerance)
+        let isNeither =
+            kilometers > settings.samePlaceKilometers * (1 + Self.planeTolerance)
             && kilometers < min(settings.unusualKilometers, Self.farthestOnPlane) * (1 - Self.planeTolerance)
         return isNeither ? .newPlace(kilometers: nil) : nil
     }

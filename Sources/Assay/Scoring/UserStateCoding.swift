@@ -1,7 +1,7 @@
 /// The binary form of a user's state, the same for equal states.
 ///
-/// Version 1, in this order: transactions, last event time, hours and weekend as a bit set, amounts by currency, places,
-/// hashes of recent transaction ids from the oldest, types with their event times. Lists begin with their length and
+/// Version 1, in this order: transactions, last event time, hours and weekend as a bit set, amounts by currency,
+/// places, hashes of recent transaction ids from the oldest, types with their event times. Lists begin with their length and
 /// stand in order of use, the latest first.
 enum UserStateCoding {
     static let version: UInt8 = 1

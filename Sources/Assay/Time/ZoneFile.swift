@@ -64,7 +64,9 @@ package enum ZoneFile {
         let types = kinds + header.timeCount
         let end = header.end(timeSize: 8)
         guard header.typeCount > 0, end <= bytes.count else { return nil }
-        func offset(ofType type: Int) -> Int64 { Int64(Int32(truncatingIfNeeded: bytes.bigEndian(types + type * 6, 4))) }
+        func offset(ofType type: Int) -> Int64 {
+            Int64(Int32(truncatingIfNeeded: bytes.bigEndian(types + type * 6, 4)))
+        }
 
         var transitions: [Int64] = []
         var offsets = [offset(ofType: 0)]

@@ -1,0 +1,32 @@
+# The commands of the README. Each installs what it needs.
+
+# Optimised, because several tests are about speed or millions of lines; in a folder of its own, because its flags
+# would make the product build anew each time.
+TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
+
+.PHONY: build demo test test-thread test-address format check-format dependencies test-dependencies
+
+build: dependencies
+	swift build -c release --product assay
+
+demo: build
+	@tools/demo.sh .build/release/assay
+
+test: dependencies test-dependencies check-format
+	$(TEST) $(if $(CI),-Xswiftc -warnings-as-errors)
+
+# The same under a sanitizer: thread or address.
+test-thread test-address: test-%: dependencies test-dependencies
+	ASSAY_FUZZ_LINES=50000 $(TEST)-$* --sanitize=$*
+
+format:
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+check-format:
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+
+dependencies:
+	@tools/install-packages.sh libyaml-dev libxxhash-dev pkg-config tzdata
+
+test-dependencies:
+	@tools/install-packages.sh python3 python3-jsonschema python3-yaml tzdata util-linux

@@ -1,0 +1,93 @@
+import Foundation
+import Testing
+
+/// The built `assay`, run as a user would run it.
+enum Binary {
+    /// Beside the test bundle, or where the environment says.
+    static let path: String = {
+        if let given = ProcessInfo.processInfo.environment["ASSAY_BINARY"] { return given }
+        let bundle = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        return bundle.deletingLastPathComponent().appending(path: "assay").path
+    }()
+
+    struct Result {
+        let code: Int32
+        let output: Data
+        let errors: String
+
+        var lines: [String] { String(decoding: output, as: UTF8.self).split(separator: "\n").map(String.init) }
+    }
+
+    /// Runs to the end. Standard input comes from a file, standard output is collected in one.
+    static func run(_ arguments: [String], input: String = "/dev/null") throws -> Result {
+        let folder = try TemporaryFolder()
+        let output = folder.path("stdout")
+        let errors = folder.path("stderr")
+        for path in [output, errors] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+        let process = Process()
+        process.executableURL = URL(filePath: path)
+        process.arguments = arguments
+        process.standardInput = FileHandle(forReadingAtPath: input)
+        process.standardOutput = FileHandle(forWritingAtPath: output)
+        process.standardError = FileHandle(forWritingAtPath: errors)
+        try process.run()
+        process.waitUntilExit()
+        return Result(
+            code: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
+            output: try Data(contentsOf: URL(filePath: output)),
+            errors: try String(contentsOfFile: errors, encoding: .utf8))
+    }
+
+    /// Runs a shell script in which `$ASSAY` is the binary; `set -e` and `pipefail` hold.
+    static func shell(_ script: String, in folder: TemporaryFolder) throws -> Result {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/bash")
+        process.arguments = ["-c", "set -eo pipefail\n" + script]
+        process.currentDirectoryURL = folder.url
+        process.environment = ProcessInfo.processInfo.environment.merging(["ASSAY": path]) { $1 }
+        let output = Pipe()
+        let errors = folder.path("shell-stderr")
+        _ = FileManager.default.createFile(atPath: errors, contents: nil)
+        process.standardOutput = output
+        process.standardError = FileHandle(forWritingAtPath: errors)
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let bytes = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return Result(
+            code: process.terminationStatus, output: bytes, errors: try String(contentsOfFile: errors, encoding: .utf8))
+    }
+}
+
+/// A folder of one test's own, gone with it.
+final class TemporaryFolder {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appending(path: "assay-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(at: url)  // a folder left behind harms nothing
+    }
+
+    func path(_ name: String) -> String { url.appending(path: name).path }
+
+    func write(_ name: String, _ text: String) throws -> String {
+        try text.write(toFile: path(name), atomically: false, encoding: .utf8)
+        return path(name)
+    }
+}
+
+/// Files of the repository that tests need.
+enum Repository {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    static func golden(_ name: String) -> String { root.appending(path: "Tests/Golden/\(name)").path }
+    static let oracle = root.appending(path: "Tests/Oracle/oracle.py").path
+    static let validator = root.appending(path: "Tests/Oracle/validate.py").path
+    /// The system's, for which the packages are installed.
+    static let python = "/usr/bin/python3"
+}

@@ -1,0 +1,117 @@
+import Foundation
+import Testing
+
+/// The rules of the house, as far as a program can see them.
+@Suite struct TidyTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    private struct SourceFile {
+        let path: String
+        let lines: [String]
+
+        var isSwift: Bool { path.hasSuffix(".swift") }
+    }
+
+    private static let files: [SourceFile] = {
+        ["Sources", "Tests", "tools"].flatMap { folder -> [SourceFile] in
+            let url = root.appending(path: folder)
+            let paths =
+                FileManager.default.enumerator(at: url, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL }
+                ?? []
+            return paths.filter { ["swift", "c", "h", "cpp", "py", "sh"].contains($0.pathExtension) }.compactMap {
+                url in
+                guard let text = try? String(contentsOf: url, encoding: .utf8) else { return nil }  // a folder
+                return SourceFile(
+                    path: String(url.path.dropFirst(root.path.count + 1)),
+                    lines: text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+            }
+        }
+    }()
+
+    /// What each room may import besides the standard library.
+    private static let imports: [(room: String, allowed: Set<String>)] = [
+        ("Sources/Assay/Model/", ["CBytes"]),
+        ("Sources/Assay/Scoring/", ["CBytes", "Glibc"]),
+        ("Sources/Assay/Runtime/", ["CBytes", "Glibc"]),
+        ("Sources/Assay/Input/", ["CBytes", "Glibc"]),
+        ("Sources/Assay/Output/", ["Glibc"]),
+        ("Sources/Assay/Time/", ["Glibc"]),
+        ("Sources/Assay/Configuration/", ["Arguments", "CYAML", "Glibc"]),
+        ("Sources/Assay/Generation/", ["Glibc"]),
+        ("Sources/Arguments/", []),
+        ("Sources/assay/", ["Arguments", "Assay", "Glibc"]),
+    ]
+
+    @Test("There is something to be tidy about")
+    func found() {
+        #expect(Self.files.filter(\.isSwift).count > 40)
+        for (room, _) in Self.imports { #expect(Self.files.contains { $0.path.hasPrefix(room) }, "\(room)") }
+    }
+
+    @Test("Rooms import only what they may")
+    func importsPerRoom() throws {
+        for file in Self.files where file.isSwift && file.path.hasPrefix("Sources/") {
+            let room = try #require(Self.imports.first { file.path.hasPrefix($0.room) }, "\(file.path) is in no room")
+            for line in file.lines where line.hasPrefix("import ") || line.contains(" import ") && line.hasPrefix("@") {
+                let module = try #require(line.split(separator: " ").last.map(String.init))
+                #expect(room.allowed.contains(module), "\(file.path) imports \(module)")
+            }
+        }
+    }
+
+    @Test("Files have at most 500 lines, lines at most 120 characters")
+    func lengths() {
+        for file in Self.files {
+            #expect(file.lines.count <= 501, "\(file.path) has \(file.lines.count) lines")
+            for (index, line) in file.lines.enumerated() where line.count > 120 {
+                Issue.record("\(file.path):\(index + 1) has \(line.count) characters")
+            }
+        }
+    }
+
+    @Test("Functions have at most 70 lines")
+    func functionLengths() {
+        for file in Self.files where file.isSwift {
+            var open: [(indent: Int, line: Int)] = []
+            for (index, line) in file.lines.enumerated() {
+                let indent = line.prefix { $0 == " " }.count
+                let text = line.dropFirst(indent)
+                if text.hasPrefix("}"), let last = open.last, last.indent == indent {
+                    #expect(index - last.line < 70, "\(file.path):\(last.line + 1) has \(index - last.line + 1) lines")
+                    open.removeLast()
+                }
+                let words = text.split(whereSeparator: { $0 == " " || $0 == "(" || $0 == "<" || $0 == "?" })
+                if words.prefix(6).contains(where: { $0 == "func" || $0 == "init" }), !text.hasSuffix("}") {
+                    open.append((indent, index))
+                }
+            }
+        }
+    }
+
+    @Test("Nothing is left for later, and names say what they name")
+    func marks() {
+        let marks = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]
+        let empty = ["Manager", "Helper", "Helpers", "Utils", "Util", "Misc", "Common", "Handler", "Base"]
+        for file in Self.files {
+            let name = file.path.split(separator: "/").last?.split(separator: ".").first ?? ""
+            #expect(!empty.contains { name.hasSuffix($0) }, "\(file.path)")
+            for (index, line) in file.lines.enumerated() {
+                for mark in marks where line.contains(mark) { Issue.record("\(file.path):\(index + 1) says \(mark)") }
+            }
+        }
+    }
+
+    @Test("What may hide a fault says why")
+    func silentFaults() {
+        let patterns = ["try?", "as!", "@unchecked Sendable", "fatalError()"]
+        for file in Self.files where file.isSwift && !file.path.hasPrefix("Tests/Tidy") {
+            for (index, line) in file.lines.enumerated() {
+                let code = line.split(separator: "//", maxSplits: 1, omittingEmptySubsequences: false)[0]
+                guard let pattern = patterns.first(where: { code.contains($0) }) else { continue }
+                let above = index > 0 ? file.lines[index - 1].drop { $0 == " " } : ""
+                #expect(line.contains("//") || above.hasPrefix("//"), "\(file.path):\(index + 1) has \(pattern)")
+            }
+        }
+    }
+}
