@@ -24,10 +24,10 @@ struct LineMutator {
         }
     }
 
-    /// One line in a hundred thousand is huge.
+    /// One line in twenty thousand is huge.
     mutating func write(lines count: Int, to path: String) throws {
         try write(count, to: path) { mutator, number in
-            if number % 100_000 == 77_777 {
+            if number % 20_000 == 7_777 {
                 return [UInt8](repeating: UInt8(ascii: "x"), count: 1_048_577 + Int(mutator.random.below(2_000_000)))
             }
             return mutator.mutated()

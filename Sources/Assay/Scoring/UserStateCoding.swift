@@ -1,8 +1,8 @@
 /// The binary form of a user's state, the same for equal states.
 ///
 /// Version 1, in this order: transactions, last event time, hours and weekend as a bit set, amounts by currency,
-/// places, hashes of recent transaction ids from the oldest, types with their event times. Lists begin with their length and
-/// stand in order of use, the latest first.
+/// places, hashes of recent transaction ids from the oldest, types with their event times. Lists begin with their
+/// length and stand in order of use, the latest first.
 enum UserStateCoding {
     static let version: UInt8 = 1
     private static let weekendBit: UInt64 = 1 << 24
