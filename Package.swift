@@ -6,9 +6,11 @@ let package = Package(
     targets: [
         .target(name: "CBytes"),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "Arguments"),
+        .target(name: "StateStore", dependencies: ["CBytes", "CSQLite"]),
         .target(
-            name: "Assay", dependencies: ["Arguments", "CBytes", "CYAML"],
+            name: "Assay", dependencies: ["Arguments", "CBytes", "CYAML", "StateStore"],
             // A process function's state may be something that exists once.
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
         .executableTarget(name: "assay", dependencies: ["Arguments", "Assay"]),

@@ -3,10 +3,16 @@ import Assay
 
 /// Configurations as commands need them.
 enum Configurations {
-    static func load(_ path: String?) throws(Failure) -> Configuration.Resolved {
+    /// What a file says, and what it comes to.
+    struct Loaded {
+        let file: Configuration
+        let resolved: Configuration.Resolved
+    }
+
+    static func load(_ path: String?) throws(Failure) -> Loaded {
         do throws(ConfigurationError) {
             let configuration = if let path { try Configuration.load(path) } else { Configuration() }
-            return try configuration.resolve(path: path ?? "the defaults")
+            return Loaded(file: configuration, resolved: try configuration.resolve(path: path ?? "the defaults"))
         } catch {
             throw Failure(code: .badConfiguration, message: error.description)
         }

@@ -17,10 +17,11 @@ enum Declaration {
         Exit codes:
            0  done, also when lines were rejected
           64  the command line is wrong
-          65  bad data: --strict met a bad line
+          65  bad data: --strict met a bad line, or the state, the input or the output is not what it was
           66  the input cannot be opened
           73  the output cannot be created
           74  reading or writing failed
+          75  the state is in use by another process
           78  the configuration is wrong
         """
 
@@ -33,7 +34,13 @@ enum Declaration {
             --rejects. A live stream is answered at once: whenever no further input waits, everything scored is out.
             """,
             """
-            SIGINT and SIGTERM finish what was read, write the summary and exit 0; a second one exits at once.
+            Checkpoints make a run safe against anything: killed at any moment, the same command run again goes on where \
+            the last checkpoint was and ends with the same output, byte for byte. What was written behind the checkpoint \
+            is cut off and written again; into a pipe it is written a second time. Another input carries the state on.
+            """,
+            """
+            SIGINT and SIGTERM finish what was read, take a checkpoint, write the summary and exit 0; a second one exits \
+            at once. SIGUSR1 takes a checkpoint now.
             """,
             exitCodes,
             "Example:\n    assay score payments.jsonl -o assessments.jsonl --rejects rejects.jsonl",
@@ -47,6 +54,23 @@ enum Declaration {
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
                 help: "how transactions are written: jsonl or csv", default: "jsonl"),
             .flag("overwrite", help: "start output files over that are not empty"),
+            .value(
+                "state", "DIR", .directory, help: "where users are remembered; made when missing",
+                default: "Checkpoints"),
+            .value(
+                "checkpoint-interval", "TIME", .duration, help: "the time between checkpoints, such as 250ms or 1m",
+                default: "10s"),
+            .value(
+                "checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint each N transactions"),
+            .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
+            .flag("fresh", help: "forget the state first; it is kept beside as state.db.old"),
+            .value(
+                "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
+                help: "the input of the last checkpoint (same), another one (new), or see for yourself (auto)",
+                default: "auto"),
+            .value("snapshot-interval", "TIME", .duration, help: "make snapshots of the state this often"),
+            .value(
+                "snapshots-keep", "N", .integer(1...10_000), help: "keep the last N snapshots", default: "3"),
             .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
             .flag("follow", help: "at the end of the file wait for it to grow"),
             .value(

@@ -8,6 +8,7 @@ enum ExitCode: Int32 {
     case noInput = 66
     case cannotCreate = 73
     case inputOutput = 74
+    case inUse = 75
     case badConfiguration = 78
 }
 

@@ -14,11 +14,11 @@ enum GenerateCommand {
         if let disorder = arguments.real("disorder") { options.disorderSeconds = disorder }
 
         let outputPath = arguments.text("output") ?? "-"
-        let output = try Files.openOutput(outputPath, mayOverwrite: true, others: [])
+        let output = try Files.create(outputPath)
         let labelsPath = arguments.text("labels")
         var labels: Int32?
         if let labelsPath {
-            labels = try Files.openOutput(labelsPath, mayOverwrite: true, others: [("the output", output)])
+            labels = try Files.create(labelsPath)
         }
         do throws(GenerationRun.Fault) {
             try GenerationRun.run(options, lines: output, labels: labels)

@@ -1,11 +1,11 @@
 import Assay
-import Glibc
 
-/// One line on a terminal that is written over: done, rate, part of the whole, time left.
+/// One line on a terminal that is written over: done, rate, part of the whole, time left, last checkpoint.
 struct ProgressLine {
     private let total: UInt64?
-    private let started: Double
-    private var lastShown: Double
+    private let started = MonotonicClock.seconds
+    private var lastShown = MonotonicClock.seconds
+    private var checkpoint: (id: Int64, seen: Double)?
     private var isShown = false
 
     private static let secondsBetween = 0.2
@@ -13,12 +13,11 @@ struct ProgressLine {
     /// `total`: bytes of input, where they are known.
     init(total: UInt64?) {
         self.total = total
-        started = Clock.seconds
-        lastShown = started
     }
 
-    mutating func update(_ counts: ScoreCounts, bytes: UInt64) {
-        let now = Clock.seconds
+    mutating func update(_ counts: ScoreCounts, bytes: UInt64, checkpoint id: Int64?) {
+        let now = MonotonicClock.seconds
+        if let id, id != checkpoint?.id { checkpoint = (id, now) }
         guard now - lastShown >= Self.secondsBetween else { return }
         lastShown = now
         isShown = true
@@ -32,20 +31,14 @@ struct ProgressLine {
         } else {
             text += ", \(Figures.bytes(bytes))"
         }
+        if let checkpoint {
+            text += ", checkpoint \(checkpoint.id) \(Figures.span(seconds: now - checkpoint.seen)) ago"
+        }
         Diagnostics.write("\r\(text)\u{1B}[K")
     }
 
     mutating func clear() {
         if isShown { Diagnostics.write("\r\u{1B}[K") }
         isShown = false
-    }
-}
-
-/// Time that only goes forward, for rates and intervals.
-enum Clock {
-    static var seconds: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }

@@ -5,101 +5,132 @@ import Glibc
 /// `assay score`.
 enum ScoreCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
+        try checkTogether(arguments)
+        let configuration = try Configurations.load(arguments.text("config"))
         let inputPath = arguments.operands.first ?? "-"
-        let outputPath = arguments.text("output") ?? "-"
-        if arguments.flag("follow"), inputPath == "-" {
+        let output = OutputTarget(path: arguments.text("output").flatMap { $0 == "-" ? nil : $0 })
+        let rejects = arguments.text("rejects").map { OutputTarget(path: $0) }
+        let isQuiet = arguments.flag("quiet")
+
+        var parts = ScoreRun.Parts()
+        parts.settings = configuration.resolved.scoring
+        parts.zone = configuration.resolved.zone
+        parts.fields = configuration.resolved.fields
+        parts.format = arguments.text("format").flatMap { InputFormat(rawValue: $0) } ?? .jsonl
+        parts.isStrict = arguments.flag("strict")
+        parts.waitsForGrowth = arguments.flag("follow")
+        parts.input = try Files.openInput(inputPath)
+        parts.checkpointIntervalSeconds = Double(arguments.integer("checkpoint-interval") ?? 10_000) / 1000
+        parts.checkpointEvery = arguments.integer("checkpoint-every").map { UInt64($0) }
+        parts.snapshots = arguments.integer("snapshot-interval").map {
+            SnapshotPlan(intervalSeconds: Double($0) / 1000, kept: Int(arguments.integer("snapshots-keep") ?? 3))
+        }
+        let wanted = arguments.text("progress") ?? "auto"
+        let console = Console(
+            isQuiet: isQuiet, showsProgress: wanted == "always" || (wanted == "auto" && Diagnostics.isTerminal && !isQuiet),
+            totalBytes: parts.waitsForGrowth ? nil : Files.size(parts.input))
+        parts.report = { console.report($0) }
+
+        let run = ScoreRun(parts)
+        StopSignals.watch(parts.interruption, checkpoint: run.requestCheckpoint)
+        var request = PreparationRequest()
+        request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? "Checkpoints"
+        request.input = parts.input
+        request.inputPath = inputPath
+        request.format = parts.format
+        request.output = output
+        request.rejects = rejects
+        request.expectation = arguments.text("input-is").flatMap { InputExpectation(rawValue: $0) } ?? .auto
+        request.isFresh = arguments.flag("fresh")
+        request.mayOverwrite = arguments.flag("overwrite")
+        request.configuration = configuration.file
+        request.interruption = parts.interruption.descriptor
+        try carryOut(run, request, console, isQuiet: isQuiet, waitsForGrowth: parts.waitsForGrowth)
+    }
+
+    /// Options that make no sense together, or alone.
+    private static func checkTogether(_ arguments: ParsedArguments) throws(Failure) {
+        if arguments.flag("follow"), (arguments.operands.first ?? "-") == "-" {
             throw Failure(code: .usage, message: "--follow needs a file; standard input is followed anyway")
         }
         if arguments.text("rejects") == "-" {
             throw Failure(code: .usage, message: "--rejects needs a file; standard output is for assessments")
         }
-        let configuration = try Configurations.load(arguments.text("config"))
-
-        var parts = ScoreRun.Parts()
-        parts.settings = configuration.scoring
-        parts.zone = configuration.zone
-        parts.fields = configuration.fields
-        parts.format = arguments.text("format").flatMap { InputFormat(rawValue: $0) } ?? .jsonl
-        parts.isStrict = arguments.flag("strict")
-        parts.waitsForGrowth = arguments.flag("follow")
-        parts.input = try Files.openInput(inputPath)
-        let mayOverwrite = arguments.flag("overwrite")
-        parts.output = try Files.openOutput(
-            outputPath, mayOverwrite: mayOverwrite, others: [("the input", parts.input)])
-        if let rejects = arguments.text("rejects") {
-            parts.rejects = try Files.openOutput(
-                rejects, mayOverwrite: mayOverwrite,
-                others: [("the input", parts.input), ("the output", parts.output)])
+        if arguments.integer("checkpoint-interval") == 0 {
+            throw Failure(code: .usage, message: "--checkpoint-interval takes a time above 0; see --no-checkpoints")
         }
-        let isQuiet = arguments.flag("quiet")
-        if !isQuiet {
-            parts.report = { rejected in
-                Diagnostics.warning(
-                    "line \(rejected.line) rejected, \(rejected.reason.code): \(rejected.message)")
+        if arguments.flag("no-checkpoints") {
+            let options = ["state", "checkpoint-interval", "checkpoint-every", "input-is", "snapshot-interval"]
+            if let option = options.first(where: { arguments.flag($0) }) ?? (arguments.flag("fresh") ? "fresh" : nil) {
+                throw Failure(code: .usage, message: "--\(option) is about checkpoints; leave out --no-checkpoints")
             }
         }
-        try run(parts, inputPath: inputPath, outputPath: outputPath, arguments, isQuiet: isQuiet)
+        if arguments.flag("snapshots-keep"), !arguments.flag("snapshot-interval") {
+            throw Failure(code: .usage, message: "--snapshots-keep needs --snapshot-interval")
+        }
     }
 
-    private static func run(
-        _ parts: ScoreRun.Parts, inputPath: String, outputPath: String, _ arguments: ParsedArguments, isQuiet: Bool
+    private static func carryOut(
+        _ run: consuming ScoreRun, _ request: PreparationRequest, _ console: Console, isQuiet: Bool,
+        waitsForGrowth: Bool
     ) throws(Failure) {
-        var parts = parts
-        parts.interruption = StopSignals.watch()
-        let wanted = arguments.text("progress") ?? "auto"
-        let showsProgress = wanted == "always" || (wanted == "auto" && Diagnostics.isTerminal && !isQuiet)
-        var progress = ProgressLine(total: parts.waitsForGrowth ? nil : Files.size(parts.input))
-        if showsProgress { parts.progress = { progress.update($0, bytes: $1) } }
-
-        let started = Clock.seconds
-        var run = ScoreRun(parts)
-        let failure: ScoreError?
-        do throws(ScoreError) {
-            try run.run()
-            failure = nil
+        let started = MonotonicClock.seconds
+        let preparation: Preparation
+        do throws(RunFailure) {
+            preparation = try Preparation.make(request)
         } catch {
-            failure = error
+            throw Failure(error)
         }
-        progress.clear()
+        for warning in preparation.warnings { Diagnostics.warning(warning) }
+        if !isQuiet { for notice in preparation.notices { Diagnostics.say(notice) } }
+        if preparation.isFinished, !waitsForGrowth { return }
+        let result = run.run(preparation)
+        console.end()
         if !isQuiet {
-            for line in Summary(run.counts, seconds: Clock.seconds - started, users: run.userCount).lines {
-                Diagnostics.say(line)
-            }
+            for line in Summary(result, seconds: MonotonicClock.seconds - started).lines { Diagnostics.say(line) }
         }
-        guard let failure else { return }
+        if let failure = result.failure {
+            try end(failure, inputPath: request.inputPath, request)
+        }
+    }
+
+    private static func end(
+        _ failure: ScoreError, inputPath: String, _ request: PreparationRequest
+    ) throws(Failure) {
         switch failure {
         case .outputClosed: return
         case .inputFailed(let number):
             throw Failure(
                 code: .inputOutput, message: "cannot read '\(inputPath)': \(Diagnostics.explain(number))")
         case .outputFailed(let output, let number):
-            let path = output == .assessments ? outputPath : arguments.text("rejects") ?? ""
+            let path = (output == .assessments ? request.output.path : request.rejects?.path) ?? "-"
             throw Failure(code: .inputOutput, message: "cannot write '\(path)': \(Diagnostics.explain(number))")
+        case .outputNotDurable(let number):
+            throw Failure(
+                code: .inputOutput,
+                message: "the output cannot be made durable: \(Diagnostics.explain(number)); run the same command "
+                    + "again to go on from the last checkpoint")
         case .badLine(let rejected):
             throw Failure(
                 code: .badData,
                 message: "line \(rejected.line) at byte \(rejected.offset), \(rejected.reason.code): "
                     + "\(rejected.message); correct it, or run without --strict")
+        case .stateDamaged(let failure), .checkpointsFailed(let failure): throw Failure(failure)
         }
     }
 }
 
-/// What is said at the end of a run.
-struct Summary {
-    let lines: [String]
-
-    init(_ counts: ScoreCounts, seconds: Double, users: Int) {
-        let reasons = RejectReason.allCases.filter { counts.rejects[Int($0.rawValue)] > 0 }
-            .map { "\($0.code) \(Figures.grouped(counts.rejects[Int($0.rawValue)]))" }
-        let levels = RiskLevel.allCases.reversed()
-            .map { "\($0.label) \(Figures.grouped(counts.levels[Int($0.rawValue)]))" }
-        let rate = seconds > 0 ? Double(counts.accepted) / seconds : 0
-        lines = [
-            "accepted \(Figures.grouped(counts.accepted)), rejected \(Figures.grouped(counts.rejected))"
-                + (reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))"),
-            levels.joined(separator: ", "),
-            "\(Figures.decimal(seconds, digits: 3)) s, \(Figures.decimal(rate, digits: 0)) transactions/s, "
-                + "\(Figures.grouped(users)) users",
-        ]
+extension Failure {
+    init(_ failure: RunFailure) {
+        let code: ExitCode =
+            switch failure.kind {
+            case .usage: .usage
+            case .badData: .badData
+            case .noInput: .noInput
+            case .cannotCreate: .cannotCreate
+            case .inputOutput: .inputOutput
+            case .inUse: .inUse
+            }
+        self.init(code: code, message: failure.message)
     }
 }

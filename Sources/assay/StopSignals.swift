@@ -1,53 +1,58 @@
+import Assay
 import Glibc
 
-/// SIGINT and SIGTERM: the first makes a descriptor readable, the second ends the process.
+/// SIGINT and SIGTERM ask a run to stop, a second one ends the process; SIGUSR1 asks for a checkpoint.
 ///
 /// A thread waits for them, so no code runs inside a signal handler.
 enum StopSignals {
-    /// The descriptor that becomes readable at the first signal; -1 when none could be made.
-    static func watch() -> Int32 {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { return -1 }
+    /// Called before any other thread is made: those inherit that the signals are not theirs.
+    static func watch(_ interruption: Interruption, checkpoint: @escaping @Sendable () -> Void) {
         var signals = sigset_t()
         sigemptyset(&signals)
-        sigaddset(&signals, SIGINT)
-        sigaddset(&signals, SIGTERM)
-        // Threads made later inherit this, so only the waiting one sees the signals.
+        for signal in [SIGINT, SIGTERM, SIGUSR1] { sigaddset(&signals, signal) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        let context = Unmanaged.passRetained(Context(signals: signals, writeEnd: ends[1]))
+        let context = Unmanaged.passRetained(
+            Context(signals: signals, interruption: interruption, checkpoint: checkpoint))
         var thread = pthread_t()
-        let created = pthread_create(
+        let code = pthread_create(
             &thread, nil,
-            { argument in
-                let context = Unmanaged<Context>.fromOpaque(argument!).takeRetainedValue()
-                context.wait()
+            { context in
+                Unmanaged<Context>.fromOpaque(context!).takeRetainedValue().wait()
                 return nil
             }, context.toOpaque())
-        guard created == 0 else {
+        guard code == 0 else {
+            // Then they do what they always do.
             context.release()
             pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-            return -1
+            return
         }
         pthread_detach(thread)
-        return ends[0]
     }
 
     private final class Context {
         private var signals: sigset_t
-        private let writeEnd: Int32
+        private let interruption: Interruption
+        private let checkpoint: @Sendable () -> Void
 
-        init(signals: sigset_t, writeEnd: Int32) {
+        init(signals: sigset_t, interruption: Interruption, checkpoint: @escaping @Sendable () -> Void) {
             self.signals = signals
-            self.writeEnd = writeEnd
+            self.interruption = interruption
+            self.checkpoint = checkpoint
         }
 
         func wait() {
             var signal: Int32 = 0
-            guard sigwait(&signals, &signal) == 0 else { return }
-            var byte: UInt8 = 1
-            if write(writeEnd, &byte, 1) != 1 { _exit(128 + signal) }
-            guard sigwait(&signals, &signal) == 0 else { return }
-            _exit(128 + signal)
+            var isStopping = false
+            while sigwait(&signals, &signal) == 0 {
+                if signal == SIGUSR1 {
+                    checkpoint()
+                } else if isStopping {
+                    _exit(128 + signal)
+                } else {
+                    isStopping = true
+                    interruption.trigger()
+                }
+            }
         }
     }
 }

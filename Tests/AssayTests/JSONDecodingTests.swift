@@ -110,6 +110,13 @@ import Testing
         #expect(harness.score(text).rejects.map(\.reason) == [.invalidUTF8])
     }
 
+    @Test("A key that is no UTF-8 is found however often it comes")
+    func repeatedInvalidKey() {
+        let bad = Array(#"{"a"#.utf8) + [0xE9] + Array((#"":1,"# + line(id: "a").dropFirst() + "\n").utf8)
+        var harness = ScoringHarness()
+        #expect(harness.score(bad + bad + bad).rejects.map(\.reason) == [.invalidUTF8, .invalidUTF8, .invalidUTF8])
+    }
+
     @Test("The line after a bad one is read as if nothing had been")
     func recovery() {
         var harness = ScoringHarness()

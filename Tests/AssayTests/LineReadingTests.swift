@@ -19,7 +19,7 @@ import Testing
         }
         writer.start()
         var input = InputStage(
-            reader: LineReader(descriptor: pipe.fileHandleForReading.fileDescriptor, position: InputPosition()),
+            reader: LineReader(descriptor: pipe.fileHandleForReading.fileDescriptor, start: LineReader.Start()),
             decoder: TransactionDecoder(format: format, fields: .standard, zone: .utc))
         var seen: [String] = []
         let batch = Batch()

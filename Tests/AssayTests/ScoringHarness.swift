@@ -13,7 +13,7 @@ struct ScoringHarness: ~Copyable {
         fields: FieldNames = .standard, zone: TimeZoneRules = .utc
     ) {
         decoder = TransactionDecoder(format: format, fields: fields, zone: zone)
-        stage = ScoringStage(function: FraudDetection(settings: settings, zone: zone))
+        stage = ScoringStage(settings: settings, zone: zone)
         encoder = AssessmentEncoder(settings)
     }
 

@@ -5,9 +5,23 @@ struct CSVTransactionDecoder {
     /// The field of each column, nil where the header names something else. Nil until the header was read.
     private(set) var columns: [Field?]?
 
+    /// The header as it stood in the input, empty until it was read.
+    private(set) var header: [UInt8] = []
+
     init(fields: FieldNames, zone: TimeZoneRules) {
         self.fields = fields
         self.zone = zone
+    }
+
+    /// Reads the header that an earlier run had found.
+    mutating func resume(header: [UInt8]) {
+        guard !header.isEmpty else { return }
+        var text = InputText(capacity: header.count + 1)
+        header.withUnsafeBufferPointer { text.append($0) }
+        text.isLast = true
+        text.endLastLine()
+        var nothing = DecodedBatch()
+        decode(&text, into: &nothing)
     }
 
     private struct Cell {
@@ -82,6 +96,7 @@ struct CSVTransactionDecoder {
         }
         guard let columns else {
             self.columns = record.cells.map { fields.column(Array($0.bytes)) }
+            header = Array(record.bounds.bytes)
             return
         }
         guard record.cells.count <= columns.count else {

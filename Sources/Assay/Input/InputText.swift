@@ -21,6 +21,8 @@ struct InputText: ~Copyable {
     /// Bytes of the input that belong to this batch but were thrown away, less one where the closing newline was
     /// supplied.
     var uncounted: Int64 = 0
+    /// The input ended without a newline.
+    var endsInsideLine = false
     private var unescapedCount = 0
 
     init(capacity: Int) {
@@ -54,6 +56,7 @@ struct InputText: ~Copyable {
         unescapedCount = 0
         cutLine = nil
         uncounted = 0
+        endsInsideLine = false
         self.offset = offset
         self.firstLine = firstLine
     }

@@ -117,7 +117,8 @@ struct JSONTransactionDecoder {
         var name = key.bytes
         if key.hasEscapes { name = text.view.bytes(text.unescape(key)) }
         let field = isCoordinate ? fields.coordinate(name) : fields.member(name)
-        if isAdjacent, !key.hasEscapes {
+        // Whoever matches a remembered key does not look at its bytes again, so they must be above suspicion.
+        if isAdjacent, !key.hasEscapes, key.bytes.allSatisfy({ $0 < 0x80 }) {
             let count = scanner.cursor - start
             if isCoordinate {
                 coordinateKeys.remember(index, at: start, count: count, field: field)

@@ -35,17 +35,38 @@ struct LineReader: ~Copyable {
     private var carriedWholeLines = false
     private var isAtEnd = false
     private(set) var position: InputPosition
+    /// Of everything up to the position.
+    private var digest: InputDigest
+    private let isDigested: Bool
+    /// The last line that was handed out had no newline.
+    private(set) var endsInsideLine = false
 
     static let batchBytes = 256 << 10
     /// How often a file that is followed is looked at for more.
     private static let growthPollMilliseconds: Int32 = 20
 
+    /// How and from where to read.
+    struct Start: ~Copyable {
+        var position = InputPosition()
+        /// Bytes behind the position that were read already.
+        var readAhead: [UInt8] = []
+        var digest = InputDigest()
+    }
+
     /// `interruption` becomes readable when reading shall stop; -1 for never.
-    init(descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, position: InputPosition) {
+    /// `isDigested`: checkpoints want to know what the input looked like.
+    init(
+        descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
+        start: consuming Start
+    ) {
         self.descriptor = descriptor
         self.interruption = interruption
         self.waitsForGrowth = waitsForGrowth
-        self.position = position
+        position = start.position
+        carried = start.readAhead
+        carriedWholeLines = !carried.isEmpty
+        self.isDigested = isDigested
+        digest = start.digest
         var status = stat()
         isRegularFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
@@ -78,8 +99,16 @@ struct LineReader: ~Copyable {
         }
     }
 
+    /// What the input looked like up to the position.
+    var mark: InputDigest.Mark { digest.present }
+
     /// Called when a batch was decoded: what it did not take begins the next one.
     mutating func advance(past text: borrowing InputText, lines: UInt64) {
+        endsInsideLine = text.endsInsideLine
+        // A line that was too long was digested while it was thrown away.
+        if isDigested, text.cutLine == nil {
+            digest.update(UnsafeRawBufferPointer(start: text.base, count: text.count - (text.endsInsideLine ? 1 : 0)))
+        }
         position.offset = text.endOffset
         position.line += lines
         carried.removeAll(keepingCapacity: true)
@@ -155,6 +184,7 @@ struct LineReader: ~Copyable {
         let kept = Reject.quotedBytes + 3
         let lineStart = text.offset
         var discarded = text.filled - kept
+        if isDigested { digest.update(UnsafeRawBufferPointer(start: text.base, count: text.filled)) }
         var room = InputText(capacity: Self.batchBytes)
         while true {
             room.reset(offset: lineStart, firstLine: 0)
@@ -169,11 +199,13 @@ struct LineReader: ~Copyable {
                 UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) - UnsafePointer(room.base) + 1
             }
             discarded += end ?? room.filled
+            if isDigested { digest.update(UnsafeRawBufferPointer(start: room.base, count: end ?? room.filled)) }
             if end == nil, !isAtEnd { continue }
             text.filled = kept
             text.cutLine = 0
             text.endLastLine()
             text.uncounted = Int64(discarded) - 1
+            text.endsInsideLine = end == nil
             if let end {
                 text.append(UnsafeBufferPointer(start: room.base + end, count: room.filled - end))
                 carriedWholeLines = true
@@ -202,6 +234,7 @@ extension InputText {
             base[filled] = UInt8(ascii: "\n")
             filled += 1
             uncounted = -1
+            endsInsideLine = cutLine == nil
         }
         count = filled
     }

@@ -34,6 +34,13 @@ struct TransactionDecoder {
         csv = CSVTransactionDecoder(fields: fields, zone: zone)
     }
 
+    /// What a later run needs to go on in the middle of the input.
+    var csvHeader: [UInt8] { csv.header }
+
+    mutating func resume(csvHeader: [UInt8]) {
+        if format == .csv { csv.resume(header: csvHeader) }
+    }
+
     /// Takes whole records from the text and shortens it to them; what is left belongs to the next batch.
     mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
         switch format {

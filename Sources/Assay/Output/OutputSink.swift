@@ -3,11 +3,12 @@ import Glibc
 /// A file or pipe that lines are written to. It belongs to one stage.
 struct OutputSink: ~Copyable {
     private let descriptor: Int32
-    /// Bytes written by this run.
-    private(set) var written: UInt64 = 0
+    /// Of the file, or bytes written by this run.
+    private(set) var length: UInt64
 
-    init(descriptor: Int32) {
+    init(descriptor: Int32, length: UInt64 = 0) {
         self.descriptor = descriptor
+        self.length = length
     }
 
     /// Why bytes could not be written.
@@ -29,7 +30,7 @@ struct OutputSink: ~Copyable {
         while !rest.isEmpty {
             let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
             if count >= 0 {
-                written += UInt64(count)
+                length += UInt64(count)
                 rest = UnsafeRawBufferPointer(rebasing: rest[count...])
                 continue
             }

@@ -8,6 +8,7 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
     private struct Entry: ~Copyable {
         var key: StoredKey
         var state: State
+        var saving = SavingMark()
     }
 
     private struct Shard {
@@ -157,6 +158,11 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         _modify { yield &entry(index).pointee.state }
     }
 
+    /// What is known of the saving of an index's state.
+    func saving(_ index: Int) -> SavingMark { entry(index).pointee.saving }
+
+    func setSaving(_ index: Int, _ mark: SavingMark) { entry(index).pointee.saving = mark }
+
     /// The bytes of an index's key, valid inside the closure.
     func withKey<Result>(_ index: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         entry(index).pointee.key.withBytes(body)
@@ -209,6 +215,15 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         shard.slots[Int(hole)] = 0
         shard.used -= 1
     }
+}
+
+/// Which changes of a key's state were written down, and where.
+struct SavingMark {
+    /// The page of the log that has the state, in its last 32 bits; meaningless before the first.
+    var page: UInt32 = 0
+    var isInLog = false
+    /// The cut that a change belongs to, 0 when there was none since the last one that was written.
+    var changedIn: UInt8 = 0
 }
 
 /// A key's bytes: up to fifteen in place, longer ones in memory of their own.

@@ -56,4 +56,17 @@ static inline const uint8_t *assay_next_newline(const uint8_t *bytes) {
 }
 
 // XXH3 is stable across versions and machines since 0.8.0, so its values may be stored.
+// A digest of bytes that come in pieces. The state is freed by its owner.
+static inline XXH3_state_t *assay_digest_create(void) {
+    XXH3_state_t *state = XXH3_createState();
+    if (state) XXH3_128bits_reset(state);
+    return state;
+}
+static inline void assay_digest_free(XXH3_state_t *state) { XXH3_freeState(state); }
+static inline void assay_digest_reset(XXH3_state_t *state) { XXH3_128bits_reset(state); }
+static inline void assay_digest_update(XXH3_state_t *state, const void *bytes, size_t count) {
+    XXH3_128bits_update(state, bytes, count);
+}
+static inline XXH128_hash_t assay_digest_value(const XXH3_state_t *state) { return XXH3_128bits_digest(state); }
+
 static inline uint64_t assay_hash(const void *bytes, size_t count) { return XXH3_64bits(bytes, count); }

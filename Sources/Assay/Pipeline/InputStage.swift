@@ -1,3 +1,11 @@
+/// Where the input stands behind a batch.
+struct InputStanding: Sendable {
+    var position = InputPosition()
+    var mark = InputDigest.Mark()
+    var endsInsideLine = false
+    var csvHeader: [UInt8] = []
+}
+
 /// The first stage: bytes to transactions.
 struct InputStage: ~Copyable {
     private var reader: LineReader
@@ -14,6 +22,9 @@ struct InputStage: ~Copyable {
         guard outcome == .lines else { return outcome }
         decoder.decode(&batch.text, into: &batch.decoded)
         reader.advance(past: batch.text, lines: batch.decoded.lineCount)
+        batch.standing = InputStanding(
+            position: reader.position, mark: reader.mark, endsInsideLine: reader.endsInsideLine,
+            csvHeader: decoder.csvHeader)
         return .lines
     }
 }

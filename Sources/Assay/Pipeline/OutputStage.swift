@@ -1,11 +1,24 @@
+/// How far the outputs have come.
+struct OutputLengths: Equatable, Sendable {
+    var assessments: UInt64
+    var rejects: UInt64
+}
+
+extension OutputSink {
+    init(_ output: OpenedOutput) {
+        self.init(descriptor: output.descriptor, length: output.length)
+    }
+}
+
 /// The last stage: assessments to bytes, and the bytes out.
 struct OutputStage: ~Copyable {
     private var assessments: OutputSink
     private var rejects: OutputSink?
+    private var rejectsLength: UInt64
     private let assessmentEncoder: AssessmentEncoder
     private let rejectEncoder = RejectEncoder()
     private let isStrict: Bool
-    private let report: @Sendable (RejectedLine) -> Void
+    private let report: @Sendable (ScoreRun.Report) -> Void
     private var reported = 0
     private(set) var counts = ScoreCounts()
 
@@ -13,14 +26,20 @@ struct OutputStage: ~Copyable {
     private static let mostReported = 10
 
     init(
-        assessments: consuming OutputSink, rejects: consuming OutputSink?, settings: ScoringSettings, isStrict: Bool,
-        report: @escaping @Sendable (RejectedLine) -> Void
+        assessments: consuming OutputSink, rejects: consuming OutputSink?,
+        rejectsStart: UInt64, settings: ScoringSettings, isStrict: Bool,
+        report: @escaping @Sendable (ScoreRun.Report) -> Void
     ) {
         self.assessments = assessments
+        rejectsLength = rejectsStart
         self.rejects = rejects
         assessmentEncoder = AssessmentEncoder(settings)
         self.isStrict = isStrict
         self.report = report
+    }
+
+    var lengths: OutputLengths {
+        OutputLengths(assessments: assessments.length, rejects: rejectsLength)
     }
 
     mutating func write(_ batch: Batch) throws(ScoreError) {
@@ -46,7 +65,7 @@ struct OutputStage: ~Copyable {
         for reject in batch.decoded.rejects {
             guard rejects != nil else {
                 if reported < Self.mostReported {
-                    report(RejectedLine(reject, text: batch.text))
+                    report(.rejected(RejectedLine(reject, text: batch.text)))
                     reported += 1
                 }
                 continue
@@ -55,6 +74,7 @@ struct OutputStage: ~Copyable {
         }
         do throws(OutputSink.Fault) {
             try rejects?.write(batch.rejects.bytes)
+            rejectsLength += UInt64(batch.rejects.bytes.count)
         } catch {
             throw .outputFailed(.rejects, errorNumber: error.errorNumber)
         }

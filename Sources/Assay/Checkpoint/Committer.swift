@@ -1,0 +1,116 @@
+import Glibc
+import StateStore
+
+/// The thread that makes checkpoints durable: output first, then state and positions in one transaction. It alone uses
+/// the store while a run lasts.
+struct Committer: ~Copyable {
+    struct Job: Sendable {
+        var record: CheckpointRecord
+        let changes: StateStore.Changes
+        /// When the cut was made, of the monotonic clock.
+        let begun: Double
+    }
+
+    enum Outcome: Sendable {
+        case committed(CheckpointRecord)
+        case storeFailed(StoreError)
+        /// The output's bytes may be lost: nothing can be built on them.
+        case outputNotDurable(errorNumber: Int32)
+        /// A snapshot could not be made; the run is not harmed.
+        case snapshotFailed(StoreError)
+    }
+
+    private let jobs = Mailbox<Job>()
+    private let thread: WorkerThread
+
+    /// `files`: descriptors of the outputs that are regular files.
+    init(
+        store: StateStore, files: [Int32], folder: String, snapshots: SnapshotPlan?,
+        report: @escaping @Sendable (Outcome) -> Void
+    ) {
+        let jobs = jobs
+        thread = WorkerThread {
+            var snapshots = snapshots.map { SnapshotMaker(plan: $0, folder: folder, now: MonotonicClock.seconds) }
+            while let job = jobs.receive() {
+                let outcome = Self.commit(job, store, files)
+                report(outcome)
+                guard case .committed(let record) = outcome else { continue }
+                do throws(StoreError) {
+                    try snapshots?.make(of: record, store, now: MonotonicClock.seconds)
+                } catch {
+                    report(.snapshotFailed(error))
+                }
+            }
+        }
+    }
+
+    func commit(_ job: Job) {
+        jobs.send(job)
+    }
+
+    /// Waits for what is being committed.
+    consuming func stop() {
+        jobs.close()
+        thread.join()
+    }
+
+    static func commit(_ job: Job, _ store: StateStore, _ files: [Int32]) -> Outcome {
+        for file in files where fsync(file) != 0 { return .outputNotDurable(errorNumber: errno) }
+        var record = job.record
+        record.durationMicroseconds = Int64((MonotonicClock.seconds - job.begun) * 1e6)
+        do throws(StoreError) {
+            try store.commit(record, job.changes)
+            return .committed(record)
+        } catch {
+            return .storeFailed(error)
+        }
+    }
+}
+
+/// When snapshots are made and how many are kept.
+package struct SnapshotPlan: Sendable {
+    package var intervalSeconds: Double
+    package var kept: Int
+
+    package init(intervalSeconds: Double, kept: Int) {
+        self.intervalSeconds = intervalSeconds
+        self.kept = kept
+    }
+}
+
+/// Makes a snapshot when it is time, and removes the oldest.
+struct SnapshotMaker {
+    private let plan: SnapshotPlan
+    private let folder: String
+    private var last: Double
+
+    init(plan: SnapshotPlan, folder: String, now: Double) {
+        self.plan = plan
+        self.folder = "\(folder)/snapshots"
+        last = now
+    }
+
+    mutating func make(of record: CheckpointRecord, _ store: StateStore, now: Double) throws(StoreError) {
+        guard now - last >= plan.intervalSeconds else { return }
+        last = now
+        if mkdir(folder, 0o755) != 0, errno != EEXIST {
+            throw StoreError(.inputOutput, "creating '\(folder)'", String(cString: strerror(errno)))
+        }
+        try store.writeSnapshot(to: "\(folder)/\(record.id).db")
+        for id in ids().dropLast(plan.kept) { unlink("\(folder)/\(id).db") }
+    }
+
+    /// The checkpoints that there are snapshots of, ascending.
+    private func ids() -> [Int64] {
+        guard let listing = opendir(folder) else { return [] }
+        defer { closedir(listing) }
+        var ids: [Int64] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasSuffix(".db"), let id = Int64(name.dropLast(3)) { ids.append(id) }
+        }
+        return ids.sorted()
+    }
+}

@@ -1,0 +1,145 @@
+import Glibc
+import StateStore
+
+/// An output as the world has it before a run.
+struct OutputSituation: Equatable {
+    /// Standard output for nil.
+    let path: String?
+    /// Where a regular file lies, empty for anything else.
+    var realPath = ""
+    var isRegularFile: Bool
+    /// Bytes of a regular file; a file that is missing has none.
+    var length: UInt64 = 0
+    var exists = true
+    /// Whatever is written goes to its end: the shell's `>>`.
+    var appends = false
+
+    /// How messages name it.
+    var name: String { path.map { "'\($0)'" } ?? "standard output" }
+}
+
+/// What a run does with an output, decided from what the last checkpoint knows of it. Nothing is touched before all of
+/// a run's outputs have a plan.
+enum OutputPlan: Equatable {
+    /// A file is cut to this length and written from there.
+    case file(length: UInt64)
+    /// What is no file is just written to.
+    case stream
+
+    /// What the run found out about its input.
+    enum InputFinding: Equatable {
+        /// There is no checkpoint.
+        case first
+        case same
+        case new
+    }
+
+    /// `recorded`: what the checkpoint says of this output, if anything. `isForgotten`: that checkpoint does not count
+    /// any more, but its files are the run's own.
+    static func of(
+        _ situation: OutputSituation, recorded: CheckpointRecord.Output?, checkpoint: Int64, input: InputFinding,
+        mayOverwrite: Bool, isForgotten: Bool
+    ) throws(RunFailure) -> OutputPlan {
+        guard situation.isRegularFile else { return .stream }
+        let isRecorded = recorded.map { !$0.path.isEmpty && $0.path == situation.realPath } ?? false
+        if isForgotten, isRecorded { return .file(length: 0) }
+        if let recorded, isRecorded, !isForgotten, situation.length >= recorded.length {
+            return .file(length: recorded.length)
+        }
+        if input == .same {
+            let state =
+                isRecorded
+                ? "has \(situation.length) bytes where checkpoint \(checkpoint) left \(recorded?.length ?? 0)"
+                : "is not the output of checkpoint \(checkpoint)"
+            let wanted = recorded.flatMap { $0.path.isEmpty ? nil : " ('\($0.path)')" } ?? ""
+            throw RunFailure(
+                .badData,
+                "\(situation.name) \(state); name that file\(wanted) with -o, append to it with >>, or start over "
+                    + "with --fresh")
+        }
+        if situation.length == 0 { return .file(length: 0) }
+        if situation.appends { return .file(length: situation.length) }
+        guard mayOverwrite else {
+            throw RunFailure(
+                .cannotCreate, "\(situation.name) is not empty; remove it, or start it over with --overwrite")
+        }
+        return .file(length: 0)
+    }
+}
+
+/// An output of a run: a path, or standard output.
+package struct OutputTarget: Sendable {
+    package let path: String?
+
+    /// Standard output for nil.
+    package init(path: String?) {
+        self.path = path
+    }
+
+    func situation() -> OutputSituation {
+        var status = stat()
+        guard let path else {
+            guard fstat(STDOUT_FILENO, &status) == 0 else { return OutputSituation(path: nil, isRegularFile: false) }
+            let flags = fcntl(STDOUT_FILENO, F_GETFL)
+            return OutputSituation(
+                path: nil, status: status, realPath: Self.realPath("/proc/self/fd/\(STDOUT_FILENO)"),
+                appends: flags >= 0 && flags & O_APPEND != 0)
+        }
+        guard stat(path, &status) == 0 else {
+            return OutputSituation(path: path, realPath: Self.futurePath(path), isRegularFile: true, exists: false)
+        }
+        return OutputSituation(path: path, status: status, realPath: Self.realPath(path), appends: false)
+    }
+
+    static func realPath(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return "" }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// Where a file will lie that is not there yet.
+    private static func futurePath(_ path: String) -> String {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let folder = parts.dropLast().joined(separator: "/")
+        let real = realPath(folder.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : folder)
+        return real.isEmpty ? "" : "\(real == "/" ? "" : real)/\(parts.last ?? "")"
+    }
+
+    /// Opens the output and brings it to the planned length.
+    func open(_ plan: OutputPlan) throws(RunFailure) -> OpenedOutput {
+        var descriptor = STDOUT_FILENO
+        if let path {
+            descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else {
+                throw RunFailure(.cannotCreate, "cannot create '\(path)': \(String(cString: strerror(errno)))")
+            }
+        }
+        guard case .file(let length) = plan else {
+            return OpenedOutput(descriptor: descriptor, isRegularFile: false, realPath: "", length: 0)
+        }
+        guard ftruncate(descriptor, off_t(length)) == 0, lseek(descriptor, off_t(length), SEEK_SET) >= 0 else {
+            throw RunFailure(
+                .inputOutput, "cannot cut back '\(path ?? "-")': \(String(cString: strerror(errno)))")
+        }
+        return OpenedOutput(
+            descriptor: descriptor, isRegularFile: true, realPath: situation().realPath, length: length)
+    }
+}
+
+extension OutputSituation {
+    fileprivate init(path: String?, status: stat, realPath: String, appends: Bool) {
+        let isRegular = status.st_mode & S_IFMT == S_IFREG
+        self.init(
+            path: path, realPath: isRegular ? realPath : "", isRegularFile: isRegular,
+            length: isRegular ? UInt64(status.st_size) : 0, appends: appends)
+    }
+}
+
+/// An output that is being written.
+struct OpenedOutput: Sendable {
+    let descriptor: Int32
+    let isRegularFile: Bool
+    let realPath: String
+    /// Where this run begins to write.
+    let length: UInt64
+}

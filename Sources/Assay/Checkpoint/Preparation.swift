@@ -1,0 +1,288 @@
+import Glibc
+import StateStore
+
+/// What a run with checkpoints is asked to do.
+package struct PreparationRequest {
+    /// Where state is kept; nil to keep none.
+    package var folder: String?
+    package var input: Int32 = STDIN_FILENO
+    package var inputPath = "-"
+    package var format = InputFormat.jsonl
+    package var output = OutputTarget(path: nil)
+    package var rejects: OutputTarget?
+    package var expectation = InputExpectation.auto
+    package var isFresh = false
+    package var mayOverwrite = false
+    package var configuration = Configuration()
+    /// Becomes readable when a replayed pipe shall not be waited for any longer.
+    package var interruption: Int32 = -1
+
+    package init() {}
+}
+
+/// State, input and outputs brought together before the first line is read: the lock is taken, the last checkpoint
+/// found, the input recognised, and only when all of that fits anything is touched.
+package struct Preparation: ~Copyable {
+    /// Where the state is, if any is kept.
+    let saved: SavedState?
+    /// What the next checkpoint builds on.
+    let record: CheckpointRecord
+    /// Whose states are to be loaded.
+    let loaded: CheckpointRecord?
+    let output: OpenedOutput
+    let rejects: OpenedOutput?
+    let input: FoundInput
+    /// Lines for people, about every decision.
+    package let notices: [String]
+    package let warnings: [String]
+
+    /// Nothing is left to do.
+    package var isFinished: Bool { input.isFinished }
+
+    static let inputName = "transactions"
+    static let assessmentsName = "assessments"
+    static let rejectsName = "rejects"
+
+    /// The state of a folder, and the right to change it.
+    final class SavedState {
+        let folder: String
+        let store: StateStore
+        private let lock: StoreLock
+
+        init(folder: String, store: StateStore, lock: consuming StoreLock) {
+            self.folder = folder
+            self.store = store
+            self.lock = lock
+        }
+    }
+
+    /// How the input is to be entered.
+    struct FoundInput {
+        var finding: OutputPlan.InputFinding
+        var position = InputPosition()
+        var readAhead: [UInt8] = []
+        var mark = InputDigest.Mark()
+        var blockBytes: [UInt8] = []
+        /// Bytes behind the mark that were passed over.
+        var skipped: [UInt8] = []
+        var csvHeader: [UInt8] = []
+        var isFinished = false
+
+        /// Ready to be read on.
+        var start: LineReader.Start {
+            var digest = InputDigest(from: mark, blockBytes: blockBytes)
+            skipped.withUnsafeBytes { digest.update($0) }
+            return LineReader.Start(position: position, readAhead: readAhead, digest: digest)
+        }
+    }
+
+    package static func make(_ request: PreparationRequest) throws(RunFailure) -> Preparation {
+        do {
+            return try bringTogether(request)
+        } catch let failure as RunFailure {
+            throw failure
+        } catch let error as StoreError {
+            throw RunFailure(error, folder: request.folder ?? "")
+        } catch {
+            preconditionFailure("only typed errors are thrown: \(error)")
+        }
+    }
+
+    private static func bringTogether(_ request: PreparationRequest) throws -> Preparation {
+        try checkDistinct(request)
+        guard let folder = request.folder else { return try withoutState(request) }
+        try makeFolder(folder)
+        let lock = try StoreLock(folder: folder)
+        let forgotten = request.isFresh ? forgottenCheckpoint(folder) : nil
+        let present = request.isFresh ? nil : try openStore(folder)
+        let last = try present?.lastCheckpoint()
+        let input = try find(request, last)
+        let known = last ?? forgotten
+        func plan(_ target: OutputTarget, _ name: String) throws(RunFailure) -> OutputPlan {
+            try OutputPlan.of(
+                target.situation(), recorded: known?.outputs.first { $0.name == name }, checkpoint: known?.id ?? 0,
+                input: input.finding, mayOverwrite: request.mayOverwrite, isForgotten: request.isFresh)
+        }
+        let outputPlan = try plan(request.output, assessmentsName)
+        let rejectsPlan = try request.rejects.map { try plan($0, rejectsName) }
+        var notices = notices(request, last, input)
+        if let notice = cutNotice(request.output, outputPlan) { notices.append(notice) }
+        if let rejects = request.rejects, let rejectsPlan, let notice = cutNotice(rejects, rejectsPlan) {
+            notices.append(notice)
+        }
+        if request.isFresh, try setAside(folder) {
+            notices.append("the state before is kept as '\(folder)/state.db.old'")
+        }
+        let store = try present ?? openStore(folder)
+        let output = try request.output.open(outputPlan)
+        let rejects = try rejectsPlan.map { try request.rejects!.open($0) }
+        return Preparation(
+            saved: SavedState(folder: folder, store: store, lock: lock),
+            record: nextRecord(request, last, input, output, rejects), loaded: last, output: output, rejects: rejects,
+            input: input, notices: notices,
+            warnings: last.map { ConfigurationChange.warnings(from: $0.configuration, to: request.configuration) } ?? [])
+    }
+
+    /// A file that is read can't be written, nor one file twice.
+    private static func checkDistinct(_ request: PreparationRequest) throws(RunFailure) {
+        var taken = [("the input", OutputTarget.realPath("/proc/self/fd/\(request.input)"))]
+        for (role, target) in [("the output", request.output), ("the rejects", request.rejects ?? request.output)] {
+            let situation = target.situation()
+            if role == "the rejects", request.rejects == nil || situation.realPath.isEmpty { continue }
+            if let other = taken.first(where: { $0.1 == situation.realPath && situation.isRegularFile }) {
+                throw RunFailure(.usage, "\(situation.name) is also \(other.0); name another file")
+            }
+            taken.append((role, situation.realPath))
+        }
+    }
+
+    private static func withoutState(_ request: PreparationRequest) throws(RunFailure) -> Preparation {
+        func plan(_ target: OutputTarget) throws(RunFailure) -> OutputPlan {
+            try OutputPlan.of(
+                target.situation(), recorded: nil, checkpoint: 0, input: .first, mayOverwrite: request.mayOverwrite,
+                isForgotten: false)
+        }
+        let outputPlan = try plan(request.output)
+        var rejectsPlan: OutputPlan?
+        if let rejects = request.rejects { rejectsPlan = try plan(rejects) }
+        let output = try request.output.open(outputPlan)
+        var rejects: OpenedOutput?
+        if let rejectsPlan { rejects = try request.rejects?.open(rejectsPlan) }
+        return Preparation(
+            saved: nil, record: CheckpointRecord(), loaded: nil, output: output, rejects: rejects,
+            input: FoundInput(finding: .first), notices: [], warnings: [])
+    }
+
+    // MARK: The state
+
+    private static func makeFolder(_ folder: String) throws(RunFailure) {
+        var path = ""
+        for part in folder.split(separator: "/", omittingEmptySubsequences: false) {
+            path += path.isEmpty && !folder.hasPrefix("/") ? part : "/\(part)"
+            if mkdir(path, 0o755) != 0, errno != EEXIST, errno != EISDIR {
+                let reason = String(cString: strerror(errno))
+                throw RunFailure(.cannotCreate, "cannot create the folder '\(folder)': \(reason)")
+            }
+        }
+    }
+
+    private static func openStore(_ folder: String) throws(StoreError) -> StateStore {
+        try StateStore(
+            folder: folder, functions: [(ScoringStage.functionNumber, ScoringStage.functionName)],
+            vfs: getenv("ASSAY_TEST_VFS").map { String(cString: $0) })
+    }
+
+    /// What a state that is to be forgotten says of its outputs. If it can't be read, it owned none.
+    private static func forgottenCheckpoint(_ folder: String) -> CheckpointRecord? {
+        guard access("\(folder)/state.db", F_OK) == 0 else { return nil }
+        // Damage is a good reason to start afresh, not to refuse it.
+        return try? openStore(folder).lastCheckpoint()
+    }
+
+    /// Moves the database and its log out of the way. False when there was none.
+    private static func setAside(_ folder: String) throws(RunFailure) -> Bool {
+        let path = "\(folder)/state.db"
+        guard access(path, F_OK) == 0 else { return false }
+        for suffix in ["-wal", ""] {
+            let source = path + suffix
+            let target = "\(path).old\(suffix)"
+            if rename(source, target) != 0 {
+                guard errno == ENOENT else {
+                    throw RunFailure(.inputOutput, "cannot rename '\(source)': \(String(cString: strerror(errno)))")
+                }
+                // An older log beside a newer database would be taken for its own.
+                unlink(target)
+            }
+        }
+        unlink("\(path)-shm")
+        return true
+    }
+
+    // MARK: The input
+
+    private static func find(_ request: PreparationRequest, _ last: CheckpointRecord?) throws(RunFailure) -> FoundInput {
+        guard let last, let recorded = last.inputs.first(where: { $0.name == inputName }) else {
+            return FoundInput(finding: .first)
+        }
+        var recognizer = InputRecognizer(
+            descriptor: request.input, interruption: request.interruption, recorded: recorded)
+        switch try recognizer.recognize(request.expectation) {
+        case .interrupted: return FoundInput(finding: .same, isFinished: true)
+        case .new: return FoundInput(finding: .new, readAhead: recognizer.readAhead)
+        case .same(let resumed):
+            if recorded.format != request.format.rawValue, recorded.offset > 0 {
+                throw RunFailure(
+                    .usage, "the input was read as \(recorded.format) so far; say --format \(recorded.format)")
+            }
+            return FoundInput(
+                finding: .same,
+                position: InputPosition(offset: resumed.offset + UInt64(resumed.skipped.count), line: recorded.line),
+                mark: resumed.mark, blockBytes: resumed.blockBytes, skipped: resumed.skipped,
+                csvHeader: recorded.csvHeader, isFinished: resumed.isFinished)
+        }
+    }
+
+    private static func nextRecord(
+        _ request: PreparationRequest, _ last: CheckpointRecord?, _ found: FoundInput, _ output: OpenedOutput,
+        _ rejects: OpenedOutput?
+    ) -> CheckpointRecord {
+        var record = last ?? CheckpointRecord()
+        record.reason = .start
+        record.configuration = ReferenceConfiguration.yaml(request.configuration, commented: false)
+        var input = CheckpointRecord.Input(name: inputName)
+        if found.finding == .same, let recorded = last?.inputs.first { input = recorded }
+        input.path = request.inputPath
+        input.format = request.format.rawValue
+        record.inputs = [input]
+        record.outputs = [CheckpointRecord.Output(name: assessmentsName, path: output.realPath, length: output.length)]
+        if let rejects {
+            record.outputs.append(
+                CheckpointRecord.Output(name: rejectsName, path: rejects.realPath, length: rejects.length))
+        }
+        return record
+    }
+
+    // MARK: What is said
+
+    private static func notices(
+        _ request: PreparationRequest, _ last: CheckpointRecord?, _ found: FoundInput
+    ) -> [String] {
+        guard let last else { return [] }
+        switch found.finding {
+        case .first: return []
+        case .new:
+            return ["the input is new and read from its start; the state of \(last.keys) users is carried on"]
+        case .same where found.isFinished:
+            return ["the input was scored to its end already (\(found.position.line) lines); nothing to do"]
+        case .same:
+            var notice =
+                "resuming at byte \(found.position.offset), line \(found.position.line + 1), from checkpoint \(last.id)"
+            if !request.output.situation().isRegularFile {
+                notice += "; lines from sequence \(last.sequence + 1) on may come out a second time"
+            }
+            return [notice]
+        }
+    }
+
+    private static func cutNotice(_ target: OutputTarget, _ plan: OutputPlan) -> String? {
+        let situation = target.situation()
+        guard case .file(let length) = plan, situation.length > length else { return nil }
+        return "\(situation.name) is cut back from \(situation.length) to \(length) bytes"
+    }
+}
+
+/// Tells what differs between the settings of a checkpoint and those of a run.
+enum ConfigurationChange {
+    static func warnings(from recorded: String, to present: Configuration) -> [String] {
+        let changed: [String]
+        do throws(ConfigurationError) {
+            let before = try Configuration.parse(Array(recorded.utf8), path: "the checkpoint's configuration")
+            changed = Setting.all.filter { $0.yaml(before) != $0.yaml(present) }
+                .map { "\($0.path) from \($0.yaml(before)) to \($0.yaml(present))" }
+        } catch {
+            return ["the checkpoint's configuration cannot be compared: \(error.message)"]
+        }
+        if changed.isEmpty { return [] }
+        return ["the configuration has changed since the last checkpoint: " + changed.joined(separator: ", ")]
+    }
+}

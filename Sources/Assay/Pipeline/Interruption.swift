@@ -1,0 +1,30 @@
+import Glibc
+
+/// A descriptor that becomes readable, and stays so, once somebody wants reading to stop.
+package final class Interruption: Sendable {
+    package let descriptor: Int32
+    private let writeEnd: Int32
+
+    package init() {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { preconditionFailure("no pipe could be made: \(String(cString: strerror(errno)))") }
+        (descriptor, writeEnd) = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(descriptor)
+        close(writeEnd)
+    }
+
+    /// May be called from any thread, and more than once.
+    package func trigger() {
+        var byte: UInt8 = 1
+        // One byte is enough: a full pipe is readable too.
+        _ = write(writeEnd, &byte, 1)
+    }
+
+    package var isTriggered: Bool {
+        var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&event, 1, 0) > 0
+    }
+}

@@ -1,0 +1,223 @@
+import Glibc
+import StateStore
+
+/// The scoring thread's side of checkpoints: acts on what the state machine decides.
+final class Saving {
+    private var machine = CheckpointMachine()
+    private let saved: Preparation.SavedState
+    private var committer: Committer?
+    private var reader: StatePageReader
+    private let intervalSeconds: Double
+    private let every: UInt64?
+    private let report: @Sendable (ScoreRun.Report) -> Void
+
+    /// What the next record starts from.
+    private var record: CheckpointRecord
+    /// The one that is being made, with everything it will write once it is complete.
+    private var cut: CheckpointRecord
+    private var changes: StateStore.Changes?
+    private var cutBegun = 0.0
+    private var isCollected = true
+    private var wantsCut: CheckpointRecord.Reason?
+    private var nextAttempt: Double
+
+    private var standing = InputStanding()
+    private var savedOffset: UInt64
+    private var sequenceAtCut: UInt64
+    private(set) var last: CheckpointRecord?
+    private(set) var committed = 0
+    private(set) var isFinished = false
+    private var hasGivenUp = false
+
+    /// So many states are written down between two batches: about a tenth of a millisecond's work.
+    private static let statesAtOnce = 512
+    private static let retrySeconds = 0.1
+
+    /// Loads the states, takes the checkpoint before the first line, and starts the thread that commits. Nil when no
+    /// state is kept.
+    init?(
+        _ preparation: borrowing Preparation, _ parts: ScoreRun.Parts, inbox: Mailbox<ScoringMessage>,
+        scoring: inout ScoringStage
+    ) throws(RunFailure) {
+        guard let saved = preparation.saved else { return nil }
+        var record = preparation.record
+        let files = ([preparation.output] + [preparation.rejects].compactMap { $0 })
+            .filter(\.isRegularFile).map(\.descriptor)
+        do throws(StoreError) {
+            if let loaded = preparation.loaded { try scoring.load(loaded, from: saved.store) }
+            record.tallies = scoring.totals.tallies
+            record = try Self.commitFirst(record, saved.store, files)
+            reader = try StatePageReader(path: saved.store.path)
+        } catch {
+            throw RunFailure(error, folder: saved.folder)
+        }
+        self.saved = saved
+        self.record = record
+        cut = record
+        last = record
+        report = parts.report
+        intervalSeconds = parts.checkpointIntervalSeconds
+        every = parts.checkpointEvery
+        sequenceAtCut = record.sequence
+        savedOffset = preparation.input.position.offset
+        standing.position = preparation.input.position
+        nextAttempt = MonotonicClock.seconds + parts.checkpointIntervalSeconds
+        // What the input looked like is known again behind its next batch; until then this is how it stood.
+        standing.take(record.inputs[0])
+        committer = Committer(
+            store: saved.store, files: files, folder: saved.folder, snapshots: parts.snapshots,
+            report: { inbox.send(.commit($0)) })
+    }
+
+    /// The checkpoint before the first line: whoever is killed at once can be run again.
+    private static func commitFirst(
+        _ record: CheckpointRecord, _ store: StateStore, _ files: [Int32]
+    ) throws(StoreError) -> CheckpointRecord {
+        var record = record
+        record.stamp()
+        record.keysWritten = 0
+        record.bytesWritten = 0
+        let job = Committer.Job(
+            record: record, changes: StateStore.Changes(pages: [], firstPage: record.firstPage),
+            begun: MonotonicClock.seconds)
+        switch Committer.commit(job, store, files) {
+        case .committed(let committed): return committed
+        case .storeFailed(let error): throw error
+        case .outputNotDurable(let number):
+            throw StoreError(.inputOutput, "making the output durable", String(cString: strerror(number)))
+        case .snapshotFailed: preconditionFailure("no snapshot was asked for")
+        }
+    }
+
+    var isCommitting: Bool { machine.isCommitting }
+
+    /// When `goOn` has something to do although no message came: at once while states are being collected.
+    var deadline: Double { isCollected && wantsCut == nil ? nextAttempt : 0 }
+
+    /// A batch was scored.
+    func note(_ standing: InputStanding) {
+        self.standing = standing
+    }
+
+    func request(_ reason: CheckpointRecord.Reason) {
+        if isFinished || (machine.waitsForRetry && MonotonicClock.seconds < nextAttempt) { return }
+        act(machine.handle(.requested(reason)))
+    }
+
+    func drained(_ lengths: OutputLengths) {
+        cut.outputs = record.outputs
+        for index in cut.outputs.indices {
+            cut.outputs[index].length =
+                cut.outputs[index].name == Preparation.rejectsName ? lengths.rejects : lengths.assessments
+        }
+        act(machine.handle(.outputDrained))
+    }
+
+    /// Begins what is due, or goes on with what is under way. True when the output is to be marked here.
+    func goOn(_ scoring: inout ScoringStage) throws(RunFailure) -> Bool {
+        let now = MonotonicClock.seconds
+        if machine.isResting, standing.position.offset != savedOffset {
+            if let every, scoring.sequence - sequenceAtCut >= every { request(.count) }
+        }
+        if now >= nextAttempt {
+            nextAttempt = now + intervalSeconds
+            if standing.position.offset != savedOffset || !machine.isResting { request(.interval) }
+        }
+        var isMarked = false
+        if let reason = wantsCut {
+            wantsCut = nil
+            beginCut(reason, &scoring, now)
+            isMarked = true
+        }
+        if !isCollected { try collect(&scoring) }
+        return isMarked
+    }
+
+    private func beginCut(_ reason: CheckpointRecord.Reason, _ scoring: inout ScoringStage, _ now: Double) {
+        cut = record
+        cut.reason = reason
+        cut.stamp()
+        standing.put(into: &cut.inputs[0])
+        scoring.beginCut(&cut)
+        savedOffset = standing.position.offset
+        sequenceAtCut = cut.sequence
+        cutBegun = now
+        isCollected = false
+    }
+
+    private func collect(_ scoring: inout ScoringStage) throws(RunFailure) {
+        do throws(StoreError) {
+            guard try scoring.continueCut(states: Self.statesAtOnce, reader: &reader) else { return }
+        } catch {
+            throw RunFailure(error, folder: saved.folder)
+        }
+        changes = scoring.takeCut(record: &cut)
+        isCollected = true
+        act(machine.handle(.statesCollected))
+    }
+
+    /// Answers why the run has to end, if it has.
+    func commitEnded(_ outcome: Committer.Outcome) -> ScoreError? {
+        switch outcome {
+        case .committed(let committed):
+            record = committed
+            last = committed
+            self.committed += 1
+            changes = nil
+            act(machine.handle(.committed))
+        case .storeFailed(let error):
+            let failure = RunFailure(error, folder: saved.folder)
+            report(.checkpointFailed("checkpoint \(cut.id) was not made, \(error.description)"))
+            if error.kind == .damaged { return .stateDamaged(failure) }
+            act(machine.handle(.failed))
+            if hasGivenUp { return .checkpointsFailed(failure) }
+        case .outputNotDurable, .snapshotFailed: preconditionFailure("not an end of a commit")
+        }
+        return nil
+    }
+
+    private func act(_ actions: [CheckpointMachine.Action]) {
+        for action in actions {
+            switch action {
+            case .cut(let reason): wantsCut = reason
+            case .commit:
+                guard let changes else { preconditionFailure("the states are not collected") }
+                committer?.commit(Committer.Job(record: cut, changes: changes, begun: cutBegun))
+            case .waitForRetry:
+                nextAttempt = MonotonicClock.seconds + (machine.isEnding ? Self.retrySeconds : intervalSeconds)
+            case .giveUp: hasGivenUp = true
+            case .finish: isFinished = true
+            }
+        }
+    }
+
+    /// Waits for the thread that commits.
+    func stop() {
+        committer.take()?.stop()
+    }
+}
+
+extension InputStanding {
+    fileprivate mutating func take(_ input: CheckpointRecord.Input) {
+        endsInsideLine = input.endsInsideLine
+        csvHeader = input.csvHeader
+        mark.offset = input.offset
+        (mark.head, mark.chain, mark.previous, mark.partial) = (input.head, input.chain, input.previous, input.partial)
+    }
+
+    fileprivate func put(into input: inout CheckpointRecord.Input) {
+        input.offset = mark.offset
+        input.line = position.line
+        input.endsInsideLine = endsInsideLine
+        (input.head, input.chain, input.previous, input.partial) = (mark.head, mark.chain, mark.previous, mark.partial)
+        input.csvHeader = csvHeader
+    }
+}
+
+extension CheckpointRecord {
+    /// A new number and the present time.
+    fileprivate mutating func stamp() {
+        id += 1
+        takenAt = WallClock.milliseconds
+    }
+}

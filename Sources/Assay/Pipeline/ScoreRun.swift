@@ -1,0 +1,181 @@
+import Glibc
+import StateStore
+
+/// What ended a run before its input ended.
+package enum ScoreError: Error, Equatable, Sendable {
+    package enum Output: Sendable {
+        case assessments, rejects
+    }
+    case inputFailed(errorNumber: Int32)
+    case outputFailed(Output, errorNumber: Int32)
+    /// Whoever read the assessments has gone.
+    case outputClosed
+    /// The first rejected line, when rejected lines are not to be had.
+    case badLine(RejectedLine)
+    case stateDamaged(RunFailure)
+    /// Checkpoints failed again and again.
+    case checkpointsFailed(RunFailure)
+    case outputNotDurable(errorNumber: Int32)
+}
+
+/// Scores one input from beginning to end: three threads that pass batches on, and a fourth that commits checkpoints.
+package struct ScoreRun: ~Copyable {
+    /// What a run is made of. The descriptors stay the caller's.
+    package struct Parts {
+        package var settings = ScoringSettings()
+        package var zone = TimeZoneRules.utc
+        package var fields = FieldNames.standard
+        package var format = InputFormat.jsonl
+        package var input: Int32 = STDIN_FILENO
+        package var interruption = Interruption()
+        package var waitsForGrowth = false
+        package var isStrict = false
+        package var checkpointIntervalSeconds = 10.0
+        /// So many transactions call for a checkpoint, too.
+        package var checkpointEvery: UInt64?
+        package var snapshots: SnapshotPlan?
+        /// Told of rejected lines that are written nowhere, and of other things that people should know.
+        package var report: @Sendable (Report) -> Void = { _ in }
+
+        package init() {}
+    }
+
+    package enum Report: Sendable {
+        case rejected(RejectedLine)
+        /// What the run has done so far, and the bytes of input behind it.
+        case progress(ScoreCounts, bytes: UInt64, checkpoint: Int64?)
+        case checkpointFailed(String)
+    }
+
+    /// What a run came to.
+    package struct Result: Sendable {
+        package var counts = ScoreCounts()
+        package var users = 0
+        package var checkpoints = 0
+        package var failure: ScoreError?
+
+        init(failure: ScoreError? = nil) {
+            self.failure = failure
+        }
+    }
+
+    /// Batches under way: one in each stage and one between any two.
+    private static let batchCount = 5
+
+    private let inbox = Mailbox<ScoringMessage>()
+    private let parts: Parts
+
+    package init(_ parts: Parts) {
+        self.parts = parts
+    }
+
+    /// A checkpoint as soon as possible. May be called from any thread.
+    package var requestCheckpoint: @Sendable () -> Void {
+        { [inbox] in inbox.send(.checkpointRequested) }
+    }
+
+    package consuming func run(_ preparation: consuming Preparation) -> Result {
+        let parts = parts
+        let inbox = inbox
+        let free = Mailbox<Batch>()
+        for _ in 0..<Self.batchCount { free.send(Batch()) }
+        let outputBox = Mailbox<OutputMessage>()
+        var scoring = ScoringStage(
+            settings: parts.settings, zone: parts.zone, sequence: preparation.loaded?.sequence ?? 0)
+        var saving: Saving?
+        do throws(RunFailure) {
+            saving = try Saving(preparation, parts, inbox: inbox, scoring: &scoring)
+        } catch {
+            return Result(failure: error.kind == .badData ? .stateDamaged(error) : .checkpointsFailed(error))
+        }
+        let reading = Self.startReading(parts, preparation, free: free, inbox: inbox)
+        let writing = Self.startWriting(parts, preparation, box: outputBox, free: free, inbox: inbox)
+        var loop = ScoringLoop(
+            scoring: scoring, saving: saving, inbox: inbox, outputBox: outputBox, free: free, parts: parts)
+        loop.run()
+        let result = loop.finish()
+        free.close()
+        outputBox.send(.stop)
+        reading.join()
+        writing.join()
+        return result
+    }
+
+    private static func startReading(
+        _ parts: Parts, _ preparation: borrowing Preparation, free: Mailbox<Batch>, inbox: Mailbox<ScoringMessage>
+    ) -> WorkerThread {
+        let interruption = parts.interruption
+        var decoder = TransactionDecoder(format: parts.format, fields: parts.fields, zone: parts.zone)
+        decoder.resume(csvHeader: preparation.input.csvHeader)
+        let stage = Handover(
+            InputStage(
+                reader: LineReader(
+                    descriptor: parts.input, interruption: interruption.descriptor,
+                    waitsForGrowth: parts.waitsForGrowth, isDigested: preparation.saved != nil,
+                    start: preparation.input.start),
+                decoder: decoder))
+        return WorkerThread {
+            var input = stage.take()
+            while !interruption.isTriggered, let batch = free.receive() {
+                batch.reset()
+                do throws(InputError) {
+                    guard try input.fill(batch) == .lines else { break }
+                } catch {
+                    inbox.send(.inputFailed(errorNumber: error.errorNumber))
+                    return
+                }
+                inbox.send(.batch(batch))
+            }
+            inbox.send(.inputEnded)
+        }
+    }
+
+    private static func startWriting(
+        _ parts: Parts, _ preparation: borrowing Preparation, box: Mailbox<OutputMessage>, free: Mailbox<Batch>,
+        inbox: Mailbox<ScoringMessage>
+    ) -> WorkerThread {
+        let rejects = preparation.rejects
+        let stage = Handover(
+            OutputStage(
+                assessments: OutputSink(preparation.output), rejects: rejects.map { OutputSink($0) },
+                rejectsStart: rejects?.length ?? 0, settings: parts.settings, isStrict: parts.isStrict,
+                report: parts.report))
+        return WorkerThread {
+            var output = stage.take()
+            var hasFailed = false
+            while let message = box.receive() {
+                switch message {
+                case .batch(let batch):
+                    if !hasFailed {
+                        do throws(ScoreError) {
+                            try output.write(batch)
+                            inbox.send(.written(output.counts, bytes: batch.text.endOffset))
+                        } catch {
+                            hasFailed = true
+                            inbox.send(.outputFailed(error, output.counts))
+                        }
+                    }
+                    free.send(batch)
+                case .mark: if !hasFailed { inbox.send(.drained(output.lengths)) }
+                case .stop: return
+                }
+            }
+        }
+    }
+}
+
+/// Hands something that exists once to the thread that it belongs to from then on.
+///
+/// @unchecked Sendable: it is filled before the thread begins and emptied by that thread alone.
+private final class Handover<Value: ~Copyable>: @unchecked Sendable {
+    private var value: Value?
+
+    init(_ value: consuming Value) {
+        self.value = consume value
+    }
+
+    func take() -> Value {
+        guard let value = value.take() else { preconditionFailure("it was taken before") }
+        return value
+    }
+}

@@ -1,0 +1,135 @@
+import StateStore
+
+/// What reaches the thread that owns all keyed state.
+enum ScoringMessage: Sendable {
+    case batch(Batch)
+    case inputEnded
+    case inputFailed(errorNumber: Int32)
+    /// A batch is written out; the counts are of everything that is.
+    case written(ScoreCounts, bytes: UInt64)
+    case outputFailed(ScoreError, ScoreCounts)
+    /// Everything that was scored before the cut is written out.
+    case drained(OutputLengths)
+    case commit(Committer.Outcome)
+    case checkpointRequested
+}
+
+/// What the writing thread is told.
+enum OutputMessage: Sendable {
+    case batch(Batch)
+    /// Tell when everything before this is written.
+    case mark
+    case stop
+}
+
+/// The loop of the scoring thread: takes batches in their order, scores them, passes them on; between two of them it
+/// goes on with the checkpoint that is under way.
+struct ScoringLoop: ~Copyable {
+    private var scoring: ScoringStage
+    private let saving: Saving?
+    private let inbox: Mailbox<ScoringMessage>
+    private let outputBox: Mailbox<OutputMessage>
+    private let free: Mailbox<Batch>
+    private let parts: ScoreRun.Parts
+
+    private var result = ScoreRun.Result()
+    private var bytesWritten: UInt64 = 0
+    private var isInputOver = false
+    private var isOver = false
+    /// Batches that were scored and not yet written.
+    private var underWay = 0
+
+    init(
+        scoring: consuming ScoringStage, saving: Saving?, inbox: Mailbox<ScoringMessage>,
+        outputBox: Mailbox<OutputMessage>, free: Mailbox<Batch>, parts: ScoreRun.Parts
+    ) {
+        self.scoring = scoring
+        self.saving = saving
+        self.inbox = inbox
+        self.outputBox = outputBox
+        self.free = free
+        self.parts = parts
+    }
+
+    mutating func run() {
+        while !isOver {
+            if let message = inbox.receive(until: saving?.deadline ?? .infinity) {
+                take(message)
+            }
+            goOnSaving()
+            endIfDone()
+        }
+    }
+
+    /// What the run came to; ends the committing thread.
+    mutating func finish() -> ScoreRun.Result {
+        result.users = scoring.userCount
+        result.checkpoints = saving?.committed ?? 0
+        saving?.stop()
+        return result
+    }
+
+    private mutating func take(_ message: ScoringMessage) {
+        switch message {
+        case .batch(let batch):
+            guard result.failure == nil else { return free.send(batch) }
+            scoring.score(batch)
+            saving?.note(batch.standing)
+            underWay += 1
+            outputBox.send(.batch(batch))
+        case .inputEnded: isInputOver = true
+        case .inputFailed(let number):
+            isInputOver = true
+            fail(.inputFailed(errorNumber: number))
+        case .written(let counts, let bytes):
+            underWay -= 1
+            result.counts = counts
+            bytesWritten = bytes
+            parts.report(.progress(counts, bytes: bytes, checkpoint: saving?.last?.id))
+        case .outputFailed(let error, let counts):
+            result.counts = counts
+            fail(error)
+        case .drained(let lengths): saving?.drained(lengths)
+        case .commit(let outcome): commitEnded(outcome)
+        case .checkpointRequested: saving?.request(.signal)
+        }
+    }
+
+    /// The first failure counts; nothing is scored after it.
+    private mutating func fail(_ error: ScoreError) {
+        if result.failure == nil { result.failure = error }
+        parts.interruption.trigger()
+    }
+
+    private mutating func commitEnded(_ outcome: Committer.Outcome) {
+        switch outcome {
+        case .committed, .storeFailed:
+            if let failure = saving?.commitEnded(outcome) { fail(failure) }
+        case .outputNotDurable(let number): fail(.outputNotDurable(errorNumber: number))
+        case .snapshotFailed(let error):
+            parts.report(.checkpointFailed("no snapshot was made, \(error.description)"))
+        }
+    }
+
+    private mutating func goOnSaving() {
+        guard let saving, result.failure == nil else { return }
+        do throws(RunFailure) {
+            if try saving.goOn(&scoring) { outputBox.send(.mark) }
+        } catch {
+            fail(.stateDamaged(error))
+        }
+    }
+
+    private mutating func endIfDone() {
+        guard isInputOver else { return }
+        if result.failure != nil {
+            // What is being committed is let finish; the rest is done again by the next run.
+            isOver = saving?.isCommitting != true
+        } else if let saving {
+            saving.request(.end)
+            isOver = saving.isFinished
+        } else {
+            isOver = underWay == 0
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import StateStore
+
+/// The middle stage, which owns all keyed state: transactions to assessments.
+struct ScoringStage: ~Copyable {
+    private var stage: KeyedStage<FraudDetection>
+    /// Everything so far, also of runs before this one.
+    private(set) var totals = ScoreCounts()
+    private(set) var greatestTime = EventTime(milliseconds: 0)
+
+    /// Names keyed state in the store.
+    static let functionNumber: Int64 = 1
+    static let functionName = "fraud_detection"
+
+    init(settings: ScoringSettings, zone: TimeZoneRules, sequence: UInt64 = 0) {
+        stage = KeyedStage(
+            function: FraudDetection(settings: settings, zone: zone, sequence: sequence),
+            output: FraudDetection.Output(), functionNumber: Self.functionNumber)
+    }
+
+    var userCount: Int { stage.keyCount }
+
+    /// How many different types the states name.
+    var symbolCount: Int { stage.function.symbolCount }
+
+    var sequence: UInt64 { stage.function.sequence }
+
+    // MARK: Checkpoints
+
+    /// How many users have changes that no checkpoint has.
+    var changedCount: Int { stage.changedCount }
+
+    /// Takes over what a checkpoint holds.
+    mutating func load(_ record: CheckpointRecord, from store: StateStore) throws(StoreError) {
+        try stage.load(record, functionNumber: Self.functionNumber, from: store)
+        totals = ScoreCounts(record.tallies)
+        greatestTime = EventTime(milliseconds: record.eventTime)
+    }
+
+    /// Cuts here: the record gets what is known at once, the states follow by and by.
+    mutating func beginCut(_ record: inout CheckpointRecord) {
+        stage.beginCut()
+        record.sequence = stage.function.sequence
+        record.eventTime = greatestTime.milliseconds
+        record.keys = Int64(stage.keyCount)
+        record.tallies = totals.tallies
+    }
+
+    /// Goes on with the cut for a while. True when it is complete.
+    mutating func continueCut(states: Int, reader: inout StatePageReader) throws(StoreError) -> Bool {
+        if !isRetiring {
+            guard stage.continueCut(states: states) else { return false }
+            stage.beginRetiring()
+            isRetiring = true
+        }
+        for _ in 0..<Self.retiredAtOnce {
+            guard let page = stage.pageToRetire else {
+                isRetiring = false
+                return true
+            }
+            try reader.read(page) { (count, checksum, bytes) in
+                stage.retire(page, entryCount: count, checksum: checksum, bytes)
+            }
+        }
+        return false
+    }
+
+    /// The states of a complete cut.
+    mutating func takeCut(record: inout CheckpointRecord) -> StateStore.Changes {
+        stage.takeCut(record: &record)
+    }
+
+    private var isRetiring = false
+    private static let retiredAtOnce = 16
+
+    // MARK: Transactions
+
+    /// Each user with the bytes of its state.
+    func forEachState(_ body: (UnsafeBufferPointer<UInt8>, [UInt8]) -> Void) {
+        stage.forEachState { key, state in
+            var bytes: [UInt8] = []
+            stage.function.encode(state, into: &bytes)
+            body(key, bytes)
+        }
+    }
+
+    mutating func score(_ batch: Batch) {
+        let text = batch.text.view
+        stage.withOutput { swap(&$0, &batch.scored) }
+        stage.process(
+            batch.decoded.transactions,
+            hash: { $0.userHash },
+            key: { text.bytes($0.userID) },
+            input: { (FraudDetection.Input(transaction: $0, text: text), $0.time) })
+        stage.withOutput { swap(&$0, &batch.scored) }
+        settle(batch)
+    }
+
+    /// Counts, and turns the transactions that were not accepted into rejects.
+    private mutating func settle(_ batch: Batch) {
+        var counts = ScoreCounts()
+        var duplicates: [Reject] = []
+        for (index, assessment) in batch.scored.assessments.enumerated() {
+            if assessment.sequence > 0 {
+                counts.levels[Int(assessment.level.rawValue)] += 1
+                greatestTime = max(greatestTime, batch.decoded.transactions[index].time)
+            } else {
+                let transaction = batch.decoded.transactions[index]
+                duplicates.append(
+                    Reject(
+                        line: transaction.line, lineIndex: transaction.lineIndex, reason: .duplicate,
+                        message: RejectReason.duplicate.message))
+            }
+        }
+        if !duplicates.isEmpty { batch.decoded.rejects.merge(duplicates) }
+        for reject in batch.decoded.rejects { counts.rejects[Int(reject.reason.rawValue)] += 1 }
+        batch.counts = counts
+        totals += counts
+    }
+}
+
+extension [Reject] {
+    /// Both lists are in the order of their lines, and so is the result.
+    fileprivate mutating func merge(_ other: [Reject]) {
+        var merged: [Reject] = []
+        merged.reserveCapacity(count + other.count)
+        var rest = self[...]
+        for reject in other {
+            while let first = rest.first, first.lineIndex < reject.lineIndex { merged.append(rest.removeFirst()) }
+            merged.append(reject)
+        }
+        self = merged + rest
+    }
+}

@@ -1,0 +1,87 @@
+/// The tables of the state. Published as `schemas/state.sql`; a test holds the two together.
+enum StateSchema {
+    static let sql = """
+        -- The state of Assay, format 1: what `state.db` and each snapshot hold.
+        -- One transaction a checkpoint writes all of it, so whatever is read belongs to one checkpoint.
+
+        CREATE TABLE store (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            format INTEGER NOT NULL CHECK (format >= 1),
+            created_ms INTEGER NOT NULL
+        ) STRICT;
+
+        -- The process functions that keep state.
+        CREATE TABLE process_function (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE CHECK (length(name) > 0)
+        ) STRICT;
+
+        -- Keyed state as a log of pages, appended by checkpoints and dropped from the oldest end: ids have no gaps. Of several
+        -- entries of one key the one in the page with the greatest id holds.
+        -- entries: one after another, each: page of the key's entry before this one (0: none), count of key bytes, key, count
+        -- of value bytes, value; numbers as LEB128.
+        -- checksum: XXH3-64 of id, function, entry_count (eight bytes each, little endian) and entries.
+        CREATE TABLE state_page (
+            id INTEGER PRIMARY KEY CHECK (id > 0),
+            function INTEGER NOT NULL REFERENCES process_function (id),
+            entry_count INTEGER NOT NULL CHECK (entry_count > 0),
+            entries BLOB NOT NULL,
+            checksum INTEGER NOT NULL
+        ) STRICT;
+
+        -- The last checkpoints with their figures. page_sum: the checksums of all pages, added up modulo 2^64.
+        -- checksum: XXH3-64 of the row and of its rows in the tables below, so that none can be lost or changed unseen.
+        CREATE TABLE checkpoint (
+            id INTEGER PRIMARY KEY CHECK (id > 0),
+            taken_ms INTEGER NOT NULL,
+            reason TEXT NOT NULL CHECK (reason IN ('start', 'interval', 'count', 'memory', 'signal', 'end', 'closed')),
+            sequence INTEGER NOT NULL CHECK (sequence >= 0),
+            event_time_ms INTEGER NOT NULL,
+            keys INTEGER NOT NULL CHECK (keys >= 0),
+            first_page INTEGER NOT NULL CHECK (first_page > 0),
+            page_count INTEGER NOT NULL CHECK (page_count >= 0),
+            page_sum INTEGER NOT NULL,
+            keys_written INTEGER NOT NULL CHECK (keys_written >= 0),
+            bytes_written INTEGER NOT NULL CHECK (bytes_written >= 0),
+            duration_us INTEGER NOT NULL CHECK (duration_us >= 0),
+            configuration TEXT NOT NULL,
+            checksum INTEGER NOT NULL
+        ) STRICT;
+
+        -- How far each input was read. The digests are of blocks of 64 KiB: head of the first, chain of all whole ones,
+        -- previous of the last whole one, partial of what was read of the next.
+        CREATE TABLE input_position (
+            checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
+            input TEXT NOT NULL,
+            path TEXT NOT NULL,
+            byte_offset INTEGER NOT NULL CHECK (byte_offset >= 0),
+            line INTEGER NOT NULL CHECK (line >= 0),
+            ends_inside_line INTEGER NOT NULL CHECK (ends_inside_line IN (0, 1)),
+            head BLOB NOT NULL CHECK (length(head) = 16),
+            chain BLOB NOT NULL CHECK (length(chain) = 16),
+            previous BLOB NOT NULL CHECK (length(previous) = 16),
+            partial BLOB NOT NULL CHECK (length(partial) = 16),
+            format TEXT NOT NULL,
+            csv_header BLOB NOT NULL,
+            PRIMARY KEY (checkpoint, input)
+        ) STRICT, WITHOUT ROWID;
+
+        -- How long each output was. path: of a regular file, else empty.
+        CREATE TABLE output_length (
+            checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
+            output TEXT NOT NULL,
+            path TEXT NOT NULL,
+            byte_length INTEGER NOT NULL CHECK (byte_length >= 0),
+            PRIMARY KEY (checkpoint, output)
+        ) STRICT, WITHOUT ROWID;
+
+        -- What was counted so far: accepted transactions by level, rejected lines by reason.
+        CREATE TABLE tally (
+            checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            count INTEGER NOT NULL CHECK (count >= 0),
+            PRIMARY KEY (checkpoint, name)
+        ) STRICT, WITHOUT ROWID;
+
+        """
+}

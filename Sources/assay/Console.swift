@@ -1,0 +1,42 @@
+import Assay
+import Synchronization
+
+/// What a run says to people while it lasts, from whichever thread.
+final class Console: Sendable {
+    private struct State {
+        var progress: ProgressLine
+    }
+
+    private let state: Mutex<State>
+    private let isQuiet: Bool
+    private let showsProgress: Bool
+
+    init(isQuiet: Bool, showsProgress: Bool, totalBytes: UInt64?) {
+        self.isQuiet = isQuiet
+        self.showsProgress = showsProgress
+        state = Mutex(State(progress: ProgressLine(total: totalBytes)))
+    }
+
+    func report(_ report: ScoreRun.Report) {
+        switch report {
+        case .rejected(let line):
+            if isQuiet { return }
+            warn("line \(line.line) rejected, \(line.reason.code): \(line.message)")
+        case .checkpointFailed(let message): warn(message)
+        case .progress(let counts, let bytes, let checkpoint):
+            guard showsProgress else { return }
+            state.withLock { $0.progress.update(counts, bytes: bytes, checkpoint: checkpoint) }
+        }
+    }
+
+    private func warn(_ message: String) {
+        state.withLock {
+            $0.progress.clear()
+            Diagnostics.warning(message)
+        }
+    }
+
+    func end() {
+        state.withLock { $0.progress.clear() }
+    }
+}

@@ -1,0 +1,22 @@
+import Assay
+
+/// What is said at the end of a run.
+struct Summary {
+    let lines: [String]
+
+    init(_ result: ScoreRun.Result, seconds: Double) {
+        let counts = result.counts
+        let reasons = RejectReason.allCases.filter { counts.rejects[Int($0.rawValue)] > 0 }
+            .map { "\($0.code) \(Figures.grouped(counts.rejects[Int($0.rawValue)]))" }
+        let levels = RiskLevel.allCases.reversed()
+            .map { "\($0.label) \(Figures.grouped(counts.levels[Int($0.rawValue)]))" }
+        let rate = seconds > 0 ? Double(counts.accepted) / seconds : 0
+        lines = [
+            "accepted \(Figures.grouped(counts.accepted)), rejected \(Figures.grouped(counts.rejected))"
+                + (reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))"),
+            levels.joined(separator: ", "),
+            "\(Figures.decimal(seconds, digits: 3)) s, \(Figures.decimal(rate, digits: 0)) transactions/s, "
+                + "\(Figures.grouped(result.users)) users, \(Figures.grouped(result.checkpoints)) checkpoints",
+        ]
+    }
+}
