@@ -3,6 +3,11 @@ import PackageDescription
 
 let package = Package(
     name: "assay",
+    products: [
+        .executable(name: "assay", targets: ["assay"]),
+        // Stands between the binary and its disk in tests.
+        .library(name: "FaultyDisk", type: .dynamic, targets: ["FaultyDisk"]),
+    ],
     targets: [
         .target(name: "CBytes"),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -15,11 +20,15 @@ let package = Package(
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
         .executableTarget(name: "assay", dependencies: ["Arguments", "Assay"]),
         .testTarget(
-            name: "AssayTests", dependencies: ["Assay"],
+            name: "AssayTests", dependencies: ["Assay", "StateStore", "TestSupport"],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
         .testTarget(name: "ArgumentsTests", dependencies: ["Arguments"]),
-        .testTarget(name: "CommandTests", dependencies: ["assay"]),
-        .testTarget(name: "Tidy", dependencies: []),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(name: "FaultyDisk", path: "Tests/FaultyDisk"),
+        .testTarget(name: "StateStoreTests", dependencies: ["StateStore", "TestSupport"]),
+        .testTarget(name: "CommandTests", dependencies: ["assay", "TestSupport"]),
+        .testTarget(name: "Recovery", dependencies: ["assay", "TestSupport", "CSQLite"]),
+        .testTarget(name: "Tidy"),
     ],
     swiftLanguageModes: [.v6]
 )

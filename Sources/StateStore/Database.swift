@@ -104,7 +104,9 @@ struct Statement: ~Copyable {
     mutating func bind(_ value: String) throws(StoreError) {
         var value = value
         let code = value.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { assay_bind_text(handle, nextIndex, $0.baseAddress, UInt64($0.count)) }
+            bytes.withMemoryRebound(to: CChar.self) {
+                assay_bind_text(handle, nextIndex, $0.baseAddress, UInt64($0.count))
+            }
         }
         guard code == SQLITE_OK else { throw error("binding") }
         nextIndex += 1

@@ -107,7 +107,8 @@ package final class StateStore: @unchecked Sendable {
     /// The pages as a whole are compared with what the checkpoint says of them, so a page that is missing, or another's,
     /// is damage too.
     package func readPages(
-        of record: CheckpointRecord, _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
+        of record: CheckpointRecord,
+        _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
     ) throws(StoreError) {
         var statement = try database.prepare(
             "SELECT id, function, entry_count, entries, checksum FROM state_page ORDER BY id DESC")

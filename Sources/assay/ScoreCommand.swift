@@ -27,7 +27,8 @@ enum ScoreCommand {
         }
         let wanted = arguments.text("progress") ?? "auto"
         let console = Console(
-            isQuiet: isQuiet, showsProgress: wanted == "always" || (wanted == "auto" && Diagnostics.isTerminal && !isQuiet),
+            isQuiet: isQuiet,
+            showsProgress: wanted == "always" || (wanted == "auto" && Diagnostics.isTerminal && !isQuiet),
             totalBytes: parts.waitsForGrowth ? nil : Files.size(parts.input))
         parts.report = { console.report($0) }
 

@@ -92,7 +92,7 @@ private struct PauseDetection: KeyedProcessFunction, ~Copyable {
 
 @Suite struct KeyedStageTests {
     private static func run(_ elements: [(String, Int64)], watermarks: [Int64]) -> [String] {
-        var stage = KeyedStage(function: PauseDetection(), output: [])
+        var stage = KeyedStage(function: PauseDetection(), output: [], functionNumber: 7)
         let texts = elements.map { Array($0.0.utf8) }
         let keys = texts.map { text in
             let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.count)
@@ -120,7 +120,7 @@ private struct PauseDetection: KeyedProcessFunction, ~Copyable {
 
     @Test("A deleted timer never fires")
     func deletion() {
-        var stage = KeyedStage(function: PauseDetection(), output: [])
+        var stage = KeyedStage(function: PauseDetection(), output: [], functionNumber: 7)
         "k".withBytes { key in
             stage.process(
                 ["go", "stop"], hash: { _ in key.stableHash }, key: { _ in key },

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The engine against an independent implementation in another language, on lines that nobody would write by hand.

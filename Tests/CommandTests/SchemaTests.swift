@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What is published in `schemas/` against what the binary really reads and writes.

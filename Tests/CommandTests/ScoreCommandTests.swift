@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ScoreCommandTests {
@@ -81,8 +82,8 @@ import Testing
         #expect(run.code == 0 && run.lines.count == 1)
         #expect(run.errors.contains("accepted 1, rejected 13 (malformed_json 12, not_an_object 1)"))
         #expect(run.errors.split(separator: "\n").filter { $0.contains("warning: line") }.count == 10)
-        #expect(try Binary.shell("$ASSAY score in -q", in: folder).errors.isEmpty)
-        let shown = try Binary.shell("$ASSAY score in --progress always --rejects r < /dev/null", in: folder)
+        #expect(try Binary.shell("$ASSAY score in -q --no-checkpoints", in: folder).errors.isEmpty)
+        let shown = try Binary.shell("$ASSAY score in --progress always --rejects r --no-checkpoints", in: folder)
         #expect(shown.errors.contains("accepted 1") && !shown.errors.contains("warning: line"))
     }
 

@@ -45,8 +45,6 @@ struct CheckpointMachine {
 
     var isResting: Bool { phase == .resting }
 
-    var isCommitting: Bool { phase == .committing }
-
     var waitsForRetry: Bool { phase == .failed }
 
     /// The last checkpoint is being made, or is wanted.

@@ -193,7 +193,8 @@ struct InputRecognizer: ~Copyable {
 
     private func changed(_ from: UInt64, _ to: UInt64) -> RunFailure {
         RunFailure(
-            .badData, "the input begins like the one of the checkpoint but differs between bytes \(from) and \(to); "
+            .badData,
+            "the input begins like the one of the checkpoint but differs between bytes \(from) and \(to); "
                 + Self.advice)
     }
 

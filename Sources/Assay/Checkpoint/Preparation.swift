@@ -120,7 +120,8 @@ package struct Preparation: ~Copyable {
             saved: SavedState(folder: folder, store: store, lock: lock),
             record: nextRecord(request, last, input, output, rejects), loaded: last, output: output, rejects: rejects,
             input: input, notices: notices,
-            warnings: last.map { ConfigurationChange.warnings(from: $0.configuration, to: request.configuration) } ?? [])
+            warnings: last.map { ConfigurationChange.warnings(from: $0.configuration, to: request.configuration) } ?? []
+        )
     }
 
     /// A file that is read can't be written, nor one file twice.
@@ -200,7 +201,8 @@ package struct Preparation: ~Copyable {
 
     // MARK: The input
 
-    private static func find(_ request: PreparationRequest, _ last: CheckpointRecord?) throws(RunFailure) -> FoundInput {
+    private static func find(_ request: PreparationRequest, _ last: CheckpointRecord?) throws(RunFailure) -> FoundInput
+    {
         guard let last, let recorded = last.inputs.first(where: { $0.name == inputName }) else {
             return FoundInput(finding: .first)
         }

@@ -32,7 +32,8 @@ package struct RunFailure: Error, Equatable {
             self.init(.badData, "\(error.message); use a newer assay, or another folder with --state")
         case .inUse(let pid):
             let owner = pid.map { "process \($0)" } ?? "another process"
-            self.init(.inUse, "the state in '\(folder)' is in use by \(owner); wait for it, or name another with --state")
+            self.init(
+                .inUse, "the state in '\(folder)' is in use by \(owner); wait for it, or name another with --state")
         case .inputOutput, .cannotOpen:
             self.init(.inputOutput, "the state in '\(folder)' cannot be used, \(error.description)")
         }

@@ -65,8 +65,10 @@ struct InputDigest: ~Copyable {
         let block = current
         if mark.offset == UInt64(Self.blockBytes) { mark.head = block }
         mark.previous = block
-        var words = (mark.chain.low.littleEndian, mark.chain.high.littleEndian, block.low.littleEndian,
-            block.high.littleEndian)
+        var words = (
+            mark.chain.low.littleEndian, mark.chain.high.littleEndian, block.low.littleEndian,
+            block.high.littleEndian
+        )
         assay_digest_reset(state)
         withUnsafeBytes(of: &words) { assay_digest_update(state, $0.baseAddress, $0.count) }
         mark.chain = current

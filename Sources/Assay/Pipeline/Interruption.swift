@@ -7,7 +7,9 @@ package final class Interruption: Sendable {
 
     package init() {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { preconditionFailure("no pipe could be made: \(String(cString: strerror(errno)))") }
+        guard pipe(&ends) == 0 else {
+            preconditionFailure("no pipe could be made: \(String(cString: strerror(errno)))")
+        }
         (descriptor, writeEnd) = (ends[0], ends[1])
     }
 

@@ -89,7 +89,8 @@ final class Saving {
         }
     }
 
-    var isCommitting: Bool { machine.isCommitting }
+    /// A commit was begun, and its outcome is not known.
+    private(set) var isCommitting = false
 
     /// When `goOn` has something to do although no message came: at once while states are being collected.
     var deadline: Double { isCollected && wantsCut == nil ? nextAttempt : 0 }
@@ -120,8 +121,8 @@ final class Saving {
             if let every, scoring.sequence - sequenceAtCut >= every { request(.count) }
         }
         if now >= nextAttempt {
-            nextAttempt = now + intervalSeconds
             if standing.position.offset != savedOffset || !machine.isResting { request(.interval) }
+            nextAttempt = now + intervalSeconds
         }
         var isMarked = false
         if let reason = wantsCut {
@@ -158,6 +159,7 @@ final class Saving {
 
     /// Answers why the run has to end, if it has.
     func commitEnded(_ outcome: Committer.Outcome) -> ScoreError? {
+        isCommitting = false
         switch outcome {
         case .committed(let committed):
             record = committed
@@ -171,7 +173,8 @@ final class Saving {
             if error.kind == .damaged { return .stateDamaged(failure) }
             act(machine.handle(.failed))
             if hasGivenUp { return .checkpointsFailed(failure) }
-        case .outputNotDurable, .snapshotFailed: preconditionFailure("not an end of a commit")
+        case .outputNotDurable(let number): return .outputNotDurable(errorNumber: number)
+        case .snapshotFailed: preconditionFailure("not an end of a commit")
         }
         return nil
     }
@@ -182,6 +185,7 @@ final class Saving {
             case .cut(let reason): wantsCut = reason
             case .commit:
                 guard let changes else { preconditionFailure("the states are not collected") }
+                isCommitting = true
                 committer?.commit(Committer.Job(record: cut, changes: changes, begun: cutBegun))
             case .waitForRetry:
                 nextAttempt = MonotonicClock.seconds + (machine.isEnding ? Self.retrySeconds : intervalSeconds)

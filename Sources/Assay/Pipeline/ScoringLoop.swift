@@ -53,7 +53,9 @@ struct ScoringLoop: ~Copyable {
 
     mutating func run() {
         while !isOver {
-            if let message = inbox.receive(until: saving?.deadline ?? .infinity) {
+            // After a failure only messages lead to the end.
+            let deadline = result.failure == nil ? saving?.deadline ?? .infinity : .infinity
+            if let message = inbox.receive(until: deadline) {
                 take(message)
             }
             goOnSaving()
@@ -103,9 +105,8 @@ struct ScoringLoop: ~Copyable {
 
     private mutating func commitEnded(_ outcome: Committer.Outcome) {
         switch outcome {
-        case .committed, .storeFailed:
+        case .committed, .storeFailed, .outputNotDurable:
             if let failure = saving?.commitEnded(outcome) { fail(failure) }
-        case .outputNotDurable(let number): fail(.outputNotDurable(errorNumber: number))
         case .snapshotFailed(let error):
             parts.report(.checkpointFailed("no snapshot was made, \(error.description)"))
         }

@@ -2,24 +2,24 @@ import Foundation
 import Testing
 
 /// The built `assay`, run as a user would run it.
-enum Binary {
+public enum Binary {
     /// Beside the test bundle, or where the environment says.
-    static let path: String = {
+    public static let path: String = {
         if let given = ProcessInfo.processInfo.environment["ASSAY_BINARY"] { return given }
         let bundle = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         return bundle.deletingLastPathComponent().appending(path: "assay").path
     }()
 
-    struct Result {
-        let code: Int32
-        let output: Data
-        let errors: String
+    public struct Result: Sendable {
+        public let code: Int32
+        public let output: Data
+        public let errors: String
 
-        var lines: [String] { String(decoding: output, as: UTF8.self).split(separator: "\n").map(String.init) }
+        public var lines: [String] { String(decoding: output, as: UTF8.self).split(separator: "\n").map(String.init) }
     }
 
     /// Runs to the end. Standard input comes from a file, standard output is collected in one.
-    static func run(_ arguments: [String], input: String = "/dev/null") throws -> Result {
+    public static func run(_ arguments: [String], input: String = "/dev/null") throws -> Result {
         let folder = try TemporaryFolder()
         let output = folder.path("stdout")
         let errors = folder.path("stderr")
@@ -38,8 +38,36 @@ enum Binary {
             errors: try String(contentsOfFile: errors, encoding: .utf8))
     }
 
+    /// Waits for the end, and makes one if it does not come: a run that hangs is a failure, not a hanging test.
+    public static func wait(_ process: Process, seconds: Double = 60) -> Int32 {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while process.isRunning, Date() < deadline { usleep(1000) }
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+    }
+
+    /// Starts and lets run; the caller waits or kills.
+    public static func start(
+        _ arguments: [String], in folder: TemporaryFolder, input: FileHandle = .nullDevice,
+        environment: [String: String] = [:]
+    ) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(filePath: path)
+        process.arguments = arguments
+        process.currentDirectoryURL = folder.url
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardInput = input
+        process.standardOutput = FileHandle.nullDevice
+        let errors = folder.path("stderr")
+        _ = FileManager.default.createFile(atPath: errors, contents: nil)
+        process.standardError = FileHandle(forWritingAtPath: errors)
+        try process.run()
+        return process
+    }
+
     /// Runs a shell script in which `$ASSAY` is the binary; `set -e` and `pipefail` hold.
-    static func shell(_ script: String, in folder: TemporaryFolder) throws -> Result {
+    public static func shell(_ script: String, in folder: TemporaryFolder) throws -> Result {
         let process = Process()
         process.executableURL = URL(filePath: "/bin/bash")
         process.arguments = ["-c", "set -eo pipefail\n" + script]
@@ -60,10 +88,10 @@ enum Binary {
 }
 
 /// A folder of one test's own, gone with it.
-final class TemporaryFolder {
-    let url: URL
+public final class TemporaryFolder: Sendable {
+    public let url: URL
 
-    init() throws {
+    public init() throws {
         url = FileManager.default.temporaryDirectory.appending(path: "assay-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
@@ -72,22 +100,22 @@ final class TemporaryFolder {
         try? FileManager.default.removeItem(at: url)  // a folder left behind harms nothing
     }
 
-    func path(_ name: String) -> String { url.appending(path: name).path }
+    public func path(_ name: String) -> String { url.appending(path: name).path }
 
-    func write(_ name: String, _ text: String) throws -> String {
+    public func write(_ name: String, _ text: String) throws -> String {
         try text.write(toFile: path(name), atomically: false, encoding: .utf8)
         return path(name)
     }
 }
 
 /// Files of the repository that tests need.
-enum Repository {
-    static let root = URL(filePath: #filePath).deletingLastPathComponent()
+public enum Repository {
+    public static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    static func golden(_ name: String) -> String { root.appending(path: "Tests/Golden/\(name)").path }
-    static let oracle = root.appending(path: "Tests/Oracle/oracle.py").path
-    static let validator = root.appending(path: "Tests/Oracle/validate.py").path
+    public static func golden(_ name: String) -> String { root.appending(path: "Tests/Golden/\(name)").path }
+    public static let oracle = root.appending(path: "Tests/Oracle/oracle.py").path
+    public static let validator = root.appending(path: "Tests/Oracle/validate.py").path
     /// The system's, for which the packages are installed.
-    static let python = "/usr/bin/python3"
+    public static let python = "/usr/bin/python3"
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Makes lines that are nearly transactions: real ones with bytes changed, parts swapped, cut and repeated.
-struct LineMutator {
+public struct LineMutator {
     private var random: Random
     private let lines: [[UInt8]]
 
@@ -16,7 +16,7 @@ struct LineMutator {
         "\0",
     ]
 
-    init(seed: UInt64, sources: [String]) {
+    public init(seed: UInt64, sources: [String]) {
         random = Random(state: seed)
         lines = sources.flatMap { name in
             let bytes = FileManager.default.contents(atPath: Repository.golden("\(name).jsonl")) ?? Data()
@@ -25,7 +25,7 @@ struct LineMutator {
     }
 
     /// One line in twenty thousand is huge.
-    mutating func write(lines count: Int, to path: String) throws {
+    public mutating func write(lines count: Int, to path: String) throws {
         try write(count, to: path) { mutator, number in
             if number % 20_000 == 7_777 {
                 return [UInt8](repeating: UInt8(ascii: "x"), count: 1_048_577 + Int(mutator.random.below(2_000_000)))
@@ -35,7 +35,7 @@ struct LineMutator {
     }
 
     /// Few users who do everything: all bounds of their states are met over and over.
-    mutating func writeCrowdedUsers(lines count: Int, to path: String) throws {
+    public mutating func writeCrowdedUsers(lines count: Int, to path: String) throws {
         var time: UInt64 = 1_767_225_600_000
         try write(count, to: path) { mutator, number in
             // Mostly forward, sometimes far back, now and then a leap of months.
@@ -101,10 +101,14 @@ struct LineMutator {
 }
 
 /// SplitMix64: the same numbers for the same seed everywhere.
-struct Random {
-    var state: UInt64
+public struct Random {
+    public var state: UInt64
 
-    mutating func next() -> UInt64 {
+    public init(state: UInt64) {
+        self.state = state
+    }
+
+    public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -112,7 +116,7 @@ struct Random {
         return mixed ^ (mixed >> 31)
     }
 
-    mutating func below(_ bound: UInt64) -> UInt64 {
+    public mutating func below(_ bound: UInt64) -> UInt64 {
         next().multipliedFullWidth(by: bound).high
     }
 }

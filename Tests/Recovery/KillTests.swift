@@ -1,0 +1,68 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The process is killed for real, at moments nobody chose.
+@Suite(.serialized) struct KillTests {
+    /// Runs and kills until a run gets to its end by itself. Answers how often it was killed.
+    private static func killUntilDone(
+        _ scenario: Scenario, _ random: inout Random, throughPipe: Bool, longest: UInt64
+    ) throws -> Int {
+        var kills = 0
+        // The time allowed grows, so that it ends however slow the machine is.
+        var longest = longest
+        while true {
+            var arguments = scenario.arguments
+            var input = FileHandle.nullDevice
+            var feeder: Process?
+            if throughPipe {
+                arguments[1] = "-"
+                let pipe = Pipe()
+                let cat = Process()
+                cat.executableURL = URL(filePath: "/bin/cat")
+                cat.arguments = [scenario.folder.path("in")]
+                cat.standardOutput = pipe
+                try cat.run()
+                feeder = cat
+                input = pipe.fileHandleForReading
+                try pipe.fileHandleForWriting.close()
+            }
+            let process = try Binary.start(arguments, in: scenario.folder, input: input)
+            if throughPipe { try input.close() }
+            usleep(UInt32(1000 + random.below(longest * 1000)))
+            if process.isRunning {
+                kill(process.processIdentifier, SIGKILL)
+                kills += 1
+            }
+            process.waitUntilExit()
+            feeder?.terminate()
+            feeder?.waitUntilExit()
+            if process.terminationReason == .exit {
+                try #require(process.terminationStatus == 0, "\(scenario.errors)")
+                return kills
+            }
+            longest += longest / 20 + 1
+        }
+    }
+
+    @Test(
+        "Killed at any moment, again and again, the output is that of one uninterrupted run",
+        arguments: [
+            (false, ["--checkpoint-interval", "5ms"], 40),
+            (true, ["--checkpoint-interval", "5ms"], 40),
+            (false, ["--checkpoint-interval", "20ms", "--snapshot-interval", "1ms", "--snapshots-keep", "2"], 60),
+            (false, ["--checkpoint-every", "1000", "--checkpoint-interval", "1h"], 30),
+        ] as [(Bool, [String], UInt64)])
+    func killed(_ throughPipe: Bool, _ options: [String], _ longest: UInt64) throws {
+        var kills = 0
+        for round in 0..<UInt64(2 * Scenario.rounds) {
+            var random = Random(state: Scenario.seed &+ round)
+            let scenario = try Scenario(
+                transactions: 120_000, users: 3000, seed: Scenario.seed &+ round, options: options)
+            kills += try Self.killUntilDone(scenario, &random, throughPipe: throughPipe, longest: longest)
+            #expect(scenario.difference == nil, "ASSAY_TEST_SEED=\(Scenario.seed &+ round) \(options)")
+        }
+        print("killed \(kills) times (\(throughPipe ? "pipe" : "file"), \(options.joined(separator: " ")))")
+        #expect(kills >= 10)
+    }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// One stream and what it must become, however often the run is interrupted.
+struct Scenario {
+    let folder: TemporaryFolder
+    /// What makes this run special, besides input and outputs.
+    let options: [String]
+
+    static let shim: String = URL(filePath: Binary.path).deletingLastPathComponent()
+        .appending(path: "libFaultyDisk.so").path
+
+    static var seed: UInt64 {
+        ProcessInfo.processInfo.environment["ASSAY_TEST_SEED"].flatMap { UInt64($0) } ?? 20_251_230
+    }
+
+    /// More of everything that is tried at random.
+    static var rounds: Int {
+        ProcessInfo.processInfo.environment["ASSAY_FAULT_ROUNDS"].flatMap { Int($0) } ?? 1
+    }
+
+    /// The sanitizers come with libraries that want to be loaded first.
+    static let isSanitized = ProcessInfo.processInfo.environment["ASSAY_SANITIZED"] != nil
+
+    /// Generated transactions with rejected lines among them, and their uninterrupted output.
+    init(transactions: Int, users: Int, seed: UInt64 = Scenario.seed, options: [String]) throws {
+        folder = try TemporaryFolder()
+        self.options = options
+        let made = try Binary.shell(
+            """
+            $ASSAY generate -n \(transactions) --users \(users) --seed \(seed % 1_000_000) --fraud 0.1 \\
+                | awk 'NR % 37 == 0 { print "{bad " NR; } NR % 53 == 0 { print } { print }' > in
+            $ASSAY score in -q --no-checkpoints -o expected --rejects expected-rejects
+            """, in: folder)
+        try #require(made.code == 0, "\(made.errors)")
+    }
+
+    var arguments: [String] { ["score", "in", "-o", "out", "--rejects", "rejects"] + options }
+
+    /// Starts over: nothing but the input is left.
+    func clean() throws {
+        for name in ["out", "rejects", "Checkpoints", "trace", "stderr"] {
+            let path = folder.path(name)
+            if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+        }
+    }
+
+    /// Runs to the end without any fault.
+    func finish() throws -> Int32 {
+        let process = try Binary.start(arguments, in: folder)
+        return Binary.wait(process)
+    }
+
+    var errors: String {
+        // Where there is none, nothing was said.
+        (try? String(contentsOfFile: folder.path("stderr"), encoding: .utf8)) ?? ""
+    }
+
+    /// What differs from an uninterrupted run, nil when nothing does.
+    var difference: String? {
+        for (actual, expected) in [("out", "expected"), ("rejects", "expected-rejects")] {
+            if !FileManager.default.contentsEqual(atPath: folder.path(actual), andPath: folder.path(expected)) {
+                return "\(actual) differs"
+            }
+        }
+        return nil
+    }
+}
