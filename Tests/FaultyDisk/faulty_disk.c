@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum call_kind { CALL_OPEN = 1, CALL_WRITE, CALL_TRUNCATE, CALL_SYNC, CALL_RENAME, CALL_UNLINK };
@@ -194,6 +195,16 @@ int open(const char *path, int flags, ...) {
     mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     return watched_open(path, flags, mode);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    int result = (int)syscall(SYS_clock_gettime, clock, time);
+    static int looks;
+    if (clock == CLOCK_REALTIME && getenv("FAULTY_CLOCK")) {
+        looks++;
+        time->tv_sec += (looks % 2 ? 1 : -1) * 400L * 86400 * looks;
+    }
+    return result;
 }
 
 int unlink(const char *path) {

@@ -109,7 +109,8 @@ struct DiskTrace {
             case .open(let path, let truncates):
                 files[path, default: File()].unsynced.append(.open(path, truncates: truncates))
             case .write(let path, _, _), .truncate(let path, _): files[path, default: File()].unsynced.append(call)
-            case .sync(let path): files[path, default: File()].sync()
+            // Folders are synced too; their names are durable anyway.
+            case .sync(let path): files[path]?.sync()
             case .rename(let from, let to): files[to] = files.removeValue(forKey: from)
             case .unlink(let path): files[path] = nil
             }

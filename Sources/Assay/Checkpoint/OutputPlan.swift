@@ -107,6 +107,7 @@ package struct OutputTarget: Sendable {
 
     /// Opens the output and brings it to the planned length.
     func open(_ plan: OutputPlan) throws(RunFailure) -> OpenedOutput {
+        let situation = situation()
         var descriptor = STDOUT_FILENO
         if let path {
             descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
@@ -114,6 +115,7 @@ package struct OutputTarget: Sendable {
                 throw RunFailure(.cannotCreate, "cannot create '\(path)': \(String(cString: strerror(errno)))")
             }
         }
+        if let path, !situation.exists { try Self.makeNameDurable(path) }
         guard case .file(let length) = plan else {
             return OpenedOutput(descriptor: descriptor, isRegularFile: false, realPath: "", length: 0)
         }
@@ -122,7 +124,18 @@ package struct OutputTarget: Sendable {
                 .inputOutput, "cannot cut back '\(path ?? "-")': \(String(cString: strerror(errno)))")
         }
         return OpenedOutput(
-            descriptor: descriptor, isRegularFile: true, realPath: situation().realPath, length: length)
+            descriptor: descriptor, isRegularFile: true, realPath: situation.realPath, length: length)
+    }
+
+    /// A new file's name is only surely there when its folder was synced.
+    private static func makeNameDurable(_ path: String) throws(RunFailure) {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        let folder = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
+        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw RunFailure(.inputOutput, "cannot sync '\(folder)': \(String(cString: strerror(errno)))")
+        }
     }
 }
 

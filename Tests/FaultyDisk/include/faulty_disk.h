@@ -5,4 +5,5 @@
 //   FAULTY_AT     the number of the call, from 1, that goes wrong
 //   FAULTY_KIND   how: eio, enospc (and every write after it), torn (half is written, then EIO),
 //                 kill (the process dies before the call), torn_kill (dies when half is written)
+//   FAULTY_CLOCK  when set, the time of day jumps by years at each look
 #pragma once
