@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build demo test test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build demo test test-faults test-thread test-address format check-format dependencies test-dependencies
 
 build: dependencies
 	swift build -c release --product assay
@@ -12,12 +12,16 @@ build: dependencies
 demo: build
 	@tools/demo.sh .build/release/assay
 
+# The long form of the faults that are part of the tests: more kills, more bits, more subsets of what a power cut loses.
+test-faults: dependencies test-dependencies
+	ASSAY_FAULT_ROUNDS=$(or $(ROUNDS),10) $(TEST) --filter Recovery
+
 test: dependencies test-dependencies check-format
 	$(TEST) $(if $(CI),-Xswiftc -warnings-as-errors)
 
 # The same under a sanitizer: thread or address. Leaks are not looked for: Foundation, in the tests, has its own.
 test-thread test-address: test-%: dependencies test-dependencies
-	ASSAY_FUZZ_LINES=50000 ASAN_OPTIONS=detect_leaks=0 $(TEST)-$* --sanitize=$*
+	ASSAY_FUZZ_LINES=50000 ASAN_OPTIONS=detect_leaks=0 ASSAY_SANITIZED=1 $(TEST)-$* --sanitize=$*
 
 format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

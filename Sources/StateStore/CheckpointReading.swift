@@ -130,8 +130,8 @@ package struct StatePageReader: ~Copyable {
     private let database: Database
     private var select: Statement
 
-    package init(path: String, vfs: String? = nil) throws(StoreError) {
-        let database = try Database(path: path, access: .readOnly, vfs: vfs)
+    package init(path: String) throws(StoreError) {
+        let database = try Database(path: path, access: .readOnly)
         let select = try database.prepare(
             "SELECT id, function, entry_count, entries, checksum FROM state_page WHERE id = ?")
         self.database = database

@@ -8,8 +8,7 @@ struct Database: ~Copyable {
         case readOnly, readWrite, create
     }
 
-    /// `vfs`: the name of a SQLite file system other than the default one.
-    init(path: String, access: Access, vfs: String? = nil) throws(StoreError) {
+    init(path: String, access: Access) throws(StoreError) {
         let flags =
             switch access {
             case .readOnly: SQLITE_OPEN_READONLY
@@ -18,7 +17,7 @@ struct Database: ~Copyable {
             }
         var opened: OpaquePointer?
         // Each connection stays on one thread, so SQLite's own locks are not needed.
-        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs)
+        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard code == SQLITE_OK, let opened else {
             let error = StoreError.of(opened, "opening \(path)")
             sqlite3_close_v2(opened)
@@ -59,8 +58,8 @@ struct Database: ~Copyable {
     }
 
     /// Copies the whole database, as it is at one moment, while others go on writing it.
-    func backUp(to path: String, vfs: String?) throws(StoreError) {
-        let target = try Database(path: path, access: .create, vfs: vfs)
+    func backUp(to path: String) throws(StoreError) {
+        let target = try Database(path: path, access: .create)
         guard let backup = sqlite3_backup_init(target.handle, "main", handle, "main") else {
             throw target.error("copying to \(path)")
         }

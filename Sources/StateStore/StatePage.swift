@@ -95,6 +95,10 @@ package struct StatePageBuilder {
         !isEmpty && entries.count + byteCount > StatePage.capacity
     }
 
+    package func withEntries<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        entries.withUnsafeBytes(body)
+    }
+
     package mutating func append(
         previousPage: Int64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
     ) {

@@ -16,10 +16,10 @@ enum StateSchema {
             name TEXT NOT NULL UNIQUE CHECK (length(name) > 0)
         ) STRICT;
 
-        -- Keyed state as a log of pages, appended by checkpoints and dropped from the oldest end: ids have no gaps. Of several
-        -- entries of one key the one in the page with the greatest id holds.
-        -- entries: one after another, each: page of the key's entry before this one (0: none), count of key bytes, key, count
-        -- of value bytes, value; numbers as LEB128.
+        -- Keyed state as a log of pages, appended by checkpoints and dropped from the oldest end: ids have no gaps.
+        -- Of several entries of one key the one in the page with the greatest id holds.
+        -- entries: one after another, each: page of the key's entry before this one (0: none), count of key bytes,
+        -- key, count of value bytes, value; numbers as LEB128.
         -- checksum: XXH3-64 of id, function, entry_count (eight bytes each, little endian) and entries.
         CREATE TABLE state_page (
             id INTEGER PRIMARY KEY CHECK (id > 0),
@@ -30,7 +30,7 @@ enum StateSchema {
         ) STRICT;
 
         -- The last checkpoints with their figures. page_sum: the checksums of all pages, added up modulo 2^64.
-        -- checksum: XXH3-64 of the row and of its rows in the tables below, so that none can be lost or changed unseen.
+        -- checksum: XXH3-64 of the row and of its rows in the tables below: none can be lost or changed unseen.
         CREATE TABLE checkpoint (
             id INTEGER PRIMARY KEY CHECK (id > 0),
             taken_ms INTEGER NOT NULL,
@@ -48,8 +48,8 @@ enum StateSchema {
             checksum INTEGER NOT NULL
         ) STRICT;
 
-        -- How far each input was read. The digests are of blocks of 64 KiB: head of the first, chain of all whole ones,
-        -- previous of the last whole one, partial of what was read of the next.
+        -- How far each input was read. The digests are of blocks of 64 KiB: head of the first, chain of all whole
+        -- ones, previous of the last whole one, partial of what was read of the next.
         CREATE TABLE input_position (
             checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
             input TEXT NOT NULL,

@@ -14,7 +14,6 @@ package final class StateStore: @unchecked Sendable {
 
     package let path: String
     private let database: Database
-    private let vfs: String?
     private var insertPage: Statement
     private var deletePages: Statement
     private var insertCheckpoint: Statement
@@ -23,11 +22,10 @@ package final class StateStore: @unchecked Sendable {
     private var insertTally: Statement
     private var deleteCheckpoints: Statement
 
-    /// Opens the state in a folder, or makes it. `vfs` names another SQLite file system, for tests.
-    package init(folder: String, functions: [(id: Int64, name: String)], vfs: String? = nil) throws(StoreError) {
+    /// Opens the state in a folder, or makes it.
+    package init(folder: String, functions: [(id: Int64, name: String)]) throws(StoreError) {
         path = "\(folder)/state.db"
-        self.vfs = vfs
-        database = try Database(path: path, access: .create, vfs: vfs)
+        database = try Database(path: path, access: .create)
         try Self.prepare(database, functions)
         insertPage = try database.prepare(
             "INSERT INTO state_page (id, function, entry_count, entries, checksum) VALUES (?, ?, ?, ?, ?)")
@@ -104,8 +102,8 @@ package final class StateStore: @unchecked Sendable {
 
     /// Calls `body` with each page of keyed state, the newest first, after having verified its checksum.
     ///
-    /// The pages as a whole are compared with what the checkpoint says of them, so a page that is missing, or another's,
-    /// is damage too.
+    /// The pages as a whole are compared with what the checkpoint says of them, so a page that is missing, or
+    /// another's, is damage too.
     package func readPages(
         of record: CheckpointRecord,
         _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
@@ -233,9 +231,9 @@ package final class StateStore: @unchecked Sendable {
     package func writeSnapshot(to target: String) throws(StoreError) {
         let unfinished = target + ".unfinished"
         unlink(unfinished)
-        let source = try Database(path: path, access: .readOnly, vfs: vfs)
-        try source.backUp(to: unfinished, vfs: vfs)
-        try Self.settle(unfinished, vfs: vfs)
+        let source = try Database(path: path, access: .readOnly)
+        try source.backUp(to: unfinished)
+        try Self.settle(unfinished)
         // Only a whole snapshot ever has the name of one.
         guard rename(unfinished, target) == 0 else {
             throw StoreError(.inputOutput, "naming '\(target)'", String(cString: strerror(errno)))
@@ -243,8 +241,8 @@ package final class StateStore: @unchecked Sendable {
     }
 
     /// A snapshot stands alone: no log beside it that could get lost.
-    private static func settle(_ path: String, vfs: String?) throws(StoreError) {
-        let database = try Database(path: path, access: .readWrite, vfs: vfs)
+    private static func settle(_ path: String) throws(StoreError) {
+        let database = try Database(path: path, access: .readWrite)
         try database.execute("PRAGMA journal_mode = DELETE")
     }
 }

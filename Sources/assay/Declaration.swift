@@ -34,13 +34,14 @@ enum Declaration {
             --rejects. A live stream is answered at once: whenever no further input waits, everything scored is out.
             """,
             """
-            Checkpoints make a run safe against anything: killed at any moment, the same command run again goes on where \
-            the last checkpoint was and ends with the same output, byte for byte. What was written behind the checkpoint \
-            is cut off and written again; into a pipe it is written a second time. Another input carries the state on.
+            Checkpoints make a run safe against anything: killed at any moment, the same command run again goes on \
+            where the last checkpoint was and ends with the same output, byte for byte. What was written behind the \
+            checkpoint is cut off and written again; into a pipe it is written a second time. Another input carries \
+            the state on.
             """,
             """
-            SIGINT and SIGTERM finish what was read, take a checkpoint, write the summary and exit 0; a second one exits \
-            at once. SIGUSR1 takes a checkpoint now.
+            SIGINT and SIGTERM finish what was read, take a checkpoint, write the summary and exit 0; a second one \
+            exits at once. SIGUSR1 takes a checkpoint now.
             """,
             exitCodes,
             "Example:\n    assay score payments.jsonl -o assessments.jsonl --rejects rejects.jsonl",
@@ -71,6 +72,10 @@ enum Declaration {
             .value("snapshot-interval", "TIME", .duration, help: "make snapshots of the state this often"),
             .value(
                 "snapshots-keep", "N", .integer(1...10_000), help: "keep the last N snapshots", default: "3"),
+            .value(
+                "memory", "SIZE", .size,
+                help: "keep to about this much memory: users who were away for long are read back when they return",
+                default: "three quarters of the machine's"),
             .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
             .flag("follow", help: "at the end of the file wait for it to grow"),
             .value(

@@ -25,6 +25,7 @@ enum ScoreCommand {
         parts.snapshots = arguments.integer("snapshot-interval").map {
             SnapshotPlan(intervalSeconds: Double($0) / 1000, kept: Int(arguments.integer("snapshots-keep") ?? 3))
         }
+        parts.memoryBytes = try memory(arguments)
         let wanted = arguments.text("progress") ?? "auto"
         let console = Console(
             isQuiet: isQuiet,
@@ -46,7 +47,43 @@ enum ScoreCommand {
         request.mayOverwrite = arguments.flag("overwrite")
         request.configuration = configuration.file
         request.interruption = parts.interruption.descriptor
-        try carryOut(run, request, console, isQuiet: isQuiet, waitsForGrowth: parts.waitsForGrowth)
+        try carryOut(run, parts, request, console, isQuiet: isQuiet)
+    }
+
+    /// The reader of the output went away. A file can be read again: up to what was delivered, for a checkpoint there.
+    /// Without one the next run goes on from the last checkpoint and delivers some lines twice.
+    private static func saveDelivered(
+        _ parts: ScoreRun.Parts, _ request: PreparationRequest, upTo offset: UInt64
+    ) throws(Failure) {
+        guard request.folder != nil, Files.size(parts.input) != nil, offset > 0 else { return }
+        var (parts, request) = (parts, request)
+        parts.inputEnd = offset
+        parts.interruption = Interruption()
+        parts.report = { _ in }
+        request.interruption = parts.interruption.descriptor
+        request.output = OutputTarget(path: "/dev/null")
+        request.isFresh = false
+        do throws(RunFailure) {
+            let preparation = try Preparation.make(request)
+            if !preparation.isFinished, preparation.resumesBefore(offset) { _ = ScoreRun(parts).run(preparation) }
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    private static let leastMemory: Int64 = 64 << 20
+
+    private static func memory(_ arguments: ParsedArguments) throws(Failure) -> Int {
+        // What is remembered nowhere else can't be let go.
+        if arguments.flag("no-checkpoints") { return .max }
+        guard let given = arguments.integer("memory") else {
+            let pages = sysconf(Int32(_SC_PHYS_PAGES))
+            return pages > 0 ? pages / 4 * 3 * sysconf(Int32(_SC_PAGESIZE)) : .max
+        }
+        guard given >= leastMemory else {
+            throw Failure(code: .usage, message: "--memory takes at least 64MiB")
+        }
+        return Int(given)
     }
 
     /// Options that make no sense together, or alone.
@@ -61,7 +98,9 @@ enum ScoreCommand {
             throw Failure(code: .usage, message: "--checkpoint-interval takes a time above 0; see --no-checkpoints")
         }
         if arguments.flag("no-checkpoints") {
-            let options = ["state", "checkpoint-interval", "checkpoint-every", "input-is", "snapshot-interval"]
+            let options = [
+                "state", "checkpoint-interval", "checkpoint-every", "input-is", "snapshot-interval", "memory",
+            ]
             if let option = options.first(where: { arguments.flag($0) }) ?? (arguments.flag("fresh") ? "fresh" : nil) {
                 throw Failure(code: .usage, message: "--\(option) is about checkpoints; leave out --no-checkpoints")
             }
@@ -72,8 +111,8 @@ enum ScoreCommand {
     }
 
     private static func carryOut(
-        _ run: consuming ScoreRun, _ request: PreparationRequest, _ console: Console, isQuiet: Bool,
-        waitsForGrowth: Bool
+        _ run: consuming ScoreRun, _ parts: ScoreRun.Parts, _ request: PreparationRequest, _ console: Console,
+        isQuiet: Bool
     ) throws(Failure) {
         let started = MonotonicClock.seconds
         let preparation: Preparation
@@ -84,12 +123,13 @@ enum ScoreCommand {
         }
         for warning in preparation.warnings { Diagnostics.warning(warning) }
         if !isQuiet { for notice in preparation.notices { Diagnostics.say(notice) } }
-        if preparation.isFinished, !waitsForGrowth { return }
+        if preparation.isFinished, !parts.waitsForGrowth { return }
         let result = run.run(preparation)
         console.end()
         if !isQuiet {
             for line in Summary(result, seconds: MonotonicClock.seconds - started).lines { Diagnostics.say(line) }
         }
+        if result.failure == .outputClosed { try saveDelivered(parts, request, upTo: result.deliveredOffset) }
         if let failure = result.failure {
             try end(failure, inputPath: request.inputPath, request)
         }

@@ -14,8 +14,8 @@ import Testing
         let folder = try TemporaryFolder()
         let functions: [(id: Int64, name: String)] = [(ScoringStage.functionNumber, ScoringStage.functionName)]
         let store = try StateStore(folder: folder.url.path, functions: functions)
-        var reader = try StatePageReader(path: store.path)
         var harness = ScoringHarness()
+        harness.stage.attach(try StatePageReader(path: store.path))
         var number = 0
         func transactions(_ count: UInt64) -> String {
             var text = ""
@@ -38,11 +38,12 @@ import Testing
             let expected = harness.stage.encodedStates().sorted { $0.key.lexicographicallyPrecedes($1.key) }
             harness.stage.beginCut(&record)
             record.id = cut
-            while try !harness.stage.continueCut(states: Int(1 + random.below(200)), reader: &reader) {
+            while try !harness.stage.continueCut(states: Int(1 + random.below(200))) {
                 if random.below(3) == 0 { _ = harness.score(transactions(random.below(60))) }
             }
             let changes = harness.stage.takeCut(record: &record)
             try store.commit(record, changes)
+            harness.stage.noteCommitted()
             retired = max(retired, Int(record.firstPage - 1))
 
             guard cut % 10 == 0 else { continue }

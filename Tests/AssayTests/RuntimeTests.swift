@@ -3,9 +3,9 @@ import Testing
 @testable import Assay
 
 extension String {
-    fileprivate func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+    fileprivate func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows -> Result {
         var text = self
-        return text.withUTF8(body)
+        return try text.withUTF8(body)
     }
 }
 
@@ -91,7 +91,7 @@ private struct PauseDetection: KeyedProcessFunction, ~Copyable {
 }
 
 @Suite struct KeyedStageTests {
-    private static func run(_ elements: [(String, Int64)], watermarks: [Int64]) -> [String] {
+    private static func run(_ elements: [(String, Int64)], watermarks: [Int64]) throws -> [String] {
         var stage = KeyedStage(function: PauseDetection(), output: [], functionNumber: 7)
         let texts = elements.map { Array($0.0.utf8) }
         let keys = texts.map { text in
@@ -100,7 +100,7 @@ private struct PauseDetection: KeyedProcessFunction, ~Copyable {
             return UnsafeBufferPointer(copy)
         }
         defer { for key in keys { key.deallocate() } }
-        stage.process(
+        try stage.process(
             Array(elements.indices), hash: { keys[$0].stableHash }, key: { keys[$0] },
             input: { (elements[$0].0, EventTime(milliseconds: elements[$0].1)) })
         for watermark in watermarks { stage.advance(to: EventTime(milliseconds: watermark)) }
@@ -108,21 +108,21 @@ private struct PauseDetection: KeyedProcessFunction, ~Copyable {
     }
 
     @Test("Timers fire in order of time, then key")
-    func order() {
-        let fired = Self.run([("b", 5), ("c", 1), ("a", 5)], watermarks: [14, 15, 100])
+    func order() throws {
+        let fired = try Self.run([("b", 5), ("c", 1), ("a", 5)], watermarks: [14, 15, 100])
         #expect(fired == ["c 1 at 11", "a 1 at 15", "b 1 at 15"])
     }
 
     @Test("A timer that is set again replaces the earlier one")
-    func replacement() {
-        #expect(Self.run([("a", 1), ("a", 3), ("a", 2)], watermarks: [11, 12, 13, 20]) == ["a 3 at 12"])
+    func replacement() throws {
+        #expect(try Self.run([("a", 1), ("a", 3), ("a", 2)], watermarks: [11, 12, 13, 20]) == ["a 3 at 12"])
     }
 
     @Test("A deleted timer never fires")
-    func deletion() {
+    func deletion() throws {
         var stage = KeyedStage(function: PauseDetection(), output: [], functionNumber: 7)
-        "k".withBytes { key in
-            stage.process(
+        try "k".withBytes { key in
+            try stage.process(
                 ["go", "stop"], hash: { _ in key.stableHash }, key: { _ in key },
                 input: { ($0, EventTime(milliseconds: 1)) })
         }

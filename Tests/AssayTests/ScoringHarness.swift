@@ -10,10 +10,10 @@ struct ScoringHarness: ~Copyable {
 
     init(
         settings: ScoringSettings = ScoringSettings(), format: InputFormat = .jsonl,
-        fields: FieldNames = .standard, zone: TimeZoneRules = .utc
+        fields: FieldNames = .standard, zone: TimeZoneRules = .utc, sequence: UInt64 = 0
     ) {
         decoder = TransactionDecoder(format: format, fields: fields, zone: zone)
-        stage = ScoringStage(settings: settings, zone: zone)
+        stage = ScoringStage(settings: settings, zone: zone, sequence: sequence)
         encoder = AssessmentEncoder(settings)
     }
 
@@ -27,7 +27,25 @@ struct ScoringHarness: ~Copyable {
         score(Array(text.utf8), isLast: isLast)
     }
 
+    /// Where reading a state back may fail.
+    mutating func tryScore(_ text: String) throws -> [String] {
+        try take(Array(text.utf8), isLast: true).assessments
+    }
+
+    /// The input goes on where another harness left it.
+    mutating func continueFrom(_ other: borrowing ScoringHarness) {
+        (offset, line) = (other.offset, other.line)
+    }
+
     mutating func score(_ bytes: [UInt8], isLast: Bool = true) -> Result {
+        do {
+            return try take(bytes, isLast: isLast)
+        } catch {
+            preconditionFailure("there is no store that could fail: \(error)")
+        }
+    }
+
+    private mutating func take(_ bytes: [UInt8], isLast: Bool) throws -> Result {
         let batch = Batch()
         batch.reset()
         if bytes.count + 1 > batch.text.capacity { batch.text.grow(to: bytes.count + 1, keeping: 0) }
@@ -37,7 +55,7 @@ struct ScoringHarness: ~Copyable {
         guard batch.text.filled > 0 else { return Result() }
         batch.text.endLastLine()
         decoder.decode(&batch.text, into: &batch.decoded)
-        stage.score(batch)
+        try stage.score(batch)
         encoder.encode(
             batch.decoded.transactions, text: batch.text.view, scored: batch.scored, into: &batch.assessments)
         offset += UInt64(batch.text.count)

@@ -93,7 +93,8 @@ static int refuse(enum fault fault) {
     return -1;
 }
 
-static ssize_t watched_write(int descriptor, const char *path, const void *bytes, size_t count, off_t offset, int moves) {
+static ssize_t watched_write(
+    int descriptor, const char *path, const void *bytes, size_t count, off_t offset, int moves) {
     pthread_mutex_lock(&lock);
     enum fault fault = next_fault(1);
     if (fault == FAULT_TORN || fault == FAULT_TORN_KILL) {

@@ -33,14 +33,17 @@ import Testing
     private static let imports: [(room: String, allowed: Set<String>)] = [
         ("Sources/Assay/Model/", ["CBytes"]),
         ("Sources/Assay/Scoring/", ["CBytes", "Glibc"]),
-        ("Sources/Assay/Runtime/", ["CBytes", "Glibc"]),
-        ("Sources/Assay/Input/", ["CBytes", "Glibc"]),
+        ("Sources/Assay/Runtime/", ["CBytes", "StateStore"]),
+        ("Sources/Assay/Checkpoint/", ["Glibc", "StateStore"]),
+        ("Sources/Assay/Pipeline/", ["Glibc", "StateStore"]),
+        ("Sources/Assay/Input/", ["CBytes", "Glibc", "StateStore"]),
         ("Sources/Assay/Output/", ["Glibc"]),
         ("Sources/Assay/Time/", ["Glibc"]),
         ("Sources/Assay/Configuration/", ["Arguments", "CYAML", "Glibc"]),
         ("Sources/Assay/Generation/", ["Glibc"]),
         ("Sources/Arguments/", []),
-        ("Sources/assay/", ["Arguments", "Assay", "Glibc"]),
+        ("Sources/StateStore/", ["CBytes", "CSQLite", "Glibc"]),
+        ("Sources/assay/", ["Arguments", "Assay", "Glibc", "Synchronization"]),
     ]
 
     @Test("There is something to be tidy about")

@@ -39,6 +39,9 @@ package struct Preparation: ~Copyable {
     /// Nothing is left to do.
     package var isFinished: Bool { input.isFinished }
 
+    /// There is something to read before an offset of the input.
+    package func resumesBefore(_ offset: UInt64) -> Bool { input.position.offset < offset }
+
     static let inputName = "transactions"
     static let assessmentsName = "assessments"
     static let rejectsName = "rejects"
@@ -169,8 +172,7 @@ package struct Preparation: ~Copyable {
 
     private static func openStore(_ folder: String) throws(StoreError) -> StateStore {
         try StateStore(
-            folder: folder, functions: [(ScoringStage.functionNumber, ScoringStage.functionName)],
-            vfs: getenv("ASSAY_TEST_VFS").map { String(cString: $0) })
+            folder: folder, functions: [(ScoringStage.functionNumber, ScoringStage.functionName)])
     }
 
     /// What a state that is to be forgotten says of its outputs. If it can't be read, it owned none.

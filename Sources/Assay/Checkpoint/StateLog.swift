@@ -14,6 +14,8 @@ struct StateLog {
 
     private var builder = StatePageBuilder()
     private var cutPages: [StatePage] = []
+    /// Taken to be committed, and not known to be so.
+    private var uncommitted: [StatePage] = []
     /// Pages below this were committed before the present cut.
     private var cutStart: Int64
     private(set) var keysWritten: Int64 = 0
@@ -43,6 +45,30 @@ struct StateLog {
     /// The whole number of a page of which 32 bits are kept: no log has more pages than those tell apart.
     func page(_ bits: UInt32) -> Int64 {
         firstPage + Int64(bits &- UInt32(truncatingIfNeeded: firstPage))
+    }
+
+    /// The same of 31 bits.
+    func page(awayBits bits: UInt32) -> Int64 {
+        firstPage + Int64((bits &- Self.awayBits(firstPage)) & 0x7FFF_FFFF)
+    }
+
+    static func awayBits(_ page: Int64) -> UInt32 { UInt32(truncatingIfNeeded: page) & 0x7FFF_FFFF }
+
+    /// What was taken is durable now, so others can read it.
+    mutating func noteCommitted() {
+        uncommitted = []
+    }
+
+    /// Whether a page can be read from the store.
+    func isCommitted(_ page: Int64) -> Bool {
+        page < (uncommitted.first?.id ?? cutPages.first?.id ?? nextPage)
+    }
+
+    /// The bytes of a page that is not committed.
+    func withUncommitted<Result>(_ page: Int64, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        if page == nextPage { return builder.withEntries(body) }
+        let pages = page >= (cutPages.first?.id ?? nextPage) ? cutPages : uncommitted
+        return pages[Int(page - pages[0].id)].entries.withUnsafeBytes(body)
     }
 
     var pageCount: Int64 { nextPage - firstPage }
@@ -101,6 +127,7 @@ struct StateLog {
     /// What the cut has to write. Whoever takes it commits it, or tries until it is committed.
     mutating func takeCut() -> StateStore.Changes {
         if !builder.isEmpty { finishPage() }
+        uncommitted = cutPages
         defer { cutPages = [] }
         return StateStore.Changes(pages: cutPages, firstPage: firstPage)
     }

@@ -29,6 +29,7 @@ struct LineReader: ~Copyable {
     private let interruption: Int32
     private let waitsForGrowth: Bool
     private let isRegularFile: Bool
+    private let end: UInt64
     /// The beginning of a line whose end has not been read.
     private var carried: [UInt8] = []
     /// There may be more than that in `carried`, because a line past all bounds ended in it.
@@ -54,11 +55,13 @@ struct LineReader: ~Copyable {
     }
 
     /// `interruption` becomes readable when reading shall stop; -1 for never.
-    /// `isDigested`: checkpoints want to know what the input looked like.
+    /// `isDigested`: checkpoints want to know what the input looked like. `end`: what lies behind this offset, the end of
+    /// a line, is left alone.
     init(
         descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
-        start: consuming Start
+        end: UInt64 = .max, start: consuming Start
     ) {
+        self.end = end
         self.descriptor = descriptor
         self.interruption = interruption
         self.waitsForGrowth = waitsForGrowth
@@ -128,7 +131,10 @@ struct LineReader: ~Copyable {
         if isAtEnd { return .end }
         while true {
             if !isRegularFile, try !wait() { return .interrupted }
-            let count = Glibc.read(descriptor, text.base + text.filled, text.capacity - text.filled)
+            let left = end - min(end, text.offset + UInt64(text.filled))
+            if left == 0 { return .end }
+            let room = min(text.capacity - text.filled, Int(min(left, UInt64(text.capacity))))
+            let count = Glibc.read(descriptor, text.base + text.filled, room)
             if count > 0 {
                 text.filled += count
                 return .bytes

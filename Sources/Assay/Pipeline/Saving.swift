@@ -6,7 +6,6 @@ final class Saving {
     private var machine = CheckpointMachine()
     private let saved: Preparation.SavedState
     private var committer: Committer?
-    private var reader: StatePageReader
     private let intervalSeconds: Double
     private let every: UInt64?
     private let report: @Sendable (ScoreRun.Report) -> Void
@@ -44,10 +43,12 @@ final class Saving {
         let files = ([preparation.output] + [preparation.rejects].compactMap { $0 })
             .filter(\.isRegularFile).map(\.descriptor)
         do throws(StoreError) {
-            if let loaded = preparation.loaded { try scoring.load(loaded, from: saved.store) }
+            if let loaded = preparation.loaded {
+                try scoring.load(loaded, from: saved.store, memoryLimit: parts.stateBytes())
+            }
             record.tallies = scoring.totals.tallies
             record = try Self.commitFirst(record, saved.store, files)
-            reader = try StatePageReader(path: saved.store.path)
+            scoring.attach(try StatePageReader(path: saved.store.path))
         } catch {
             throw RunFailure(error, folder: saved.folder)
         }
@@ -88,6 +89,8 @@ final class Saving {
         case .snapshotFailed: preconditionFailure("no snapshot was asked for")
         }
     }
+
+    var folder: String { saved.folder }
 
     /// A commit was begun, and its outcome is not known.
     private(set) var isCommitting = false
@@ -148,13 +151,18 @@ final class Saving {
 
     private func collect(_ scoring: inout ScoringStage) throws(RunFailure) {
         do throws(StoreError) {
-            guard try scoring.continueCut(states: Self.statesAtOnce, reader: &reader) else { return }
+            guard try scoring.continueCut(states: Self.statesAtOnce) else { return }
         } catch {
             throw RunFailure(error, folder: saved.folder)
         }
         changes = scoring.takeCut(record: &cut)
         isCollected = true
         act(machine.handle(.statesCollected))
+    }
+
+    /// So much is not in any checkpoint that memory can't be freed: a checkpoint, unless one is under way.
+    func relieve() {
+        if machine.isResting { request(.memory) }
     }
 
     /// Answers why the run has to end, if it has.

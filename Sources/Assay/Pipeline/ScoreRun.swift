@@ -30,14 +30,26 @@ package struct ScoreRun: ~Copyable {
         package var interruption = Interruption()
         package var waitsForGrowth = false
         package var isStrict = false
+        /// Where to stop reading: what a run before this one had delivered.
+        package var inputEnd = UInt64.max
         package var checkpointIntervalSeconds = 10.0
         /// So many transactions call for a checkpoint, too.
         package var checkpointEvery: UInt64?
         package var snapshots: SnapshotPlan?
+        /// The memory that the whole process may take, about.
+        package var memoryBytes = Int.max
         /// Told of rejected lines that are written nowhere, and of other things that people should know.
         package var report: @Sendable (Report) -> Void = { _ in }
 
         package init() {}
+
+        /// What users at home may take of it. Less than half, so that there is room for the index of those who will be
+        /// away: what was once given to states does not come back, the allocator keeps it in pieces. The rest is for
+        /// batches, states that are being written down, and the store's own caches.
+        func stateBytes(indexBytes: Int = 0) -> Int {
+            if memoryBytes == .max { return .max }
+            return min(memoryBytes / 20 * 9, max(memoryBytes / 8, memoryBytes - indexBytes - (48 << 20)))
+        }
     }
 
     package enum Report: Sendable {
@@ -53,6 +65,8 @@ package struct ScoreRun: ~Copyable {
         package var users = 0
         package var checkpoints = 0
         package var failure: ScoreError?
+        /// The input up to here is written out.
+        package var deliveredOffset: UInt64 = 0
 
         init(failure: ScoreError? = nil) {
             self.failure = failure
@@ -112,6 +126,7 @@ package struct ScoreRun: ~Copyable {
                 reader: LineReader(
                     descriptor: parts.input, interruption: interruption.descriptor,
                     waitsForGrowth: parts.waitsForGrowth, isDigested: preparation.saved != nil,
+                    end: parts.inputEnd,
                     start: preparation.input.start),
                 decoder: decoder))
         return WorkerThread {

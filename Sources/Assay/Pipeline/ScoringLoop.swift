@@ -33,9 +33,13 @@ struct ScoringLoop: ~Copyable {
     private let parts: ScoreRun.Parts
 
     private var result = ScoreRun.Result()
-    private var bytesWritten: UInt64 = 0
     private var isInputOver = false
     private var isOver = false
+    /// Memory is full of what is in no checkpoint yet; batches wait.
+    private var isStalled = false
+    private var postponed: [Batch] = []
+    /// This part of the states' memory may be in no checkpoint.
+    private static let unsavedPart = 8
     /// Batches that were scored and not yet written.
     private var underWay = 0
 
@@ -74,11 +78,7 @@ struct ScoringLoop: ~Copyable {
     private mutating func take(_ message: ScoringMessage) {
         switch message {
         case .batch(let batch):
-            guard result.failure == nil else { return free.send(batch) }
-            scoring.score(batch)
-            saving?.note(batch.standing)
-            underWay += 1
-            outputBox.send(.batch(batch))
+            if isStalled { postponed.append(batch) } else { score(batch) }
         case .inputEnded: isInputOver = true
         case .inputFailed(let number):
             isInputOver = true
@@ -86,7 +86,7 @@ struct ScoringLoop: ~Copyable {
         case .written(let counts, let bytes):
             underWay -= 1
             result.counts = counts
-            bytesWritten = bytes
+            result.deliveredOffset = bytes
             parts.report(.progress(counts, bytes: bytes, checkpoint: saving?.last?.id))
         case .outputFailed(let error, let counts):
             result.counts = counts
@@ -95,6 +95,38 @@ struct ScoringLoop: ~Copyable {
         case .commit(let outcome): commitEnded(outcome)
         case .checkpointRequested: saving?.request(.signal)
         }
+    }
+
+    private mutating func score(_ batch: Batch) {
+        guard result.failure == nil else { return free.send(batch) }
+        do throws(StoreError) {
+            try scoring.score(batch)
+        } catch {
+            free.send(batch)
+            return fail(.stateDamaged(RunFailure(error, folder: saving?.folder ?? "")))
+        }
+        saving?.note(batch.standing)
+        underWay += 1
+        outputBox.send(.batch(batch))
+        if let saving, parts.memoryBytes < .max { keepWithinMemory(saving) }
+    }
+
+    private mutating func keepWithinMemory(_ saving: Saving) {
+        let limit = parts.stateBytes(indexBytes: scoring.indexBytes)
+        if scoring.changedBytes > limit / Self.unsavedPart { saving.relieve() }
+        guard scoring.memoryBytes > limit else { return }
+        scoring.shrink(to: limit - limit / 32)
+        // What is not written down cannot go: then scoring waits for the checkpoint.
+        isStalled = scoring.memoryBytes > limit + limit / 16 && scoring.changedBytes > limit / Self.unsavedPart / 4
+        if isStalled { saving.relieve() }
+    }
+
+    /// A checkpoint has freed what could not go before.
+    private mutating func goOnAfterStall() {
+        isStalled = false
+        let batches = postponed
+        postponed = []
+        for batch in batches { take(.batch(batch)) }
     }
 
     /// The first failure counts; nothing is scored after it.
@@ -106,7 +138,9 @@ struct ScoringLoop: ~Copyable {
     private mutating func commitEnded(_ outcome: Committer.Outcome) {
         switch outcome {
         case .committed, .storeFailed, .outputNotDurable:
+            if case .committed = outcome { scoring.noteCommitted() }
             if let failure = saving?.commitEnded(outcome) { fail(failure) }
+            if isStalled { goOnAfterStall() }
         case .snapshotFailed(let error):
             parts.report(.checkpointFailed("no snapshot was made, \(error.description)"))
         }
@@ -122,12 +156,12 @@ struct ScoringLoop: ~Copyable {
     }
 
     private mutating func endIfDone() {
-        guard isInputOver else { return }
+        guard isInputOver, postponed.isEmpty else { return }
         if result.failure != nil {
             // What is being committed is let finish; the rest is done again by the next run.
             isOver = saving?.isCommitting != true
         } else if let saving {
-            saving.request(.end)
+            saving.request(parts.inputEnd == .max ? .end : .closed)
             isOver = saving.isFinished
         } else {
             isOver = underWay == 0

@@ -30,8 +30,10 @@ struct ScoringStage: ~Copyable {
     var changedCount: Int { stage.changedCount }
 
     /// Takes over what a checkpoint holds.
-    mutating func load(_ record: CheckpointRecord, from store: StateStore) throws(StoreError) {
-        try stage.load(record, functionNumber: Self.functionNumber, from: store)
+    mutating func load(
+        _ record: CheckpointRecord, from store: StateStore, memoryLimit: Int = .max
+    ) throws(StoreError) {
+        try stage.load(record, functionNumber: Self.functionNumber, from: store, memoryLimit: memoryLimit)
         totals = ScoreCounts(record.tallies)
         greatestTime = EventTime(milliseconds: record.eventTime)
     }
@@ -46,22 +48,42 @@ struct ScoringStage: ~Copyable {
     }
 
     /// Goes on with the cut for a while. True when it is complete.
-    mutating func continueCut(states: Int, reader: inout StatePageReader) throws(StoreError) -> Bool {
+    mutating func continueCut(states: Int) throws(StoreError) -> Bool {
         if !isRetiring {
             guard stage.continueCut(states: states) else { return false }
             stage.beginRetiring()
             isRetiring = true
         }
         for _ in 0..<Self.retiredAtOnce {
-            guard let page = stage.pageToRetire else {
+            if try !stage.retirePage() {
                 isRetiring = false
                 return true
             }
-            try reader.read(page) { (count, checksum, bytes) in
-                stage.retire(page, entryCount: count, checksum: checksum, bytes)
-            }
         }
         return false
+    }
+
+    /// From now on states can be read back from here.
+    mutating func attach(_ pages: consuming StatePageReader) {
+        stage.attach(pages)
+    }
+
+    /// What was taken last is durable now.
+    mutating func noteCommitted() {
+        stage.noteCommitted()
+    }
+
+    /// The memory of users at home and their states.
+    var memoryBytes: Int { stage.memoryBytes }
+    /// The memory that it takes to find a user.
+    var indexBytes: Int { stage.indexBytes }
+    /// Users whose states are in the store alone.
+    var awayCount: Int { stage.awayCount }
+    /// As far as it is not in any checkpoint.
+    var changedBytes: Int { stage.changedBytes }
+
+    mutating func shrink(to limit: Int) {
+        stage.shrink(to: limit)
     }
 
     /// The states of a complete cut.
@@ -83,10 +105,10 @@ struct ScoringStage: ~Copyable {
         }
     }
 
-    mutating func score(_ batch: Batch) {
+    mutating func score(_ batch: Batch) throws(StoreError) {
         let text = batch.text.view
         stage.withOutput { swap(&$0, &batch.scored) }
-        stage.process(
+        try stage.process(
             batch.decoded.transactions,
             hash: { $0.userHash },
             key: { text.bytes($0.userID) },

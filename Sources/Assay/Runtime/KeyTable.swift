@@ -1,6 +1,7 @@
 import CBytes
 
-/// Every key with its state, reached through the key's bytes.
+/// Every key with its state, reached through the key's bytes. The states of some keys may be *away*: of those it only
+/// knows, in eight bytes, the page of the log that has them.
 ///
 /// Keys get dense indices; key and state of an index lie side by side in pages that never move. The hash table in
 /// front is cut into shards that grow one by one, so that no element ever waits for all keys to be rehashed.
@@ -35,14 +36,29 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
     private var liveBits: [UInt64] = []
     private var nextIndex = 0
 
+    /// Keys, those included that are away.
     private(set) var count = 0
+    private(set) var awayCount = 0
+    /// Bytes of long keys.
+    private var keyBytes = 0
+    private var slotCount: Int
+
+    /// Marks the slot of a key that is away; the rest of the word is its page.
+    private static var awayMark: UInt32 { 1 << 31 }
 
     /// `shardBits`: 2 to this power shards, 8 for very many keys, 0 for few.
     init(shardBits: Int = 8) {
         precondition((0...16).contains(shardBits))
         shards = (0..<1 << shardBits).map { _ in Shard(slotCount: Self.firstSlotCount) }
         shardShift = UInt64(64 - shardBits)
+        slotCount = Self.firstSlotCount << shardBits
     }
+
+    /// What keys and states at home take, the memory that states own not included.
+    var memoryBytes: Int { pages.count * Self.pageCapacity * MemoryLayout<Entry>.stride + keyBytes }
+
+    /// What finding a key takes, also those that are away.
+    var indexBytes: Int { slotCount * 8 }
 
     deinit {
         for index in 0..<nextIndex where liveBits[index >> 6] & (1 << UInt64(index & 63)) != 0 {
@@ -70,7 +86,7 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         assay_prefetch(shard.slots + Int(Self.tag(hash) & shard.mask))
     }
 
-    /// The index that the hash alone suggests, nil when the key is surely new. Fetches its entry.
+    /// The index that the hash alone suggests, nil when the key is new or away. Fetches its entry.
     @inline(__always)
     func candidate(hash: UInt64) -> Int? {
         let shard = shards[shardIndex(hash)]
@@ -79,10 +95,10 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         while true {
             let slot = shard.slots[Int(position)]
             if slot == 0 { return nil }
-            if UInt32(truncatingIfNeeded: slot >> 32) == tag {
-                let index = Int(UInt32(truncatingIfNeeded: slot)) - 1
-                assay_prefetch(entry(index))
-                return index
+            let word = UInt32(truncatingIfNeeded: slot)
+            if UInt32(truncatingIfNeeded: slot >> 32) == tag, word & Self.awayMark == 0 {
+                assay_prefetch(entry(Int(word) - 1))
+                return Int(word) - 1
             }
             position = (position + 1) & shard.mask
         }
@@ -93,7 +109,7 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         entry(index).pointee.key == key
     }
 
-    /// The index of a key, nil when it has none.
+    /// The index of a key, nil when it is new or away.
     func find(_ key: UnsafeBufferPointer<UInt8>, hash: UInt64) -> Int? {
         let shard = shards[shardIndex(hash)]
         let tag = Self.tag(hash)
@@ -101,12 +117,74 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         while true {
             let slot = shard.slots[Int(position)]
             if slot == 0 { return nil }
-            if UInt32(truncatingIfNeeded: slot >> 32) == tag {
-                let index = Int(UInt32(truncatingIfNeeded: slot)) - 1
-                if isKey(index, key) { return index }
+            let word = UInt32(truncatingIfNeeded: slot)
+            if UInt32(truncatingIfNeeded: slot >> 32) == tag, word & Self.awayMark == 0, isKey(Int(word) - 1, key) {
+                return Int(word) - 1
             }
             position = (position + 1) & shard.mask
         }
+    }
+
+    // MARK: Keys that are away
+
+    /// The page, in its last 31 bits, of the one key with this hash that may be away: whoever asks has to look there.
+    func awayPage(hash: UInt64) -> UInt32? {
+        let shard = shards[shardIndex(hash)]
+        return Self.awayPosition(tag: Self.tag(hash), in: shard).map {
+            UInt32(truncatingIfNeeded: shard.slots[Int($0)]) & ~Self.awayMark
+        }
+    }
+
+    /// A slot does not tell keys of one hash apart, so at most one of them may be away.
+    func canSendAway(hash: UInt64) -> Bool { awayPage(hash: hash) == nil }
+
+    mutating func sendAway(_ index: Int, hash: UInt64, page: UInt32) {
+        precondition(canSendAway(hash: hash))
+        let shard = shards[shardIndex(hash)]
+        let position = Self.position(of: UInt32(index + 1), tag: Self.tag(hash), in: shard)
+        shard.slots[Int(position)] = UInt64(Self.tag(hash)) << 32 | UInt64(page | Self.awayMark)
+        release(index)
+        awayCount += 1
+    }
+
+    /// A key whose state was not even brought in. False when another of its hash is away already.
+    mutating func insertAway(hash: UInt64, page: UInt32) -> Bool {
+        guard awayPage(hash: hash) == nil else { return false }
+        add(word: page | Self.awayMark, hash: hash)
+        awayCount += 1
+        return true
+    }
+
+    /// The key's entry was moved to another page.
+    func moveAway(hash: UInt64, to page: UInt32) {
+        let shard = shards[shardIndex(hash)]
+        guard let position = Self.awayPosition(tag: Self.tag(hash), in: shard) else {
+            preconditionFailure("no key of this hash is away")
+        }
+        shard.slots[Int(position)] = UInt64(Self.tag(hash)) << 32 | UInt64(page | Self.awayMark)
+    }
+
+    /// The key that is away with this hash is this one; it is back.
+    mutating func bringBack(_ key: UnsafeBufferPointer<UInt8>, hash: UInt64, state: consuming State) -> Int {
+        let shard = shards[shardIndex(hash)]
+        guard let position = Self.awayPosition(tag: Self.tag(hash), in: shard) else {
+            preconditionFailure("no key of this hash is away")
+        }
+        let index = take(key, state: state)
+        shard.slots[Int(position)] = UInt64(Self.tag(hash)) << 32 | UInt64(index + 1)
+        awayCount -= 1
+        return index
+    }
+
+    private static func awayPosition(tag: UInt32, in shard: Shard) -> UInt32? {
+        var position = tag & shard.mask
+        while case let slot = shard.slots[Int(position)], slot != 0 {
+            if UInt32(truncatingIfNeeded: slot >> 32) == tag, UInt32(truncatingIfNeeded: slot) & awayMark != 0 {
+                return position
+            }
+            position = (position + 1) & shard.mask
+        }
+        return nil
     }
 
     // MARK: Changing
@@ -115,6 +193,13 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
     mutating func insert(
         _ key: UnsafeBufferPointer<UInt8>, hash: UInt64, state: consuming State
     ) -> Int {
+        let index = take(key, state: state)
+        add(word: UInt32(index + 1), hash: hash)
+        return index
+    }
+
+    /// Puts key and state in a free place.
+    private mutating func take(_ key: UnsafeBufferPointer<UInt8>, state: consuming State) -> Int {
         let index: Int
         if let free = freeIndices.popLast() {
             index = Int(free)
@@ -128,20 +213,30 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         }
         liveBits[index >> 6] |= 1 << UInt64(index & 63)
         entry(index).initialize(to: Entry(key: StoredKey(key), state: state))
+        keyBytes += entry(index).pointee.key.heapBytes
+        return index
+    }
+
+    private mutating func add(word: UInt32, hash: UInt64) {
         let shard = shardIndex(hash)
         // Three quarters full, a search still looks at two or three neighbouring slots.
         if shards[shard].used >= (shards[shard].mask + 1) / 4 * 3 { grow(shard) }
-        Self.place(tag: Self.tag(hash), index: index, in: &shards[shard])
+        Self.place(tag: Self.tag(hash), word: word, in: &shards[shard])
         count += 1
-        return index
+    }
+
+    /// Frees the place of a key and its state.
+    private mutating func release(_ index: Int) {
+        liveBits[index >> 6] &= ~(1 << UInt64(index & 63))
+        keyBytes -= entry(index).pointee.key.heapBytes
+        entry(index).deinitialize(count: 1)
+        freeIndices.append(UInt32(index))
     }
 
     /// Forgets a key; its index may be given to another.
     mutating func remove(_ index: Int, hash: UInt64) {
         Self.removeSlot(of: index, tag: Self.tag(hash), from: &shards[shardIndex(hash)])
-        liveBits[index >> 6] &= ~(1 << UInt64(index & 63))
-        entry(index).deinitialize(count: 1)
-        freeIndices.append(UInt32(index))
+        release(index)
         count -= 1
     }
 
@@ -168,6 +263,11 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         entry(index).pointee.key.withBytes(body)
     }
 
+    /// Above all indices that were ever in use.
+    var indexEnd: Int { nextIndex }
+
+    func isInUse(_ index: Int) -> Bool { liveBits[index >> 6] & (1 << UInt64(index & 63)) != 0 }
+
     /// The indices in use, ascending.
     var indices: some Sequence<Int> {
         (0..<nextIndex).lazy.filter { [liveBits] in liveBits[$0 >> 6] & (1 << UInt64($0 & 63)) != 0 }
@@ -175,33 +275,36 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
 
     // MARK: Slots
 
-    private static func place(tag: UInt32, index: Int, in shard: inout Shard) {
+    private static func place(tag: UInt32, word: UInt32, in shard: inout Shard) {
         var position = tag & shard.mask
         while shard.slots[Int(position)] != 0 { position = (position + 1) & shard.mask }
-        shard.slots[Int(position)] = UInt64(tag) << 32 | UInt64(index + 1)
+        shard.slots[Int(position)] = UInt64(tag) << 32 | UInt64(word)
         shard.used += 1
     }
 
     private mutating func grow(_ number: Int) {
         let old = shards[number]
-        let slotCount = Int(old.mask) + 1
-        var larger = Shard(slotCount: slotCount * 2)
-        for position in 0..<slotCount where old.slots[position] != 0 {
+        let oldCount = Int(old.mask) + 1
+        var larger = Shard(slotCount: oldCount * 2)
+        slotCount += oldCount
+        for position in 0..<oldCount where old.slots[position] != 0 {
             let slot = old.slots[position]
             Self.place(
-                tag: UInt32(truncatingIfNeeded: slot >> 32), index: Int(UInt32(truncatingIfNeeded: slot)) - 1,
-                in: &larger)
+                tag: UInt32(truncatingIfNeeded: slot >> 32), word: UInt32(truncatingIfNeeded: slot), in: &larger)
         }
         old.slots.deallocate()
         shards[number] = larger
     }
 
+    private static func position(of word: UInt32, tag: UInt32, in shard: Shard) -> UInt32 {
+        var position = tag & shard.mask
+        while UInt32(truncatingIfNeeded: shard.slots[Int(position)]) != word { position = (position + 1) & shard.mask }
+        return position
+    }
+
     /// Empties a slot and moves the ones behind it up, so that searches need no tombstones.
     private static func removeSlot(of index: Int, tag: UInt32, from shard: inout Shard) {
-        var hole = tag & shard.mask
-        while UInt32(truncatingIfNeeded: shard.slots[Int(hole)]) != UInt32(index + 1) {
-            hole = (hole + 1) & shard.mask
-        }
+        var hole = position(of: UInt32(index + 1), tag: tag, in: shard)
         var next = (hole + 1) & shard.mask
         while shard.slots[Int(next)] != 0 {
             let home = UInt32(truncatingIfNeeded: shard.slots[Int(next)] >> 32) & shard.mask
@@ -222,6 +325,8 @@ struct SavingMark {
     /// The page of the log that has the state, in its last 32 bits; meaningless before the first.
     var page: UInt32 = 0
     var isInLog = false
+    /// Touched since it was last looked at for sending away.
+    var wasUsed = true
     /// The cut that a change belongs to, 0 when there was none since the last one that was written.
     var changedIn: UInt8 = 0
 }
@@ -253,6 +358,9 @@ struct StoredKey: ~Copyable {
     deinit {
         if let heap { UnsafeMutablePointer(mutating: heap.baseAddress!).deallocate() }
     }
+
+    /// Memory beyond its own sixteen bytes, with what the allocator adds.
+    var heapBytes: Int { heap.map { $0.count + 16 } ?? 0 }
 
     private var heap: UnsafeBufferPointer<UInt8>? {
         guard high >> 56 == Self.heapMark else { return nil }

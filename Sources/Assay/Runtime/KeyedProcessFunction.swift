@@ -20,8 +20,14 @@ protocol KeyedProcessFunction: ~Copyable {
     /// Fetches the memory that `process` will touch.
     func prefetch(_ state: borrowing State)
 
+    /// The memory that a state owns besides its own size.
+    func memoryBytes(_ state: borrowing State) -> Int
+
     /// Appends the state as bytes that any later version can read.
     func encode(_ state: borrowing State, into bytes: inout [UInt8])
+
+    /// A state leaves memory; it can be had again from its bytes.
+    mutating func forget(_ state: borrowing State)
 
     /// The state that such bytes stand for.
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> State
@@ -30,7 +36,11 @@ protocol KeyedProcessFunction: ~Copyable {
 extension KeyedProcessFunction where Self: ~Copyable {
     mutating func timerFired(state: inout State, context: inout ProcessContext<Output>) {}
 
+    mutating func forget(_ state: borrowing State) {}
+
     func prefetch(_ state: borrowing State) {}
+
+    func memoryBytes(_ state: borrowing State) -> Int { 0 }
 }
 
 /// What a function knows of the moment and what it can ask for, besides its element and state.

@@ -18,6 +18,13 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var isCutUnderWay = false
     private var encoded: [UInt8] = []
 
+    /// Reads committed pages, once there is a store.
+    private var pages: StatePageReader?
+    /// Memory that states own.
+    private var stateBytes = 0
+    /// Where the search for a state to send away goes on.
+    private var hand = 0
+
     /// How many elements ahead a state's own memory is fetched.
     private static var prefetchDistance: Int { 6 }
 
@@ -29,6 +36,11 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     var keyCount: Int { keys.count }
 
+    /// From now on states can be read back from here.
+    mutating func attach(_ pages: consuming StatePageReader) {
+        self.pages = consume pages
+    }
+
     // MARK: Elements
 
     /// Takes a batch of elements in their order. `input` gives each with its time.
@@ -37,7 +49,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         _ elements: borrowing [Element], hash: (borrowing Element) -> UInt64,
         key: (borrowing Element) -> UnsafeBufferPointer<UInt8>,
         input: (borrowing Element) -> (Function.Input, EventTime)
-    ) {
+    ) throws(StoreError) {
         let count = elements.count
         for index in 0..<count { keys.prefetchSlot(hash: hash(elements[index])) }
         interned.removeAll(keepingCapacity: true)
@@ -45,10 +57,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         for index in 0..<count {
             let bytes = key(elements[index])
             if interned[index] >= 0, keys.isKey(interned[index], bytes) { continue }
-            let elementHash = hash(elements[index])
-            interned[index] =
-                keys.find(bytes, hash: elementHash)
-                ?? keys.insert(bytes, hash: elementHash, state: function.makeState())
+            interned[index] = try intern(bytes, hash: hash(elements[index]))
         }
         for index in 0..<min(Self.prefetchDistance, count) { function.prefetch(keys[interned[index]]) }
         for index in 0..<count {
@@ -57,8 +66,25 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
             let (input, time) = input(elements[index])
             noteChange(interned[index])
             context.begin(time, key: interned[index])
+            let before = function.memoryBytes(keys[interned[index]])
             function.process(input, state: &keys[interned[index]], context: &context)
+            stateBytes += function.memoryBytes(keys[interned[index]]) - before
         }
+    }
+
+    /// The index of a key that may be new, or away.
+    private mutating func intern(_ key: UnsafeBufferPointer<UInt8>, hash: UInt64) throws(StoreError) -> Int {
+        if let index = keys.find(key, hash: hash) { return index }
+        if keys.awayCount > 0, let bits = keys.awayPage(hash: hash) {
+            let page = log.page(awayBits: bits)
+            if let state = try fetch(key, from: page) {
+                stateBytes += function.memoryBytes(state)
+                let index = keys.bringBack(key, hash: hash, state: state)
+                keys.setSaving(index, SavingMark(page: UInt32(truncatingIfNeeded: page), isInLog: true))
+                return index
+            }
+        }
+        return keys.insert(key, hash: hash, state: function.makeState())
     }
 
     /// Event time has come to `watermark`: fires the timers up to it, in order of time, then key bytes.
@@ -97,6 +123,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         if changedIn != 0 { write(index) }
         var mark = keys.saving(index)
         mark.changedIn = presentCut
+        mark.wasUsed = true
         keys.setSaving(index, mark)
         changed.append(UInt32(index))
     }
@@ -153,15 +180,34 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         log.beginRetiring()
     }
 
-    /// The oldest page of the log, if it shall be dropped.
-    var pageToRetire: Int64? { log.pageToRetire(keys: keys.count) }
+    /// Drops the oldest page of the log if it has become too long. False when nothing is to be dropped.
+    mutating func retirePage() throws(StoreError) -> Bool {
+        guard let page = log.pageToRetire(keys: keys.count) else { return false }
+        var entries: [UInt8] = []
+        var figures: (count: Int64, checksum: UInt64) = (0, 0)
+        try pages?.read(page) { count, checksum, bytes in
+            figures = (count, checksum)
+            entries = Array(bytes)
+        }
+        entries.withUnsafeBytes { retire(page, entryCount: figures.count, checksum: figures.checksum, $0) }
+        return true
+    }
 
     /// Appends what still holds of the oldest page again, as it stands there: that is how it was at the cut.
-    mutating func retire(_ page: Int64, entryCount: Int64, checksum: UInt64, _ entries: UnsafeRawBufferPointer) {
+    private mutating func retire(
+        _ page: Int64, entryCount: Int64, checksum: UInt64, _ entries: UnsafeRawBufferPointer
+    ) {
         var reader = StateEntryReader(entries)
         while let entry = reader.next() {
             let key = entry.key.bindMemory(to: UInt8.self)
-            guard let index = keys.find(key, hash: key.stableHash) else { continue }
+            let hash = key.stableHash
+            guard let index = keys.find(key, hash: hash) else {
+                // Keys of one hash that are not at home are one key.
+                guard let bits = keys.awayPage(hash: hash), log.page(awayBits: bits) == page else { continue }
+                let moved = log.append(key: entry.key, value: entry.value, previousPage: 0)
+                keys.moveAway(hash: hash, to: StateLog.awayBits(moved))
+                continue
+            }
             var mark = keys.saving(index)
             guard mark.isInLog, log.page(mark.page) == page else { continue }
             let moved = log.append(key: entry.key, value: entry.value, previousPage: 0)
@@ -184,13 +230,98 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return changes
     }
 
+    /// What was taken last is durable now.
+    mutating func noteCommitted() {
+        log.noteCommitted()
+    }
+
+    // MARK: Memory
+
+    /// Keys whose states are in the store alone.
+    var awayCount: Int { keys.awayCount }
+
+    /// What keys and states at home take.
+    var memoryBytes: Int { keys.memoryBytes + stateBytes }
+
+    /// What finding a key takes, also those that are away.
+    var indexBytes: Int { keys.indexBytes }
+
+    /// What the states that no cut has taken take, about.
+    var changedBytes: Int {
+        let atHome = max(1, keys.count - keys.awayCount)
+        return changed.count * (stateBytes / atHome + MemoryLayout<Function.State>.stride + 64)
+    }
+
+    /// Sends states away that were not used for a while, until no more than `limit` bytes are taken or none is left
+    /// that can go: what is not written down has to stay.
+    mutating func shrink(to limit: Int) {
+        let end = keys.indexEnd
+        var looks = 2 * end
+        while memoryBytes > limit, looks > 0 {
+            looks -= 1
+            hand = hand + 1 < end ? hand + 1 : 0
+            guard keys.isInUse(hand) else { continue }
+            var mark = keys.saving(hand)
+            if mark.wasUsed {
+                mark.wasUsed = false
+                keys.setSaving(hand, mark)
+                continue
+            }
+            guard mark.changedIn == 0, mark.isInLog, log.isCommitted(log.page(mark.page)) else { continue }
+            let hash = keys.withKey(hand) { $0.stableHash }
+            let bytes = function.memoryBytes(keys[hand])
+            if keys.canSendAway(hash: hash) {
+                function.forget(keys[hand])
+                keys.sendAway(hand, hash: hash, page: StateLog.awayBits(log.page(mark.page)))
+                stateBytes -= bytes
+            }
+        }
+    }
+
+    /// The state of a key from a page of the log; nil when the page has none of it.
+    private mutating func fetch(
+        _ key: UnsafeBufferPointer<UInt8>, from page: Int64
+    ) throws(StoreError) -> Function.State? {
+        var value: [UInt8]?
+        func search(_ bytes: UnsafeRawBufferPointer) {
+            var reader = StateEntryReader(bytes)
+            while let entry = reader.next() {
+                if entry.key.elementsEqual(UnsafeRawBufferPointer(key)) { value = Array(entry.value) }
+            }
+        }
+        if log.isCommitted(page) {
+            try pages?.read(page) { _, _, bytes in search(bytes) }
+        } else {
+            log.withUncommitted(page, search)
+        }
+        guard let value else { return nil }
+        return try decode(value, of: key, page: page)
+    }
+
+    private mutating func decode(
+        _ value: [UInt8], of key: UnsafeBufferPointer<UInt8>, page: Int64
+    ) throws(StoreError) -> Function.State {
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: value.count, alignment: 1)
+        defer { copy.deallocate() }
+        copy.copyBytes(from: value)
+        do throws(StateDecodingError) {
+            return try function.decode(UnsafeRawBufferPointer(copy))
+        } catch {
+            let name = String(decoding: key, as: UTF8.self)
+            throw StoreError(.damaged, "reading page \(page)", "the state of '\(name)' is \(error.problem)")
+        }
+    }
+
     // MARK: Loading
 
-    /// Takes over the states of a checkpoint. The newest page comes first, so an entry of a known key is an old one.
+    /// Takes over the states of a checkpoint, up to a limit of memory; the others are away. The newest page comes
+    /// first, so an entry of a known key is an old one.
     mutating func load(
-        _ record: CheckpointRecord, functionNumber: Int64, from store: StateStore
+        _ record: CheckpointRecord, functionNumber: Int64, from store: StateStore, memoryLimit: Int
     ) throws(StoreError) {
         precondition(keys.count == 0)
+        var superseded = SupersededEntries()
+        log = StateLog(function: functionNumber, record: record, entryCount: 0, byteCount: 0)
         var entryCount: Int64 = 0
         var byteCount: Int64 = 0
         try store.readPages(of: record) { (page, count, bytes) throws(StoreError) in
@@ -200,8 +331,9 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
             var seen: Int64 = 0
             while let entry = reader.next() {
                 seen += 1
-                try load(entry, page)
+                try load(entry, page, &superseded, memoryLimit: memoryLimit)
             }
+            superseded.forget(page)
             guard reader.isAtEnd, seen == count else {
                 throw StoreError(.damaged, "reading page \(page)", "its entries don't fit")
             }
@@ -212,17 +344,41 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         log = StateLog(function: functionNumber, record: record, entryCount: entryCount, byteCount: byteCount)
     }
 
-    private mutating func load(_ entry: StateEntry, _ page: Int64) throws(StoreError) {
+    private mutating func load(
+        _ entry: StateEntry, _ page: Int64, _ superseded: inout SupersededEntries, memoryLimit: Int
+    ) throws(StoreError) {
         let key = entry.key.bindMemory(to: UInt8.self)
         let hash = key.stableHash
-        guard keys.find(key, hash: hash) == nil else { return }
-        do throws(StateDecodingError) {
-            let index = keys.insert(key, hash: hash, state: try function.decode(entry.value))
-            keys.setSaving(
-                index, SavingMark(page: UInt32(truncatingIfNeeded: page), isInLog: true, changedIn: 0))
-        } catch {
-            let name = String(decoding: key, as: UTF8.self)
-            throw StoreError(.damaged, "reading page \(page)", "the state of '\(name)' is \(error.problem)")
+        if keys.awayCount > 0, superseded.contains(hash, in: page) {
+            return superseded.insert(hash, in: entry.previousPage, from: log.firstPage)
         }
+        guard keys.find(key, hash: hash) == nil else { return }
+        if memoryBytes > memoryLimit, keys.insertAway(hash: hash, page: StateLog.awayBits(page)) {
+            return superseded.insert(hash, in: entry.previousPage, from: log.firstPage)
+        }
+        let state = try decode(Array(entry.value), of: key, page: page)
+        stateBytes += function.memoryBytes(state)
+        let index = keys.insert(key, hash: hash, state: state)
+        keys.setSaving(index, SavingMark(page: UInt32(truncatingIfNeeded: page), isInLog: true))
+    }
+}
+
+/// While pages are loaded from the newest to the oldest: which entries still to come are old ones of keys that are
+/// away. Each entry names the page of the one before it, so the page and the hash tell.
+private struct SupersededEntries {
+    private var hashes: [Int64: [UInt64]] = [:]
+
+    mutating func insert(_ hash: UInt64, in page: Int64, from firstPage: Int64) {
+        if page >= firstPage { hashes[page, default: []].append(hash) }
+    }
+
+    /// Whether an entry of the page with this hash is an old one. That two keys of one page share all 64 bits
+    /// would be needed to mistake one for the other.
+    func contains(_ hash: UInt64, in page: Int64) -> Bool {
+        hashes[page]?.contains(hash) ?? false
+    }
+
+    mutating func forget(_ page: Int64) {
+        hashes[page] = nil
     }
 }

@@ -120,9 +120,16 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     }
 
     private mutating func reset(_ state: inout UserState) {
-        for type in state.types { symbols.release(type.symbol) }
+        forget(state)
         state = UserState()
     }
+
+    mutating func forget(_ state: borrowing UserState) {
+        for type in state.types { symbols.release(type.symbol) }
+    }
+
+    @inline(__always)
+    func memoryBytes(_ state: borrowing UserState) -> Int { state.blockBytes }
 
     func encode(_ state: borrowing UserState, into bytes: inout [UInt8]) {
         UserStateCoding.encode(state, symbols: symbols, into: &bytes)

@@ -93,6 +93,9 @@ struct UserState: ~Copyable {
         return recent.indices.map { recent[($0 + Int(nextRecent)) % recent.count] }
     }
 
+    /// The size of the block, with what the allocator adds.
+    var blockBytes: Int { block == nil ? 0 : Int(capacity) * 8 + 8 }
+
     func prefetchBlock() {
         guard let block else { return }
         let bytes = UnsafeRawPointer(block)
