@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build demo test test-faults test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build demo test test-faults checkpoint-cost test-thread test-address format check-format dependencies test-dependencies
 
 build: dependencies
 	swift build -c release --product assay
@@ -18,6 +18,10 @@ test-faults: dependencies test-dependencies
 
 test: dependencies test-dependencies check-format
 	$(TEST) $(if $(CI),-Xswiftc -warnings-as-errors)
+
+# What checkpoints cost, in CPU and in waiting.
+checkpoint-cost: build
+	@tools/checkpoint-cost.py .build/release/assay
 
 # The same under a sanitizer: thread or address. Leaks are not looked for: Foundation, in the tests, has its own.
 test-thread test-address: test-%: dependencies test-dependencies

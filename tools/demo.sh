@@ -8,7 +8,7 @@ trap 'rm -rf "$folder"' EXIT
 
 echo "Generating 200,000 transactions of 5,000 users, scoring them:"
 "$assay" generate --transactions 200000 --users 5000 --labels "$folder/labels.csv" -o "$folder/transactions.jsonl"
-"$assay" score "$folder/transactions.jsonl" -o "$folder/assessments.jsonl"
+"$assay" score "$folder/transactions.jsonl" --state "$folder/state" -o "$folder/assessments.jsonl"
 echo
 echo "A transaction:"
 head -n 1 "$folder/transactions.jsonl"

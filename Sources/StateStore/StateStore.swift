@@ -11,6 +11,7 @@ package final class StateStore: @unchecked Sendable {
     static let keptCheckpoints = 100
     /// A page of the database, with room for one page of state and what SQLite adds.
     private static let pageBytes = 8192
+    private static let pagesWrittenBackAtOnce = 4000
 
     package let path: String
     private let database: Database
@@ -55,6 +56,8 @@ package final class StateStore: @unchecked Sendable {
         try database.execute("PRAGMA journal_mode = WAL")
         try database.execute("PRAGMA synchronous = FULL")
         try database.execute("PRAGMA foreign_keys = ON")
+        // Pages that are written often in between are written back once.
+        try database.execute("PRAGMA wal_autocheckpoint = \(pagesWrittenBackAtOnce)")
         let tables = try database.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table'") ?? 0
         if tables == 0 {
             try create(database, functions)

@@ -85,7 +85,7 @@ private struct PauseDetection: KeyedProcessFunction, ~Copyable {
         state.count = 0
     }
 
-    func encode(_ state: borrowing State, into bytes: inout [UInt8]) {}
+    func encode(_ state: borrowing State, into bytes: inout OutputBuffer) {}
 
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> State { State() }
 }

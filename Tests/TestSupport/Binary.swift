@@ -10,11 +10,16 @@ public enum Binary {
         return bundle.deletingLastPathComponent().appending(path: "assay").path
     }()
 
+    /// What a run left behind.
     public struct Result: Sendable {
+        /// The exit code; negative for a signal.
         public let code: Int32
+        /// Standard output.
         public let output: Data
+        /// Standard error.
         public let errors: String
 
+        /// The lines of standard output.
         public var lines: [String] { String(decoding: output, as: UTF8.self).split(separator: "\n").map(String.init) }
     }
 
@@ -89,8 +94,10 @@ public enum Binary {
 
 /// A folder of one test's own, gone with it.
 public final class TemporaryFolder: Sendable {
+    /// Where it is.
     public let url: URL
 
+    /// Makes an empty one.
     public init() throws {
         url = FileManager.default.temporaryDirectory.appending(path: "assay-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
@@ -100,8 +107,10 @@ public final class TemporaryFolder: Sendable {
         try? FileManager.default.removeItem(at: url)  // a folder left behind harms nothing
     }
 
+    /// The path of a file in it.
     public func path(_ name: String) -> String { url.appending(path: name).path }
 
+    /// Makes a file in it; answers its path.
     public func write(_ name: String, _ text: String) throws -> String {
         try text.write(toFile: path(name), atomically: false, encoding: .utf8)
         return path(name)
@@ -110,11 +119,15 @@ public final class TemporaryFolder: Sendable {
 
 /// Files of the repository that tests need.
 public enum Repository {
+    /// The repository's top.
     public static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
+    /// A file of the golden streams.
     public static func golden(_ name: String) -> String { root.appending(path: "Tests/Golden/\(name)").path }
+    /// The independent implementation.
     public static let oracle = root.appending(path: "Tests/Oracle/oracle.py").path
+    /// Checks documents against JSON Schemas.
     public static let validator = root.appending(path: "Tests/Oracle/validate.py").path
     /// The system's, for which the packages are installed.
     public static let python = "/usr/bin/python3"

@@ -16,6 +16,7 @@ public struct LineMutator {
         "\0",
     ]
 
+    /// `sources`: names of golden streams.
     public init(seed: UInt64, sources: [String]) {
         random = Random(state: seed)
         lines = sources.flatMap { name in
@@ -102,12 +103,15 @@ public struct LineMutator {
 
 /// SplitMix64: the same numbers for the same seed everywhere.
 public struct Random {
+    /// The seed, and what became of it.
     public var state: UInt64
 
+    /// Starts from a seed.
     public init(state: UInt64) {
         self.state = state
     }
 
+    /// Any 64 bits.
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
@@ -116,6 +120,7 @@ public struct Random {
         return mixed ^ (mixed >> 31)
     }
 
+    /// 0 ≤ result < bound.
     public mutating func below(_ bound: UInt64) -> UInt64 {
         next().multipliedFullWidth(by: bound).high
     }

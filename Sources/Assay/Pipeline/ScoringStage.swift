@@ -99,9 +99,9 @@ struct ScoringStage: ~Copyable {
     /// Each user with the bytes of its state.
     func forEachState(_ body: (UnsafeBufferPointer<UInt8>, [UInt8]) -> Void) {
         stage.forEachState { key, state in
-            var bytes: [UInt8] = []
+            var bytes = OutputBuffer(capacity: 1 << 10)
             stage.function.encode(state, into: &bytes)
-            body(key, bytes)
+            body(key, Array(bytes.bytes))
         }
     }
 

@@ -24,7 +24,7 @@ protocol KeyedProcessFunction: ~Copyable {
     func memoryBytes(_ state: borrowing State) -> Int
 
     /// Appends the state as bytes that any later version can read.
-    func encode(_ state: borrowing State, into bytes: inout [UInt8])
+    func encode(_ state: borrowing State, into bytes: inout OutputBuffer)
 
     /// A state leaves memory; it can be had again from its bytes.
     mutating func forget(_ state: borrowing State)

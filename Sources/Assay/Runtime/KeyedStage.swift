@@ -16,7 +16,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var due: [UInt32] = []
     private var written = 0
     private var isCutUnderWay = false
-    private var encoded: [UInt8] = []
+    private var encoded = OutputBuffer(capacity: 1 << 12)
 
     /// Reads committed pages, once there is a store.
     private var pages: StatePageReader?
@@ -162,14 +162,12 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     }
 
     private mutating func write(_ index: Int) {
-        encoded.removeAll(keepingCapacity: true)
+        encoded.removeAll()
         function.encode(keys[index], into: &encoded)
         var mark = keys.saving(index)
         let previous = mark.isInLog ? log.page(mark.page) : 0
         let page = keys.withKey(index) { key in
-            encoded.withUnsafeBytes { value in
-                log.append(key: UnsafeRawBufferPointer(key), value: value, previousPage: previous)
-            }
+            log.append(key: UnsafeRawBufferPointer(key), value: encoded.bytes, previousPage: previous)
         }
         mark.page = UInt32(truncatingIfNeeded: page)
         mark.isInLog = true

@@ -13,41 +13,46 @@ package struct StateDecodingError: Error, Equatable {
     }
 }
 
-/// Writes the parts of a state one after another, the same bytes on every machine.
-struct StateByteWriter: ~Copyable {
-    private(set) var bytes: [UInt8]
-
-    init(appendingTo bytes: consuming [UInt8]) {
-        self.bytes = bytes
+/// The parts of a state one after another, the same bytes on every machine.
+extension OutputBuffer {
+    @inline(__always)
+    mutating func append(byte: UInt8) {
+        reserve(1)
+        write(byte)
     }
-
-    mutating func append(_ byte: UInt8) { bytes.append(byte) }
 
     /// Seven bits a byte, the lowest first.
+    @inline(__always)
     mutating func append(varint value: UInt64) {
+        reserve(10)
         var rest = value
         while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            write(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
         }
-        bytes.append(UInt8(rest))
+        write(UInt8(rest))
     }
 
+    @inline(__always)
     mutating func append(fixed value: UInt64) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+        reserve(8)
+        withUnsafeBytes(of: value.littleEndian) { write($0.bindMemory(to: UInt8.self)) }
     }
 
-    mutating func append(_ value: Double) { append(fixed: value.bitPattern) }
+    @inline(__always)
+    mutating func append(double value: Double) { append(fixed: value.bitPattern) }
 
     /// The text with its length, at most 255, before it.
-    mutating func append(text: some Collection<UInt8>) {
+    @inline(__always)
+    mutating func append(text: UnsafeBufferPointer<UInt8>) {
         precondition(text.count <= UInt8.max)
-        bytes.append(UInt8(text.count))
-        bytes.append(contentsOf: text)
+        reserve(1 + text.count)
+        write(UInt8(text.count))
+        write(text)
     }
 }
 
-/// Reads what `StateByteWriter` wrote. Whatever the bytes are, it stays within them.
+/// Reads what was appended so. Whatever the bytes are, it stays within them.
 struct StateByteReader {
     private let bytes: UnsafeRawBufferPointer
     private var offset = 0

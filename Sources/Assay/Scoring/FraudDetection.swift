@@ -131,7 +131,7 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     @inline(__always)
     func memoryBytes(_ state: borrowing UserState) -> Int { state.blockBytes }
 
-    func encode(_ state: borrowing UserState, into bytes: inout [UInt8]) {
+    func encode(_ state: borrowing UserState, into bytes: inout OutputBuffer) {
         UserStateCoding.encode(state, symbols: symbols, into: &bytes)
     }
 

@@ -75,7 +75,7 @@ struct UserState: ~Copyable {
     // Each of these is valid until something is added or removed.
     var amounts: UnsafeMutableBufferPointer<AmountHistory> { view(0, Int(amountCount)) }
     var places: UnsafeMutableBufferPointer<Location> { view(placesStart, Int(placeCount)) }
-    /// Hashes of transaction ids. In no order: `recentInOrder` has it.
+    /// Hashes of transaction ids. In no order: `forEachRecent` has it.
     var recent: UnsafeMutableBufferPointer<UInt64> { view(recentStart, Int(recentCount)) }
     var types: UnsafeMutableBufferPointer<TypeHistory> { view(typesStart, Int(typeCount)) }
 
@@ -88,9 +88,9 @@ struct UserState: ~Copyable {
     }
 
     /// Hashes of transaction ids, the oldest first.
-    var recentInOrder: [UInt64] {
+    func forEachRecent(_ body: (UInt64) -> Void) {
         let recent = recent
-        return recent.indices.map { recent[($0 + Int(nextRecent)) % recent.count] }
+        for index in recent.indices { body(recent[(index + Int(nextRecent)) % recent.count]) }
     }
 
     /// The size of the block, with what the allocator adds.

@@ -7,39 +7,40 @@ enum UserStateCoding {
     static let version: UInt8 = 1
     private static let weekendBit: UInt64 = 1 << 24
 
-    static func encode(_ state: borrowing UserState, symbols: borrowing SymbolTable, into bytes: inout [UInt8]) {
-        var writer = StateByteWriter(appendingTo: bytes)
-        bytes = []
-        writer.append(version)
-        writer.append(varint: state.transactions)
-        writer.append(varint: UInt64(state.lastTime.milliseconds))
-        writer.append(varint: UInt64(state.hours.bits) | (state.seenOnWeekend ? weekendBit : 0))
-        writer.append(UInt8(state.amounts.count))
-        for history in state.amounts {
-            writer.append(text: history.currency.bytes)
-            writer.append(varint: history.count)
-            writer.append(history.mean)
-            writer.append(history.squares)
+    static func encode(
+        _ state: borrowing UserState, symbols: borrowing SymbolTable, into bytes: inout OutputBuffer
+    ) {
+        bytes.append(byte: version)
+        bytes.append(varint: state.transactions)
+        bytes.append(varint: UInt64(state.lastTime.milliseconds))
+        bytes.append(varint: UInt64(state.hours.bits) | (state.seenOnWeekend ? weekendBit : 0))
+        let amounts = state.amounts
+        bytes.append(byte: UInt8(amounts.count))
+        for history in amounts {
+            history.currency.bytes.withUnsafeBufferPointer { bytes.append(text: $0) }
+            bytes.append(varint: history.count)
+            bytes.append(double: history.mean)
+            bytes.append(double: history.squares)
         }
-        writer.append(UInt8(state.places.count))
-        for place in state.places {
-            writer.append(place.latitude)
-            writer.append(place.longitude)
+        let places = state.places
+        bytes.append(byte: UInt8(places.count))
+        for place in places {
+            bytes.append(double: place.latitude)
+            bytes.append(double: place.longitude)
         }
-        let recent = state.recentInOrder
-        writer.append(UInt8(recent.count))
-        for hash in recent { writer.append(fixed: hash) }
-        writer.append(UInt8(state.types.count))
-        for (index, type) in state.types.enumerated() {
-            symbols.withText(type.symbol) { writer.append(text: $0) }
-            writer.append(varint: UInt64(type.timeCount))
+        bytes.append(byte: UInt8(state.recent.count))
+        state.forEachRecent { bytes.append(fixed: $0) }
+        let types = state.types
+        bytes.append(byte: UInt8(types.count))
+        for index in types.indices {
+            symbols.withText(types[index].symbol) { bytes.append(text: $0) }
+            bytes.append(varint: UInt64(types[index].timeCount))
             var previous: Int64 = 0
             for time in state.times(ofType: index) {
-                writer.append(varint: UInt64(time - previous))
+                bytes.append(varint: UInt64(time - previous))
                 previous = time
             }
         }
-        bytes = writer.bytes
     }
 
     static func decode(
