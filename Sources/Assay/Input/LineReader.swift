@@ -55,8 +55,8 @@ struct LineReader: ~Copyable {
     }
 
     /// `interruption` becomes readable when reading shall stop; -1 for never.
-    /// `isDigested`: checkpoints want to know what the input looked like. `end`: what lies behind this offset, the end of
-    /// a line, is left alone.
+    /// `isDigested`: checkpoints want to know what the input looked like. `end`: what lies behind this offset, the
+    /// end of a line, is left alone.
     init(
         descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
         end: UInt64 = .max, start: consuming Start
