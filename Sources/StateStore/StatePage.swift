@@ -104,9 +104,9 @@ package struct StatePageBuilder {
     ) {
         append(number: UInt64(bitPattern: previousPage))
         append(number: UInt64(key.count))
-        entries.append(contentsOf: key)
+        entries.append(contentsOf: key.bindMemory(to: UInt8.self))
         append(number: UInt64(value.count))
-        entries.append(contentsOf: value)
+        entries.append(contentsOf: value.bindMemory(to: UInt8.self))
         entryCount += 1
     }
 

@@ -105,6 +105,11 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
     }
 
     @inline(__always)
+    func prefetchEntry(_ index: Int) {
+        assay_prefetch(entry(index))
+    }
+
+    @inline(__always)
     func isKey(_ index: Int, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
         entry(index).pointee.key == key
     }

@@ -145,6 +145,10 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     mutating func continueCut(states count: Int) -> Bool {
         let end = min(written + count, due.count)
         while written < end {
+            if written + 2 * Self.prefetchDistance < due.count {
+                keys.prefetchEntry(Int(due[written + 2 * Self.prefetchDistance]))
+                function.prefetch(keys[Int(due[written + Self.prefetchDistance])])
+            }
             let index = Int(due[written])
             // Those that changed again in the meantime are written already.
             if keys.saving(index).changedIn == 3 - presentCut {

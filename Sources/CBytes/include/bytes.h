@@ -64,7 +64,13 @@ static inline XXH3_state_t *assay_digest_create(void) {
 }
 static inline void assay_digest_free(XXH3_state_t *state) { XXH3_freeState(state); }
 static inline void assay_digest_reset(XXH3_state_t *state) { XXH3_128bits_reset(state); }
+#if defined(__x86_64__)
+void assay_digest_update_avx2(void *state, const void *bytes, size_t count);
+#endif
 static inline void assay_digest_update(XXH3_state_t *state, const void *bytes, size_t count) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return assay_digest_update_avx2(state, bytes, count);
+#endif
     XXH3_128bits_update(state, bytes, count);
 }
 static inline XXH128_hash_t assay_digest_value(const XXH3_state_t *state) { return XXH3_128bits_digest(state); }
