@@ -106,7 +106,8 @@ struct SnapshotMaker {
         defer { closedir(listing) }
         var ids: [Int64] = []
         while let entry = readdir(listing) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+            var field = entry.pointee.d_name
+            let name = withUnsafeBytes(of: &field) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name.hasSuffix(".db"), let id = Int64(name.dropLast(3)) { ids.append(id) }

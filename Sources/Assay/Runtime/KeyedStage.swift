@@ -297,17 +297,17 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
             log.withUncommitted(page, search)
         }
         guard let value else { return nil }
-        return try decode(value, of: key, page: page)
-    }
-
-    private mutating func decode(
-        _ value: [UInt8], of key: UnsafeBufferPointer<UInt8>, page: Int64
-    ) throws(StoreError) -> Function.State {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: value.count, alignment: 1)
         defer { copy.deallocate() }
         copy.copyBytes(from: value)
+        return try decode(UnsafeRawBufferPointer(copy), of: key, page: page)
+    }
+
+    private mutating func decode(
+        _ value: UnsafeRawBufferPointer, of key: UnsafeBufferPointer<UInt8>, page: Int64
+    ) throws(StoreError) -> Function.State {
         do throws(StateDecodingError) {
-            return try function.decode(UnsafeRawBufferPointer(copy))
+            return try function.decode(value)
         } catch {
             let name = String(decoding: key, as: UTF8.self)
             throw StoreError(.damaged, "reading page \(page)", "the state of '\(name)' is \(error.problem)")
@@ -358,7 +358,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         if memoryBytes > memoryLimit, keys.insertAway(hash: hash, page: StateLog.awayBits(page)) {
             return superseded.insert(hash, in: entry.previousPage, from: log.firstPage)
         }
-        let state = try decode(Array(entry.value), of: key, page: page)
+        let state = try decode(entry.value, of: key, page: page)
         stateBytes += function.memoryBytes(state)
         let index = keys.insert(key, hash: hash, state: state)
         keys.setSaving(index, SavingMark(page: UInt32(truncatingIfNeeded: page), isInLog: true))

@@ -199,15 +199,6 @@ struct UserState: ~Copyable {
         removeTimes(max(stale, times.count - limit + 1) - 1)
     }
 
-    /// Gives the type used last its event times, ascending, when it has none yet.
-    mutating func setTimes(_ times: [Int64]) {
-        precondition(types[0].timeCount == 0)
-        insertWords(times.count, at: timesStart)
-        timeCount += UInt32(times.count)
-        types[0].timeCount = UInt32(times.count)
-        _ = self.times(ofType: 0).update(from: times)
-    }
-
     private mutating func removeTimes(_ count: Int) {
         guard count > 0 else { return }
         removeWords(count, at: timesStart)
@@ -215,7 +206,46 @@ struct UserState: ~Copyable {
         types[0].timeCount -= UInt32(count)
     }
 
+    // MARK: Taking over what was written down
+
+    /// Room for all amounts of a state that has none, to be filled at once.
+    mutating func makeAmounts(_ count: Int) -> UnsafeMutableBufferPointer<AmountHistory> {
+        precondition(amountCount == 0)
+        insertWords(count * Words.amount, at: 0)
+        amountCount = UInt8(count)
+        return amounts
+    }
+
+    /// The same for places.
+    mutating func makePlaces(_ count: Int) -> UnsafeMutableBufferPointer<Location> {
+        precondition(placeCount == 0)
+        insertWords(count * Words.place, at: placesStart)
+        placeCount = UInt8(count)
+        return places
+    }
+
+    /// Adds a type as the one used longest ago.
+    mutating func appendType(_ symbol: UInt32) {
+        precondition(typeCount < UInt8(Self.mostTypes))
+        insertWords(1, at: timesStart)
+        typeCount += 1
+        types[Int(typeCount) - 1] = TypeHistory(symbol: symbol, timeCount: 0)
+    }
+
+    /// Adds the latest event time of the type that was appended last.
+    mutating func appendTime(_ time: EventTime) {
+        insertWords(1, at: wordCount)
+        timeCount += 1
+        types[Int(typeCount) - 1].timeCount += 1
+        view(wordCount - 1, 1)[0] = time.milliseconds
+    }
+
     // MARK: The block
+
+    /// Makes room at once for what will be added bit by bit.
+    mutating func reserve(words: Int) {
+        if words > Int(capacity) { resize(toExactly: words) }
+    }
 
     private mutating func insertWords(_ count: Int, at index: Int) {
         let used = wordCount
@@ -234,7 +264,11 @@ struct UserState: ~Copyable {
 
     /// An eighth more than needed, and an odd number of words: what the allocator's sizes leave room for.
     private mutating func resize(to words: Int) {
-        capacity = UInt32((words + words / 8) | 1)
+        resize(toExactly: words + words / 8)
+    }
+
+    private mutating func resize(toExactly words: Int) {
+        capacity = UInt32(words | 1)
         guard let moved = realloc(block, Int(capacity) * 8) else { preconditionFailure("out of memory") }
         block = moved.assumingMemoryBound(to: UInt64.self)
     }

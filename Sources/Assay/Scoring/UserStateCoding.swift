@@ -50,6 +50,8 @@ enum UserStateCoding {
         let version = try reader.byte()
         guard version == Self.version else { throw StateDecodingError(.unknownVersion(version)) }
         var state = UserState()
+        // A state takes about as much room in memory as it is written with.
+        state.reserve(words: min(bytes.count, 1 << 16) / 8 + 2)
         state.transactions = try reader.varint()
         state.lastTime = try reader.time()
         let flags = try reader.varint()
@@ -59,69 +61,70 @@ enum UserStateCoding {
         try decodeAmounts(&reader, into: &state)
         try decodePlaces(&reader, into: &state)
         for _ in 0..<(try reader.byte(atMost: UserState.recentCapacity)) { state.addRecent(try reader.fixed()) }
-        let types = try decodeTypes(&reader)
+        // Once to see that all is well, once to take it: no symbol is retained for a state that never comes to be.
+        let types = reader
+        try forEachType(&reader, name: { _ in }, time: { _ in })
         try reader.finish()
-        // Nothing can fail from here on, so no symbol is retained for a state that never comes to be.
-        for (name, times) in types.reversed() {
-            let symbol = symbols.intern(name)
-            symbols.retain(symbol)
-            _ = state.addType(symbol)
-            state.setTimes(times)
-        }
+        try take(types, into: &state, &symbols)
         return state
     }
 
     private static func decodeAmounts(
         _ reader: inout StateByteReader, into state: inout UserState
     ) throws(StateDecodingError) {
-        var amounts: [UserState.AmountHistory] = []
-        for _ in 0..<(try reader.byte(atMost: UserState.mostCurrencies)) {
+        let amounts = state.makeAmounts(try reader.byte(atMost: UserState.mostCurrencies))
+        for index in amounts.indices {
             guard let currency = CurrencyCode(try reader.text(atMost: CurrencyCode.capacity)) else {
                 throw StateDecodingError(.outOfBounds)
             }
-            var history = UserState.AmountHistory(currency: currency)
-            history.count = try reader.varint()
-            history.mean = try reader.double()
-            history.squares = try reader.double()
-            amounts.append(history)
-        }
-        for history in amounts.reversed() {
-            state.useAmounts(in: history.currency)
-            state.amounts[0] = history
+            amounts[index].currency = currency
+            amounts[index].count = try reader.varint()
+            amounts[index].mean = try reader.double()
+            amounts[index].squares = try reader.double()
         }
     }
 
     private static func decodePlaces(
         _ reader: inout StateByteReader, into state: inout UserState
     ) throws(StateDecodingError) {
-        var places: [Location] = []
-        for _ in 0..<(try reader.byte(atMost: UserState.mostPlaces)) {
-            let place = Location(latitude: try reader.double(), longitude: try reader.double())
-            guard Location.latitudes.contains(place.latitude), Location.longitudes.contains(place.longitude) else {
-                throw StateDecodingError(.outOfBounds)
-            }
-            places.append(place)
+        let places = state.makePlaces(try reader.byte(atMost: UserState.mostPlaces))
+        for index in places.indices {
+            places[index] = Location(latitude: try reader.double(), longitude: try reader.double())
+            guard Location.latitudes.contains(places[index].latitude),
+                Location.longitudes.contains(places[index].longitude)
+            else { throw StateDecodingError(.outOfBounds) }
         }
-        for place in places.reversed() { state.addPlace(place) }
     }
 
-    private static func decodeTypes(
-        _ reader: inout StateByteReader
-    ) throws(StateDecodingError) -> [(name: UnsafeBufferPointer<UInt8>, times: [Int64])] {
-        var types: [(name: UnsafeBufferPointer<UInt8>, times: [Int64])] = []
+    private static func take(
+        _ types: StateByteReader, into state: inout UserState, _ symbols: inout SymbolTable
+    ) throws(StateDecodingError) {
+        var reader = types
+        try forEachType(
+            &reader,
+            name: { name in
+                let symbol = symbols.intern(name)
+                symbols.retain(symbol)
+                state.appendType(symbol)
+            },
+            time: { state.appendTime($0) })
+    }
+
+    /// Each type's name, and after it its event times.
+    @inline(__always)
+    private static func forEachType(
+        _ reader: inout StateByteReader, name: (UnsafeBufferPointer<UInt8>) -> Void, time: (EventTime) -> Void
+    ) throws(StateDecodingError) {
         for _ in 0..<(try reader.byte(atMost: UserState.mostTypes)) {
-            let name = try reader.text(atMost: Transaction.typeLengths.upperBound)
-            var times: [Int64] = []
+            name(try reader.text(atMost: Transaction.typeLengths.upperBound))
             var previous: UInt64 = 0
             for _ in 0..<(try reader.varint()) {
                 // A time takes at least one byte, so a wild count ends in `truncated`.
-                let (time, overflow) = previous.addingReportingOverflow(try reader.varint())
-                guard !overflow, time < EventTime.endMilliseconds else { throw StateDecodingError(.outOfBounds) }
-                times.append(Int64(time))
-                previous = time
+                let (sum, overflow) = previous.addingReportingOverflow(try reader.varint())
+                guard !overflow, sum < EventTime.endMilliseconds else { throw StateDecodingError(.outOfBounds) }
+                time(EventTime(milliseconds: Int64(sum)))
+                previous = sum
             }
-            types.append((name, times))
         }
-        return types
     }
 }
