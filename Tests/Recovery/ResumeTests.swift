@@ -48,7 +48,7 @@ import Testing
         let run = try Self.run(
             """
             cp all in
-            (score in --checkpoint-interval 1ms > out) & sleep 0.02; kill -9 $! 2> /dev/null || true
+            $ASSAY score in --checkpoint-interval 1ms > out & sleep 0.02; kill -9 $! 2> /dev/null || true
             wait $! || true
             score in >> out
             cmp out expected
