@@ -31,7 +31,7 @@ package struct StatePage: Sendable {
     }
 
     /// How many bytes of entries one page of the database has room for.
-    package static let capacity = 8000
+    package static let capacity = 32_400
 }
 
 /// One key's entry inside a page, valid as long as the page's bytes.

@@ -10,8 +10,8 @@ package final class StateStore: @unchecked Sendable {
     /// So many checkpoints are listed.
     static let keptCheckpoints = 100
     /// A page of the database, with room for one page of state and what SQLite adds.
-    private static let pageBytes = 8192
-    private static let pagesWrittenBackAtOnce = 4000
+    private static let pageBytes = 32768
+    private static let pagesWrittenBackAtOnce = 1000
 
     package let path: String
     private let database: Database
