@@ -53,15 +53,27 @@ import Testing
 
     private static let options = ["--checkpoint-every", "400", "--checkpoint-interval", "1h"]
 
-    @Test("A flipped bit anywhere in the state is harmless or found", arguments: ["state.db", "state.db-wal"])
+    @Test(
+        "A flipped bit anywhere in the state is harmless or found", arguments: ["state.db", "state.db-wal", "snapshot"])
     func flippedBits(_ name: String) throws {
-        let scenario = try name == "state.db" ? Self.halfWay(Self.options) : Self.interrupted(Self.options)
+        let scenario =
+            switch name {
+            case "state.db-wal": try Self.interrupted(Self.options)
+            case "snapshot": try Self.halfWay(Self.options + ["--snapshot-interval", "1ms"])
+            default: try Self.halfWay(Self.options)
+            }
         var random = Random(state: Scenario.seed)
         var found = 0
         let tries = 150 * Scenario.rounds
         for _ in 0..<tries {
             try Self.restore(scenario)
-            let url = scenario.folder.url.appending(path: "Checkpoints/\(name)")
+            if name == "snapshot" {
+                _ = try Binary.shell(
+                    "rm Checkpoints/state.db*; cp $(ls Checkpoints/snapshots/*.db | tail -n 1) Checkpoints/state.db",
+                    in: scenario.folder)
+            }
+            let file = name == "snapshot" ? "state.db" : name
+            let url = scenario.folder.url.appending(path: "Checkpoints/\(file)")
             var bytes = [UInt8](try Data(contentsOf: url))
             let place = Int(random.below(UInt64(bytes.count)))
             bytes[place] ^= 1 << UInt8(random.below(8))
