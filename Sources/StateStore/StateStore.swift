@@ -11,7 +11,7 @@ package final class StateStore: @unchecked Sendable {
     static let keptCheckpoints = 100
     /// A page of the database, with room for one page of state and what SQLite adds.
     private static let pageBytes = 32768
-    private static let pagesWrittenBackAtOnce = 1000
+    private static let pagesWrittenBackAtOnce = 1_000
 
     package let path: String
     private let database: Database

@@ -68,9 +68,10 @@ import Testing
                 text += "." + (0...random.below(18)).map { _ in "\(random.below(10))" }.joined()
             }
             if random.below(3) == 0 { text += "e\(Int64(random.below(640)) - 330)" }
-            let scanned = (Array(text.utf8) + [UInt8(ascii: ",")]).withUnsafeBufferPointer { bytes in
-                ScannedNumber(at: bytes.baseAddress!).map { ($0.value, $0.end - bytes.baseAddress!) }
-            }
+            let scanned = (Array(text.utf8) + [UInt8(ascii: ",")] + [UInt8](repeating: 0, count: 8))
+                .withUnsafeBufferPointer { bytes in
+                    ScannedNumber(at: bytes.baseAddress!).map { ($0.value, $0.end - bytes.baseAddress!) }
+                }
             #expect(scanned?.0.bitPattern == Double(text)?.bitPattern, "\(text)")
             #expect(scanned?.1 == text.utf8.count)
         }

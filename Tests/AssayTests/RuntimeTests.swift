@@ -147,3 +147,38 @@ private struct PauseDetection: KeyedProcessFunction, ~Copyable {
         #expect(symbols.intern("kept") == kept)
     }
 }
+
+@Suite struct BlockPoolTests {
+    @Test("Every number of words gets a capacity that holds it and is at most a quarter larger")
+    func capacities() {
+        for words in 1...10_000 {
+            let capacity = BlockCapacity(words: words).words
+            #expect(capacity >= words && (words < 4 || capacity * 4 <= words * 5 + 4), "\(words)")
+        }
+    }
+
+    @Test("Blocks in use never overlap, whatever was given back before", arguments: Seed.several(2))
+    func overlaps(_ seed: Seed) {
+        var random = seed.random
+        var pool = BlockPool()
+        var blocks: [(block: UnsafeMutablePointer<UInt64>, capacity: BlockCapacity, mark: UInt64)] = []
+        var givenBack = 0
+        for mark in 0..<20_000 as Range<UInt64> {
+            if !blocks.isEmpty, random.below(5) < 2 {
+                let (block, capacity, mark) = blocks.remove(at: Int(random.below(UInt64(blocks.count))))
+                let isUntouched = (0..<capacity.words).allSatisfy { block[$0] == mark }
+                #expect(isUntouched)
+                pool.giveBack(block, capacity)
+                givenBack += 1
+                continue
+            }
+            // Past the largest that is pooled, too.
+            let capacity = BlockCapacity(words: Int(random.below(random.below(50) == 0 ? 20_000 : 90)))
+            let block = pool.take(capacity)
+            for word in 0..<capacity.words { block[word] = mark }
+            blocks.append((block, capacity, mark))
+        }
+        for (block, capacity, _) in blocks { pool.giveBack(block, capacity) }
+        #expect(givenBack > 5000)
+    }
+}

@@ -55,8 +55,12 @@ import Testing
             .unusualTime(hour: 1, typicalHours: HourSet(), risk: 0.3), .unusualType(firstType: 0, types: 0, risk: 0.5),
             .lateNight(hour: 3, risk: 0.2),
         ]
-        #expect(abs(combination.score(factors[...]) - expected) < 1e-12)
-        #expect(combination.score([]) == 0)
+        var list = FactorList()
+        list.append(.unusualLocation(kilometers: 900, risk: 0.9))
+        for factor in factors { list.append(factor) }
+        // What stands before belongs to other transactions.
+        #expect(abs(combination.score(list, last: factors.count) - expected) < 1e-12)
+        #expect(combination.score(list, last: 0) == 0)
     }
 
     @Test(
@@ -153,9 +157,10 @@ private struct Unexpected: Error {}
 /// A state that has been at some places, the first one last.
 private struct UserStateWithPlaces: ~Copyable {
     var state = UserState()
+    private var pool = BlockPool()
 
     init(_ places: [Location]) {
-        for place in places.reversed() { state.addPlace(place) }
+        for place in places.reversed() { state.addPlace(place, in: &pool) }
     }
 
     var places: [Location] { Array(state.places) }

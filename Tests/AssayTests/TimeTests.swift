@@ -46,7 +46,7 @@ import Testing
             ("-1", nil), ("-0.0001", 0), ("1e30", nil), ("99999999999999999999999", nil),
         ] as [(String, Int64?)])
     func numbers(_ text: String, _ expected: Int64?) throws {
-        let time = (Array(text.utf8) + [0]).withUnsafeBufferPointer { bytes in
+        let time = (Array(text.utf8) + [UInt8](repeating: 0, count: 9)).withUnsafeBufferPointer { bytes in
             ScannedNumber(at: bytes.baseAddress!).flatMap { EventTime($0)?.milliseconds }
         }
         #expect(time == expected)

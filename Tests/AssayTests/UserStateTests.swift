@@ -18,11 +18,13 @@ import Testing
         #expect(states.count >= 30)
         for (_, bytes) in states {
             var symbols = SymbolTable()
-            let state = try decode(bytes, &symbols)
+            var pool = BlockPool()
+            var state = try decode(bytes, &symbols, &pool)
             var again = OutputBuffer(capacity: 1)
             UserStateCoding.encode(state, symbols: symbols, into: &again)
             let written = Array(again.bytes)
             #expect(written == bytes)
+            state.giveBack(to: &pool)
         }
     }
 
@@ -30,6 +32,7 @@ import Testing
     func damage(_ seed: Seed) throws {
         var random = seed.random
         var refused = 0
+        var pool = BlockPool()
         for (_, bytes) in try Self.states(of: "edges") {
             for _ in 0..<200 {
                 var damaged = bytes
@@ -40,8 +43,9 @@ import Testing
                 }
                 var symbols = SymbolTable()
                 do {
-                    let state = try decode(damaged, &symbols)
+                    var state = try decode(damaged, &symbols, &pool)
                     #expect(state.places.count <= UserState.mostPlaces)
+                    state.giveBack(to: &pool)
                 } catch {
                     refused += 1
                     #expect(symbols.count == 0)
@@ -65,9 +69,11 @@ import Testing
         _ = harness.score(text)
         let bytes = try #require(harness.stage.encodedStates().first?.bytes)
         var symbols = SymbolTable()
-        let state = try decode(bytes, &symbols)
+        var pool = BlockPool()
+        var state = try decode(bytes, &symbols, &pool)
         #expect(state.types.count == 16 && state.amounts.count == 8)
         #expect(state.places.count == 16 && state.recent.count == 16)
+        state.giveBack(to: &pool)
         #expect(harness.stage.symbolCount <= 16 + 5)
     }
 
@@ -85,11 +91,11 @@ import Testing
     }
 }
 
-private func decode(_ bytes: [UInt8], _ symbols: inout SymbolTable) throws -> UserState {
+private func decode(_ bytes: [UInt8], _ symbols: inout SymbolTable, _ pool: inout BlockPool) throws -> UserState {
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
     defer { copy.deallocate() }
     copy.copyBytes(from: bytes)
-    return try UserStateCoding.decode(UnsafeRawBufferPointer(copy), symbols: &symbols)
+    return try UserStateCoding.decode(UnsafeRawBufferPointer(copy), symbols: &symbols, pool: &pool)
 }
 
 /// A file of the golden streams.

@@ -1,10 +1,12 @@
+import CBytes
+
 /// Which names in the input stand for which field: ours, or those that the configuration maps to ours.
 package struct FieldNames: Equatable, Sendable {
     /// Their names and our fields, as configured.
     package let mapped: [String: String]
     private let columns: [[UInt8]: Field]
     /// The coordinates that `location` holds: those that were not mapped to names of their own.
-    let locationMembers: [Field]
+    let locationMembers: FieldSet
 
     /// The names without any mapping.
     package static let standard = FieldNames(mapping: [:])!
@@ -20,7 +22,7 @@ package struct FieldNames: Equatable, Sendable {
             columns[Array(theirs.utf8)] = field
         }
         self.columns = columns
-        locationMembers = [.latitude, .longitude].filter { !mapping.values.contains("\($0.name)") }
+        locationMembers = FieldSet([.latitude, .longitude].filter { !mapping.values.contains("\($0.name)") })
         mapped = mapping
     }
 
@@ -41,22 +43,22 @@ package struct FieldNames: Equatable, Sendable {
     /// The field of a member of `location`, unless the coordinates were mapped to other names.
     func coordinate(_ name: UnsafeBufferPointer<UInt8>) -> Field? {
         let full = Array("\(Field.location.name).".utf8) + name
-        return locationMembers.first { "\($0.name)".utf8.elementsEqual(full) }
+        return Field.allCases.first { locationMembers.contains($0) && "\($0.name)".utf8.elementsEqual(full) }
     }
 }
 
-/// The keys of the previous line in their order: most lines have the same ones in the same places, and comparing three
-/// words is cheaper than scanning and looking up a name.
+/// The keys of the previous line in their order: most lines have the same ones in the same places, and comparing two
+/// vectors is cheaper than scanning and looking up a name.
 struct RememberedKeys {
     private struct Key {
-        var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
-        var masks: (UInt64, UInt64, UInt64) = (0, 0, 0)
-        /// Bytes of the key with both quotes and the colon; zero when nothing is remembered.
+        var bytes = assay_masked_bytes()
+        /// Bytes of the key with both quotes and the colon, and the comma before all but the first; zero when nothing
+        /// is remembered.
         var count = 0
         var field: Field?
     }
 
-    private static let longestKey = 24
+    private static let longestKey = 32
     private var keys = [Key](repeating: Key(), count: 32)
 
     /// The bytes of the remembered key when it stands here, else nil. Reads `longestKey` bytes.
@@ -64,29 +66,22 @@ struct RememberedKeys {
     func match(_ index: Int, at cursor: UnsafePointer<UInt8>) -> (count: Int, field: Field?)? {
         guard index < keys.count else { return nil }
         return keys.withUnsafeBufferPointer { keys in
-            let key = keys[index]
-            let bytes = UnsafeRawPointer(cursor)
-            let first = (bytes.loadUnaligned(as: UInt64.self) & key.masks.0) ^ key.words.0
-            let second = (bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self) & key.masks.1) ^ key.words.1
-            let third = (bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self) & key.masks.2) ^ key.words.2
-            return first | second | third == 0 && key.count > 0 ? (key.count, key.field) : nil
+            let key = keys.baseAddress! + index
+            let isHere = withUnsafePointer(to: key.pointee.bytes) { assay_masked_match($0, cursor) }
+            return isHere && key.pointee.count > 0 ? (key.pointee.count, key.pointee.field) : nil
         }
     }
 
-    /// `count` bytes from the opening quote to the colon.
+    /// `count` bytes up to the colon.
     mutating func remember(_ index: Int, at start: UnsafePointer<UInt8>, count: Int, field: Field?) {
         guard index < keys.count, count <= Self.longestKey else { return }
-        let bytes = UnsafeRawPointer(start)
-        func mask(_ word: Int) -> UInt64 {
-            let used = min(max(count - word * 8, 0), 8)
-            return used == 8 ? ~0 : (1 << UInt64(used * 8)) &- 1
+        var key = Key(count: count, field: field)
+        withUnsafeMutableBytes(of: &key.bytes.words) { words in
+            words.copyMemory(from: UnsafeRawBufferPointer(start: start, count: count))
         }
-        let masks = (mask(0), mask(1), mask(2))
-        let words = (
-            bytes.loadUnaligned(as: UInt64.self) & masks.0,
-            bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self) & masks.1,
-            bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self) & masks.2
-        )
-        keys[index] = Key(words: words, masks: masks, count: count, field: field)
+        withUnsafeMutableBytes(of: &key.bytes.masks) { masks in
+            for index in 0..<count { masks[index] = 0xFF }
+        }
+        keys[index] = key
     }
 }

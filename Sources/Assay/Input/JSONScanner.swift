@@ -67,6 +67,8 @@ struct JSONScanner {
 
     @inline(__always)
     mutating func skipSpace() {
+        // Mostly there is none, and one comparison tells.
+        if byte > UInt8(ascii: " ") { return }
         while byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r") { cursor += 1 }
     }
 
@@ -176,6 +178,10 @@ struct JSONScanner {
     /// Behind a member's value: true at a further member's key, false behind the object's end.
     @inline(__always)
     mutating func nextMember() throws(JSONFault) -> Bool {
+        if byte == UInt8(ascii: ","), cursor[1] == UInt8(ascii: "\"") {
+            cursor += 1
+            return true
+        }
         skipSpace()
         if take(",") {
             skipSpace()

@@ -86,12 +86,15 @@ struct JSONTransactionDecoder {
         scanner.skipSpace()
         if scanner.take("}") { return }
         var index = 0
-        repeat {
+        while true {
             let field: Field?
             if let known = memberKeys.match(index, at: scanner.cursor) {
                 scanner.cursor += known.count
                 field = known.field
             } else {
+                if index > 0 {
+                    guard try scanner.nextMember() else { return }
+                }
                 field = try newKey(&scanner, &text, index: index, isCoordinate: false)
             }
             scanner.skipSpace()
@@ -101,10 +104,11 @@ struct JSONTransactionDecoder {
                 try scanner.skipValue(depth: 1)
             }
             index += 1
-        } while try scanner.nextMember()
+        }
     }
 
-    /// A key that the previous line did not have at this place.
+    /// A key that the previous line did not have at this place. The cursor stands on its quote.
+    @inline(never)
     private mutating func newKey(
         _ scanner: inout JSONScanner, _ text: inout InputText, index: Int, isCoordinate: Bool
     ) throws(JSONFault) -> Field? {
@@ -118,12 +122,15 @@ struct JSONTransactionDecoder {
         if key.hasEscapes { name = text.view.bytes(text.unescape(key)) }
         let field = isCoordinate ? fields.coordinate(name) : fields.member(name)
         // Whoever matches a remembered key does not look at its bytes again, so they must be above suspicion.
-        if isAdjacent, !key.hasEscapes, key.bytes.allSatisfy({ $0 < 0x80 }) {
-            let count = scanner.cursor - start
+        // All but the first one go with the comma before them.
+        let first = index > 0 ? start - 1 : start
+        let isBehindComma = index == 0 || first.pointee == UInt8(ascii: ",")
+        if isAdjacent, isBehindComma, !key.hasEscapes, key.bytes.allSatisfy({ $0 < 0x80 }) {
+            let count = scanner.cursor - first
             if isCoordinate {
-                coordinateKeys.remember(index, at: start, count: count, field: field)
+                coordinateKeys.remember(index, at: first, count: count, field: field)
             } else {
-                memberKeys.remember(index, at: start, count: count, field: field)
+                memberKeys.remember(index, at: first, count: count, field: field)
             }
         }
         return field
@@ -136,21 +143,28 @@ struct JSONTransactionDecoder {
         switch scanner.byte {
         case UInt8(ascii: "\""):
             let token = try scanner.string()
-            let slice =
-                token.hasEscapes
-                ? text.unescape(token)
-                : ByteSlice(offset: UInt32(token.start - UnsafePointer(text.base)), count: UInt32(token.count))
-            builder.set(
-                field, text: slice, bytes: text.view.bytes(slice), needsEscaping: token.hasEscapes, zone: zone)
+            guard !token.hasEscapes else { return decodeEscaped(token, of: field, &text, &builder) }
+            let slice = ByteSlice(token.start, count: token.count, in: UnsafePointer(text.base))
+            switch field {
+            case .id: builder.setID(slice, needsEscaping: false)
+            case .userID: builder.setUserID(slice, bytes: token.bytes, needsEscaping: false)
+            case .type: builder.setType(slice)
+            case .currency: builder.setCurrency(token.bytes)
+            case .accountID: builder.setAccountID(slice)
+            case .merchantID: builder.setMerchantID(slice)
+            default: builder.set(field, text: slice, bytes: token.bytes, needsEscaping: false, zone: zone)
+            }
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
             let start = scanner.cursor
             let number = try scanner.number()
             switch field {
-            case .amount, .time, .latitude, .longitude: builder.set(field, number: number)
+            case .amount: builder.setAmount(number.value)
+            case .time: builder.setTime(EventTime(number))
+            case .latitude: builder.setLatitude(number.value)
+            case .longitude: builder.setLongitude(number.value)
             default:
                 guard number.isInteger else { return builder.refuse(field) }
-                let slice = ByteSlice(
-                    offset: UInt32(start - UnsafePointer(text.base)), count: UInt32(number.end - start))
+                let slice = ByteSlice(start, count: number.end - start, in: UnsafePointer(text.base))
                 builder.set(field, text: slice, bytes: text.view.bytes(slice), needsEscaping: false, zone: zone)
             }
         case UInt8(ascii: "{") where field == .location:
@@ -159,11 +173,10 @@ struct JSONTransactionDecoder {
             let start = scanner.cursor
             try scanner.skipObject(depth: 2)
             builder.setMetadata(
-                ByteSlice(
-                    offset: UInt32(start - UnsafePointer(text.base)), count: UInt32(scanner.cursor - start)))
+                ByteSlice(start, count: scanner.cursor - start, in: UnsafePointer(text.base)))
         case UInt8(ascii: "n"):
             try scanner.literal("null")
-            if field == .location { forgetCoordinates(&builder) }
+            if field == .location { builder.forget(fields.locationMembers) }
             builder.setNull(field)
         default:
             try scanner.skipValue(depth: 1)
@@ -171,28 +184,44 @@ struct JSONTransactionDecoder {
         }
     }
 
+    private func decodeEscaped(
+        _ token: JSONScanner.StringToken, of field: Field, _ text: inout InputText, _ builder: inout TransactionBuilder
+    ) {
+        let slice = text.unescape(token)
+        builder.set(field, text: slice, bytes: text.view.bytes(slice), needsEscaping: true, zone: zone)
+    }
+
     @inline(__always)
     private mutating func decodeLocation(
         _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
     ) throws(JSONFault) {
-        forgetCoordinates(&builder)
+        // A later `location` replaces an earlier one whole.
+        builder.forget(fields.locationMembers)
         builder.accept(.location)
         scanner.cursor += 1
         scanner.skipSpace()
         if scanner.take("}") { return }
         var index = 0
-        repeat {
+        while true {
             let field: Field?
             if let known = coordinateKeys.match(index, at: scanner.cursor) {
                 scanner.cursor += known.count
                 field = known.field
             } else {
+                if index > 0 {
+                    guard try scanner.nextMember() else { return }
+                }
                 field = try newKey(&scanner, &text, index: index, isCoordinate: true)
             }
             scanner.skipSpace()
             if let field {
                 if ScannedNumber.canBegin(with: scanner.byte) {
-                    builder.set(field, number: try scanner.number())
+                    let number = try scanner.number()
+                    if field == .latitude {
+                        builder.setLatitude(number.value)
+                    } else {
+                        builder.setLongitude(number.value)
+                    }
                 } else {
                     try decodeUnusualCoordinate(field, &scanner, &text, &builder)
                 }
@@ -200,7 +229,7 @@ struct JSONTransactionDecoder {
                 try scanner.skipValue(depth: 2)
             }
             index += 1
-        } while try scanner.nextMember()
+        }
     }
 
     private func decodeUnusualCoordinate(
@@ -213,10 +242,5 @@ struct JSONTransactionDecoder {
         let token = try scanner.string()
         let bytes = token.hasEscapes ? text.view.bytes(text.unescape(token)) : token.bytes
         builder.set(field, text: ByteSlice(), bytes: bytes, needsEscaping: false, zone: zone)
-    }
-
-    /// A later `location` replaces an earlier one whole.
-    private func forgetCoordinates(_ builder: inout TransactionBuilder) {
-        for field in fields.locationMembers { builder.forget(field) }
     }
 }

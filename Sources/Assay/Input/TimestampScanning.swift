@@ -1,5 +1,6 @@
 extension EventTime {
     /// A number is seconds, milliseconds or microseconds by its size. Nil when out of range.
+    @inline(__always)
     init?(_ number: ScannedNumber) {
         if let integer = number.integer {
             switch integer {

@@ -3,86 +3,133 @@ import CBytes
 /// Puts one transaction together, field by field, in whatever order and however often they come: the last one counts.
 struct TransactionBuilder {
     private(set) var transaction = Transaction()
-    private var present: UInt16 = 0
-    private var invalid: UInt16 = 0
+    private var present = FieldSet()
+    private var invalid = FieldSet()
     private var latitude = 0.0
     private var longitude = 0.0
 
-    private static let requiredBits = Field.required.reduce(UInt16(0)) { $0 | bit($1) }
-
-    @inline(__always)
-    private static func bit(_ field: Field) -> UInt16 { 1 << UInt16(field.rawValue) }
-
     @inline(__always)
     mutating func accept(_ field: Field) {
-        present |= Self.bit(field)
-        invalid &= ~Self.bit(field)
+        present.insert(field)
+        invalid.remove(field)
     }
 
     @inline(__always)
     mutating func refuse(_ field: Field) {
-        present |= Self.bit(field)
-        invalid |= Self.bit(field)
+        present.insert(field)
+        invalid.insert(field)
     }
 
-    mutating func forget(_ field: Field) {
-        present &= ~Self.bit(field)
-        invalid &= ~Self.bit(field)
+    @inline(__always)
+    mutating func forget(_ fields: FieldSet) {
+        present.subtract(fields)
+        invalid.subtract(fields)
     }
+
+    // MARK: The fields that nearly every transaction has, one by one
+
+    @inline(__always)
+    private mutating func note(_ field: Field, fits: Bool) {
+        if fits { accept(field) } else { refuse(field) }
+    }
+
+    @inline(__always)
+    mutating func setID(_ slice: ByteSlice, needsEscaping: Bool) {
+        transaction.id = slice
+        transaction.traits.set(.idNeedsEscaping, needsEscaping)
+        note(.id, fits: Transaction.idLengths.contains(Int(slice.count)))
+    }
+
+    @inline(__always)
+    mutating func setUserID(_ slice: ByteSlice, bytes: UnsafeBufferPointer<UInt8>, needsEscaping: Bool) {
+        transaction.userID = slice
+        transaction.userHash = bytes.stableHash
+        transaction.traits.set(.userIDNeedsEscaping, needsEscaping)
+        note(.userID, fits: Transaction.idLengths.contains(bytes.count))
+    }
+
+    @inline(__always)
+    mutating func setType(_ slice: ByteSlice) {
+        transaction.type = slice
+        note(.type, fits: Transaction.typeLengths.contains(Int(slice.count)))
+    }
+
+    @inline(__always)
+    mutating func setCurrency(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard let code = CurrencyCode(bytes) else { return refuse(.currency) }
+        transaction.currency = code
+        accept(.currency)
+    }
+
+    @inline(__always)
+    mutating func setAccountID(_ slice: ByteSlice) {
+        transaction.accountID = slice
+        accept(.accountID)
+    }
+
+    @inline(__always)
+    mutating func setMerchantID(_ slice: ByteSlice) {
+        transaction.merchantID = slice
+        accept(.merchantID)
+    }
+
+    @inline(__always)
+    mutating func setAmount(_ amount: Double) {
+        transaction.amount = amount
+        note(.amount, fits: amount >= 0 && amount.isFinite)
+    }
+
+    @inline(__always)
+    mutating func setTime(_ time: EventTime?) {
+        guard let time else { return refuse(.time) }
+        transaction.time = time
+        accept(.time)
+    }
+
+    @inline(__always)
+    mutating func setLatitude(_ degrees: Double) {
+        latitude = degrees
+        note(.latitude, fits: Location.latitudes.contains(degrees))
+    }
+
+    @inline(__always)
+    mutating func setLongitude(_ degrees: Double) {
+        longitude = degrees
+        note(.longitude, fits: Location.longitudes.contains(degrees))
+    }
+
+    // MARK: Whatever comes
 
     /// A field given as text: a JSON string, the digits of a JSON integer, or a CSV cell. Behind the bytes stands
     /// something that belongs to no number.
-    @inline(__always)
     mutating func set(
         _ field: Field, text slice: ByteSlice, bytes: UnsafeBufferPointer<UInt8>, needsEscaping: Bool,
         zone: TimeZoneRules
     ) {
-        var fits = true
         switch field {
-        case .id:
-            transaction.id = slice
-            transaction.traits.set(.idNeedsEscaping, needsEscaping)
-            fits = Transaction.idLengths.contains(bytes.count)
-        case .userID:
-            transaction.userID = slice
-            transaction.userHash = bytes.stableHash
-            transaction.traits.set(.userIDNeedsEscaping, needsEscaping)
-            fits = Transaction.idLengths.contains(bytes.count)
-        case .type:
-            transaction.type = slice
-            fits = Transaction.typeLengths.contains(bytes.count)
-        case .currency:
-            if let code = CurrencyCode(bytes) { transaction.currency = code } else { fits = false }
-        case .accountID: transaction.accountID = slice
-        case .merchantID: transaction.merchantID = slice
+        case .id: setID(slice, needsEscaping: needsEscaping)
+        case .userID: setUserID(slice, bytes: bytes, needsEscaping: needsEscaping)
+        case .type: setType(slice)
+        case .currency: setCurrency(bytes)
+        case .accountID: setAccountID(slice)
+        case .merchantID: setMerchantID(slice)
         case .amount, .latitude, .longitude:
-            if let number = Self.number(in: bytes) { return set(field, number: number) }
-            fits = false
-        case .time:
-            if let time = EventTime(iso8601: bytes, zone: zone) { transaction.time = time } else { fits = false }
-        case .location, .metadata: fits = false
+            guard let number = Self.number(in: bytes) else { return refuse(field) }
+            set(field, number: number)
+        case .time: setTime(EventTime(iso8601: bytes, zone: zone))
+        case .location, .metadata: refuse(field)
         }
-        if fits { accept(field) } else { refuse(field) }
     }
 
-    @inline(__always)
+    /// A field given as a number, which some fields can't be.
     mutating func set(_ field: Field, number: ScannedNumber) {
-        var fits = true
         switch field {
-        case .amount:
-            transaction.amount = number.value
-            fits = transaction.amount >= 0 && transaction.amount.isFinite
-        case .latitude:
-            latitude = number.value
-            fits = Location.latitudes.contains(latitude)
-        case .longitude:
-            longitude = number.value
-            fits = Location.longitudes.contains(longitude)
-        case .time:
-            if let time = EventTime(number) { transaction.time = time } else { fits = false }
-        default: fits = false
+        case .amount: setAmount(number.value)
+        case .latitude: setLatitude(number.value)
+        case .longitude: setLongitude(number.value)
+        case .time: setTime(EventTime(number))
+        default: refuse(field)
         }
-        if fits { accept(field) } else { refuse(field) }
     }
 
     mutating func setMetadata(_ slice: ByteSlice) {
@@ -108,18 +155,17 @@ struct TransactionBuilder {
     /// The finished transaction, or what keeps it from being one.
     @inline(__always)
     mutating func finish() -> (reason: RejectReason, field: Field)? {
-        let latitudeGiven = present & Self.bit(.latitude) != 0
-        let longitudeGiven = present & Self.bit(.longitude) != 0
-        if latitudeGiven != longitudeGiven { refuse(.location) }
-        guard present & Self.requiredBits == Self.requiredBits, invalid == 0 else { return firstProblem }
+        let latitudeGiven = present.contains(.latitude)
+        if latitudeGiven != present.contains(.longitude) { refuse(.location) }
+        guard present.contains(all: .required), invalid.isEmpty else { return firstProblem }
         if latitudeGiven { transaction.location = Location(latitude: latitude, longitude: longitude) }
         return nil
     }
 
     private var firstProblem: (reason: RejectReason, field: Field)? {
         for field in Field.allCases {
-            if invalid & Self.bit(field) != 0 { return (.invalidField, field) }
-            if Field.required.contains(field), present & Self.bit(field) == 0 { return (.missingField, field) }
+            if invalid.contains(field) { return (.invalidField, field) }
+            if FieldSet.required.contains(field), !present.contains(field) { return (.missingField, field) }
         }
         return nil
     }

@@ -66,16 +66,19 @@ struct LineBounds {
     }
 
     /// Without the newline and a carriage return before it.
+    @inline(__always)
     var bytes: UnsafeBufferPointer<UInt8> {
         let end = newline > start && newline[-1] == UInt8(ascii: "\r") ? newline - 1 : newline
         return UnsafeBufferPointer(start: start, count: end - start)
     }
 
+    @inline(__always)
     func slice(in base: UnsafePointer<UInt8>) -> ByteSlice {
-        ByteSlice(offset: UInt32(start - base), count: UInt32(bytes.count))
+        ByteSlice(start, count: bytes.count, in: base)
     }
 
     /// What is wrong with the line as bytes, before anybody looks at what it says.
+    @inline(__always)
     func encodingProblem(knownASCII: Bool = false) -> RejectReason? {
         let bytes = bytes
         if bytes.count > longestLine { return .lineTooLong }

@@ -54,6 +54,42 @@ enum Field: UInt8, CaseIterable, Sendable {
         case .metadata: "metadata"
         }
     }
+}
 
-    static let required: [Field] = [.id, .userID, .amount, .time]
+/// Some of the fields, one bit each.
+struct FieldSet: Equatable, Sendable {
+    private var bits: UInt16 = 0
+
+    init() {}
+
+    init(_ fields: [Field]) {
+        for field in fields { insert(field) }
+    }
+
+    private init(bits: UInt16) {
+        self.bits = bits
+    }
+
+    static let required = FieldSet(bits: bit(.id) | bit(.userID) | bit(.amount) | bit(.time))
+
+    @inline(__always)
+    private static func bit(_ field: Field) -> UInt16 { 1 << UInt16(field.rawValue) }
+
+    @inline(__always)
+    func contains(_ field: Field) -> Bool { bits & Self.bit(field) != 0 }
+
+    @inline(__always)
+    func contains(all other: FieldSet) -> Bool { bits & other.bits == other.bits }
+
+    @inline(__always)
+    var isEmpty: Bool { bits == 0 }
+
+    @inline(__always)
+    mutating func insert(_ field: Field) { bits |= Self.bit(field) }
+
+    @inline(__always)
+    mutating func remove(_ field: Field) { bits &= ~Self.bit(field) }
+
+    @inline(__always)
+    mutating func subtract(_ other: FieldSet) { bits &= ~other.bits }
 }

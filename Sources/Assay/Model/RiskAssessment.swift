@@ -64,7 +64,9 @@ enum RiskFactor: Sendable {
 struct HourSet: Hashable, Sendable {
     var bits: UInt32 = 0
 
+    @inline(__always)
     func contains(_ hour: UInt8) -> Bool { bits & (1 << UInt32(hour)) != 0 }
 
+    @inline(__always)
     mutating func insert(_ hour: UInt8) { bits |= 1 << UInt32(hour) }
 }

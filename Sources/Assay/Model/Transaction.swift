@@ -58,11 +58,12 @@ struct CurrencyCode: Hashable, Sendable {
 
     init?(_ bytes: UnsafeBufferPointer<UInt8>) {
         guard bytes.count <= Self.capacity else { return nil }
-        var packed: UInt64 = 0
-        for index in 0..<Self.capacity {
-            packed |= UInt64(index < bytes.count ? bytes[index] : 0xFF) << UInt64(index * 8)
+        guard bytes.count > 0, let start = bytes.baseAddress else {
+            self = .none
+            return
         }
-        self.packed = packed
+        // A shift by all 64 bits leaves no filling.
+        packed = shortWord(at: start, count: bytes.count) | ~0 << UInt64(bytes.count * 8)
     }
 
     var bytes: [UInt8] {

@@ -1,7 +1,9 @@
 /// Writes assessments as JSON lines.
 struct AssessmentEncoder {
-    /// By level, as JSON strings with everything up to the end of the line.
-    private let recommendations: [[UInt8]]
+    /// As JSON strings with everything up to the end of the line, one behind the other.
+    private let recommendations: [UInt8]
+    /// By level, where its own lies among them.
+    private let recommendationRanges: [Range<Int>]
     private let defaultType: [UInt8]
 
     /// The constant texts of a line, and its numbers.
@@ -13,7 +15,9 @@ struct AssessmentEncoder {
     init(_ settings: ScoringSettings) {
         let recommendations = settings.recommendations
         defaultType = Array(settings.defaultType.utf8)
-        self.recommendations = RiskLevel.allCases.map { level in
+        var buffer = OutputBuffer(capacity: 256)
+        var ends = [0]
+        for level in RiskLevel.allCases {
             let text =
                 switch level {
                 case .low: recommendations.low
@@ -21,13 +25,14 @@ struct AssessmentEncoder {
                 case .high: recommendations.high
                 case .critical: recommendations.critical
                 }
-            var buffer = OutputBuffer(capacity: 64)
             buffer.reserve(OutputBuffer.longestEscaped(text.utf8.count) + 64)
             buffer.write("],\"recommendation\":\"")
             buffer.write(escaping: text)
             buffer.write("\"}\n")
-            return Array(buffer.bytes)
+            ends.append(buffer.count)
         }
+        self.recommendations = Array(buffer.bytes)
+        recommendationRanges = zip(ends, ends.dropFirst()).map { $0..<$1 }
     }
 
     /// Writes one line a transaction that was accepted.
@@ -46,7 +51,9 @@ struct AssessmentEncoder {
             }
             // Each factor ended in a comma; the first one's place is the bracket's.
             if assessment.factorCount > 0 { buffer.removeLast() }
-            buffer.write(recommendation: recommendations[Int(assessment.level.rawValue)])
+            let range = recommendationRanges[Int(assessment.level.rawValue)]
+            buffer.reserve(range.count)
+            recommendations.withUnsafeBufferPointer { buffer.write(UnsafeBufferPointer(rebasing: $0[range])) }
         }
     }
 
@@ -139,12 +146,6 @@ extension OutputBuffer {
     fileprivate mutating func write(escaping text: String) {
         var text = text
         text.withUTF8 { write(escaping: $0) }
-    }
-
-    @inline(__always)
-    fileprivate mutating func write(recommendation: [UInt8]) {
-        reserve(recommendation.count)
-        recommendation.withUnsafeBufferPointer { write($0) }
     }
 
     /// Every element was written with a comma behind it.

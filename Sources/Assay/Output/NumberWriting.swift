@@ -1,40 +1,34 @@
+import CBytes
+
 extension OutputBuffer {
     /// The most bytes that any number takes.
     static let longestNumber = 48
 
-    /// The two digits of each number below 100.
-    private static let digitPairs: [UInt16] = (0..<100).map { number in
-        let tens = UInt16(UInt8(ascii: "0")) + UInt16(number / 10)
-        let ones = UInt16(UInt8(ascii: "0")) + UInt16(number % 10)
-        return tens | ones << 8
+    @inline(__always)
+    mutating func write(integer value: UInt64) {
+        // Digits come from the back, so their number has to be known first.
+        let digits = Self.digitCount(value)
+        var place = digits
+        var rest = value
+        while rest >= 100 {
+            place -= 2
+            write(pair: assay_digit_pair(UInt32(truncatingIfNeeded: rest % 100)), behind: place)
+            rest /= 100
+        }
+        if rest >= 10 {
+            write(pair: assay_digit_pair(UInt32(truncatingIfNeeded: rest)), behind: 0)
+        } else {
+            write(byte: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest), behind: 0)
+        }
+        advance(digits)
     }
 
     @inline(__always)
-    mutating func write(integer value: UInt64) {
-        // Digits come from the back, so they are made in the room behind and moved.
-        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
-        withUnsafeMutableBytes(of: &digits) { room in
-            var index = room.count
-            var rest = value
-            Self.digitPairs.withUnsafeBufferPointer { pairs in
-                while rest >= 100 {
-                    let pair = Int(truncatingIfNeeded: rest % 100)
-                    rest /= 100
-                    index -= 2
-                    room.storeBytes(of: pairs[pair].littleEndian, toByteOffset: index, as: UInt16.self)
-                }
-            }
-            if rest >= 10 {
-                index -= 2
-                Self.digitPairs.withUnsafeBufferPointer {
-                    room.storeBytes(of: $0[Int(rest)].littleEndian, toByteOffset: index, as: UInt16.self)
-                }
-            } else {
-                index -= 1
-                room[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest)
-            }
-            write(UnsafeBufferPointer(rebasing: room.bindMemory(to: UInt8.self)[index...]))
-        }
+    private static func digitCount(_ value: UInt64) -> Int {
+        if value < 10 { return 1 }
+        // A bit is 1233/4096 of a decimal digit, which is at most one digit short.
+        let guess = ((UInt64.bitWidth - value.leadingZeroBitCount) * 1233) >> 12
+        return guess + (value >= assay_integer_power_of_ten(UInt32(guess)) ? 1 : 0)
     }
 
     /// `digits` behind the point, trailing zeros left out, and the point too when nothing follows.
@@ -42,18 +36,16 @@ extension OutputBuffer {
     mutating func write(fraction value: UInt64, digits: Int) {
         guard value != 0 else { return }
         write(UInt8(ascii: "."))
-        var rest = value
-        var used = digits
-        while rest % 10 == 0 {
-            rest /= 10
-            used -= 1
+        var rest = UInt32(truncatingIfNeeded: value)
+        // As many pairs as six digits have; what an odd number of digits lacks becomes a zero at the end.
+        if digits & 1 == 1 { rest *= 10 }
+        var last = (digits + 1) / 2 * 2
+        for pair in stride(from: last - 2, through: 0, by: -2) {
+            write(pair: assay_digit_pair(rest % 100), behind: pair)
+            rest /= 100
         }
-        var divisor: UInt64 = 1
-        for _ in 1..<used { divisor *= 10 }
-        while divisor > 0 {
-            write(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / divisor % 10))
-            divisor /= 10
-        }
+        while byte(behind: last - 1) == UInt8(ascii: "0") { last -= 1 }
+        advance(last)
     }
 
     /// Rounded to six decimals, in the shortest form that reads back the same; no exponent below 1e15.
@@ -61,7 +53,10 @@ extension OutputBuffer {
     mutating func write(real value: Double) {
         // Up to here a rounded number has at most fifteen digits, and those are its shortest form.
         guard value >= 0, value < 1e9 else { return writeLarge(value) }
-        let millionths = UInt64((value * 1e6).rounded())
+        // To the nearest, halves up: `rounded` would be a call on processors that are not asked for more than SSE2.
+        let scaled = value * 1e6
+        var millionths = UInt64(scaled)
+        if scaled - Double(millionths) >= 0.5 { millionths += 1 }
         write(integer: millionths / 1_000_000)
         write(fraction: millionths % 1_000_000, digits: 6)
     }

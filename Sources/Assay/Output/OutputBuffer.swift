@@ -47,10 +47,37 @@ struct OutputBuffer: ~Copyable {
         count += 1
     }
 
+    // MARK: What is not yet part of it
+
+    @inline(__always)
+    mutating func write(pair: UInt16, behind offset: Int) {
+        UnsafeMutableRawPointer(base + count + offset).storeBytes(of: pair.littleEndian, as: UInt16.self)
+    }
+
+    @inline(__always)
+    mutating func write(byte: UInt8, behind offset: Int) { base[count + offset] = byte }
+
+    @inline(__always)
+    func byte(behind offset: Int) -> UInt8 { base[count + offset] }
+
+    /// Makes so many bytes that were written behind the end part of it.
+    @inline(__always)
+    mutating func advance(_ written: Int) { count += written }
+
     @inline(__always)
     mutating func write(_ bytes: UnsafeBufferPointer<UInt8>) {
         guard let start = bytes.baseAddress else { return }
-        (base + count).update(from: start, count: bytes.count)
+        if bytes.count > 16 || bytes.count < 8 {
+            (base + count).update(from: start, count: bytes.count)
+        } else {
+            // Identifiers mostly: two words that overlap, without a call.
+            let source = UnsafeRawPointer(start)
+            let target = UnsafeMutableRawPointer(base + count)
+            let last = bytes.count - 8
+            target.storeBytes(of: source.loadUnaligned(as: UInt64.self), as: UInt64.self)
+            target.storeBytes(
+                of: source.loadUnaligned(fromByteOffset: last, as: UInt64.self), toByteOffset: last, as: UInt64.self)
+        }
         count += bytes.count
     }
 

@@ -29,6 +29,7 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
     private static var firstSlotCount: Int { 16 }
 
     private var pages: [UnsafeMutablePointer<Entry>] = []
+    private var chunks = MemoryChunks()
     private var shards: [Shard]
     private let shardShift: UInt64
     /// Indices that were in use once and are free.
@@ -64,7 +65,6 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         for index in 0..<nextIndex where liveBits[index >> 6] & (1 << UInt64(index & 63)) != 0 {
             (pages[index >> Self.pageShift] + index & (Self.pageCapacity - 1)).deinitialize(count: 1)
         }
-        for page in pages { page.deallocate() }
         for shard in shards { shard.slots.deallocate() }
     }
 
@@ -212,7 +212,8 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
             index = nextIndex
             nextIndex += 1
             if index >> Self.pageShift == pages.count {
-                pages.append(.allocate(capacity: Self.pageCapacity))
+                let bytes = Self.pageCapacity * MemoryLayout<Entry>.stride
+                pages.append(chunks.take(bytes).bindMemory(to: Entry.self, capacity: Self.pageCapacity))
                 liveBits.append(contentsOf: repeatElement(0, count: Self.pageCapacity / 64))
             }
         }
@@ -334,63 +335,4 @@ struct SavingMark {
     var wasUsed = true
     /// The cut that a change belongs to, 0 when there was none since the last one that was written.
     var changedIn: UInt8 = 0
-}
-
-/// A key's bytes: up to fifteen in place, longer ones in memory of their own.
-struct StoredKey: ~Copyable {
-    private static let inlineCapacity = 15
-    /// The bytes and their count in the last byte; or the address, the count, and this mark in the last byte.
-    private static let heapMark: UInt64 = 0xFF
-    private let low: UInt64
-    private let high: UInt64
-
-    init(_ bytes: UnsafeBufferPointer<UInt8>) {
-        if bytes.count <= Self.inlineCapacity {
-            var words: (UInt64, UInt64) = (0, 0)
-            withUnsafeMutableBytes(of: &words) { target in
-                target.copyMemory(from: UnsafeRawBufferPointer(bytes))
-                target[15] = UInt8(bytes.count)
-            }
-            (low, high) = words
-        } else {
-            let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: bytes.count)
-            copy.update(from: bytes.baseAddress!, count: bytes.count)
-            low = UInt64(UInt(bitPattern: copy))
-            high = UInt64(bytes.count) | Self.heapMark << 56
-        }
-    }
-
-    deinit {
-        if let heap { UnsafeMutablePointer(mutating: heap.baseAddress!).deallocate() }
-    }
-
-    /// Memory beyond its own sixteen bytes, with what the allocator adds.
-    var heapBytes: Int { heap.map { $0.count + 16 } ?? 0 }
-
-    private var heap: UnsafeBufferPointer<UInt8>? {
-        guard high >> 56 == Self.heapMark else { return nil }
-        return UnsafeBufferPointer(
-            start: UnsafePointer(bitPattern: UInt(low)), count: Int(high & 0xFF_FFFF))
-    }
-
-    @inline(__always)
-    static func == (stored: borrowing StoredKey, bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        if stored.high >> 56 == UInt64(bytes.count) {
-            return stored.withBytes { inline in
-                // Both are at most fifteen bytes.
-                for index in 0..<bytes.count where inline[index] != bytes[index] { return false }
-                return true
-            }
-        }
-        guard let heap = stored.heap, heap.count == bytes.count else { return false }
-        return heap.elementsEqual(bytes)
-    }
-
-    func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
-        if let heap { return body(heap) }
-        var words = (low, high)
-        return withUnsafeBytes(of: &words) { words in
-            body(UnsafeBufferPointer(rebasing: words.bindMemory(to: UInt8.self)[..<Int(words[15])]))
-        }
-    }
 }

@@ -26,8 +26,8 @@ protocol KeyedProcessFunction: ~Copyable {
     /// Appends the state as bytes that any later version can read.
     func encode(_ state: borrowing State, into bytes: inout OutputBuffer)
 
-    /// A state leaves memory; it can be had again from its bytes.
-    mutating func forget(_ state: borrowing State)
+    /// A state leaves memory and has to give back what it holds; it can be had again from its bytes.
+    mutating func forget(_ state: inout State)
 
     /// The state that such bytes stand for.
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> State
@@ -36,7 +36,7 @@ protocol KeyedProcessFunction: ~Copyable {
 extension KeyedProcessFunction where Self: ~Copyable {
     mutating func timerFired(state: inout State, context: inout ProcessContext<Output>) {}
 
-    mutating func forget(_ state: borrowing State) {}
+    mutating func forget(_ state: inout State) {}
 
     func prefetch(_ state: borrowing State) {}
 

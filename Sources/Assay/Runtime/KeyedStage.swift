@@ -273,7 +273,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
             let hash = keys.withKey(hand) { $0.stableHash }
             let bytes = function.memoryBytes(keys[hand])
             if keys.canSendAway(hash: hash) {
-                function.forget(keys[hand])
+                function.forget(&keys[hand])
                 keys.sendAway(hand, hash: hash, page: StateLog.awayBits(log.page(mark.page)))
                 stateBytes -= bytes
             }

@@ -2,9 +2,12 @@
 struct AmountCheck {
     private let settings: ScoringSettings.Amount
     private let minHistory: UInt64
+    /// The square of a z-score that no rounding lifts above the settings'.
+    private let clearlyUsual: Double
 
     init(_ settings: ScoringSettings.Amount, minHistory: UInt64) {
         self.settings = settings
+        clearlyUsual = settings.zScore * settings.zScore * 0.999
         // There is no mean of nothing.
         self.minHistory = max(minHistory, 1)
     }
@@ -17,10 +20,14 @@ struct AmountCheck {
         guard let index = amounts.firstIndex(where: { $0.currency == currency }) else { return }
         let history = amounts[index]
         guard history.count >= minHistory else { return }
-        let variance = history.count > 1 ? history.squares / Double(history.count - 1) : 0
+        let difference = amount - history.mean
+        let others = Double(history.count) - 1
+        // Clearly within the deviation, as nearly all are: settled without a root and divisions.
+        if difference * difference * others < clearlyUsual * history.squares { return }
+        let variance = others > 0 ? history.squares / others : 0
         let deviation = max(
             variance.squareRoot(), settings.leastRelativeDeviation * history.mean, settings.leastDeviation)
-        let zScore = abs(amount - history.mean) / deviation
+        let zScore = abs(difference) / deviation
         if zScore > settings.zScore {
             factors.append(
                 .unusualAmount(
@@ -30,8 +37,8 @@ struct AmountCheck {
     }
 
     @inline(__always)
-    func update(_ amount: Double, _ currency: CurrencyCode, state: inout UserState) {
-        state.useAmounts(in: currency)
+    func update(_ amount: Double, _ currency: CurrencyCode, state: inout UserState, pool: inout BlockPool) {
+        state.useAmounts(of: currency, in: &pool)
         state.amounts[0].add(amount)
     }
 }

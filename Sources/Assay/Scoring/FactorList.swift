@@ -36,14 +36,15 @@ struct FactorList: Sendable {
 }
 
 extension ScoringSettings.Combination {
-    /// One score from the factors of one transaction: of each check only the greatest risk counts.
-    @inline(__always)
-    func score(_ factors: ArraySlice<RiskFactor>) -> Double {
+    /// One score from the factors of one transaction, the last ones of the list: of each check only the greatest risk
+    /// counts.
+    func score(_ list: borrowing FactorList, last count: Int) -> Double {
         var combined = CombinedRisk(combination: self)
         var check: Check?
         var greatest = 0.0
         // Factors of one check stand together.
-        for factor in factors {
+        for index in list.factors.count - count..<list.factors.count {
+            let factor = list.factors[index]
             if factor.check != check {
                 if check != nil { combined.add(greatest) }
                 check = factor.check

@@ -19,6 +19,7 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     let settings: ScoringSettings
     private var symbols = SymbolTable()
+    private var pool = BlockPool()
     private var clock: LocalClock
     private let defaultType: UInt32
     private let velocity: VelocityCheck
@@ -71,16 +72,17 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
             transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
         let firstFactor = context.output.factors.factors.count
         judge(transaction, symbol, &state, &context.output.factors)
-        if settings.deduplicate { state.addRecent(idHash) }
+        if settings.deduplicate { state.addRecent(idHash, in: &pool) }
         state.transactions += 1
         state.lastTime = transaction.time
         sequence += 1
-        let factors = context.output.factors.factors[firstFactor...]
-        let score = factors.isEmpty ? 0 : settings.combination.score(factors)
+        let factorCount = context.output.factors.factors.count - firstFactor
+        let score =
+            factorCount == 0 ? 0 : settings.combination.score(context.output.factors, last: factorCount)
         context.output.assessments.append(
             RiskAssessment(
                 sequence: sequence, score: score, level: settings.levels.level(of: score),
-                factorCount: UInt32(factors.count)))
+                factorCount: UInt32(factorCount)))
     }
 
     /// Each check sees the state as it was before this transaction; what they record touches different parts of it.
@@ -96,22 +98,22 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         if let place = transaction.location {
             let finding = location.find(place, among: state.places)
             location.assess(finding, factors: &factors)
-            location.update(place, finding, state: &state)
+            location.update(place, finding, state: &state, pool: &pool)
         }
         amount.assess(transaction.amount, transaction.currency, state: state, factors: &factors)
         pattern.assess(hour: hour, isKnownType: typeIndex != nil, state: state, symbols: symbols, factors: &factors)
         time.assess(hour: hour, weekday: weekday, state: state, factors: &factors)
 
         if let typeIndex { state.useType(typeIndex) } else { addType(symbol, &state) }
-        velocity.update(transaction.time, state: &state)
-        amount.update(transaction.amount, transaction.currency, state: &state)
+        velocity.update(transaction.time, state: &state, pool: &pool)
+        amount.update(transaction.amount, transaction.currency, state: &state, pool: &pool)
         pattern.update(hour: hour, state: &state)
         time.update(weekday: weekday, state: &state)
     }
 
     private mutating func addType(_ symbol: UInt32, _ state: inout UserState) {
         symbols.retain(symbol)
-        if let replaced = state.addType(symbol) { symbols.release(replaced) }
+        if let replaced = state.addType(symbol, in: &pool) { symbols.release(replaced) }
     }
 
     private func isExpired(_ state: borrowing UserState, at time: EventTime) -> Bool {
@@ -120,12 +122,12 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     }
 
     private mutating func reset(_ state: inout UserState) {
-        forget(state)
-        state = UserState()
+        forget(&state)
     }
 
-    mutating func forget(_ state: borrowing UserState) {
+    mutating func forget(_ state: inout UserState) {
         for type in state.types { symbols.release(type.symbol) }
+        state.giveBack(to: &pool)
     }
 
     @inline(__always)
@@ -136,6 +138,6 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     }
 
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> UserState {
-        try UserStateCoding.decode(bytes, symbols: &symbols)
+        try UserStateCoding.decode(bytes, symbols: &symbols, pool: &pool)
     }
 }

@@ -13,9 +13,22 @@ struct LocationCheck {
     private static let farthestOnPlane = 90.0
     private static let planeTolerance = 0.1
 
+    // Squares of degrees on the plane: within the first it is the same place, within the second it is neither the same
+    // nor unusual. Where the plane's error might matter, neither holds.
+    private let clearlySame: Double
+    private let clearlyNeither: Range<Double>
+
     init(_ settings: ScoringSettings.LocationNumbers) {
         precondition(settings.samePlaceKilometers <= settings.unusualKilometers, "a known place is never unusual")
         self.settings = settings
+        func squaredDegrees(_ kilometers: Double, _ factor: Double) -> Double {
+            let degrees = kilometers / Self.kilometersPerDegree * factor
+            return degrees * degrees
+        }
+        clearlySame = squaredDegrees(min(settings.samePlaceKilometers, Self.farthestOnPlane), 1 - Self.planeTolerance)
+        let usual = squaredDegrees(min(settings.unusualKilometers, Self.farthestOnPlane), 1 - Self.planeTolerance)
+        let other = squaredDegrees(settings.samePlaceKilometers, 1 + Self.planeTolerance).nextUp
+        clearlyNeither = other..<max(other, usual)
     }
 
     /// What a location means to a user, before anything is changed.
@@ -40,10 +53,12 @@ struct LocationCheck {
     }
 
     @inline(__always)
-    func update(_ location: Location, _ finding: Finding, state: inout UserState) {
+    func update(
+        _ location: Location, _ finding: Finding, state: inout UserState, pool: inout BlockPool
+    ) {
         switch finding {
         case .visited(let index): state.visitPlace(index)
-        case .newPlace: state.addPlace(location)
+        case .newPlace: state.addPlace(location, in: &pool)
         }
     }
 
@@ -51,7 +66,7 @@ struct LocationCheck {
     @inline(__always)
     private func findOnPlane(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding? {
         guard Self.planeLatitudes.contains(location.latitude) else { return nil }
-        let shrinking = cos(location.latitude * .pi / 180)
+        let shrinking = Self.roughCosine(location.latitude * .pi / 180)
         var nearest = Double.infinity
         var second = Double.infinity
         var nearestIndex = 0
@@ -60,23 +75,23 @@ struct LocationCheck {
             var east = abs(places[index].longitude - location.longitude)
             east = min(east, 360 - east) * shrinking
             let square = north * north + east * east
-            if square < nearest {
-                second = nearest
-                nearest = square
-                nearestIndex = index
-            } else if square < second {
-                second = square
-            }
+            // Which is nearest is as good as random: selections, not branches.
+            nearestIndex = square < nearest ? index : nearestIndex
+            second = min(second, max(square, nearest))
+            nearest = min(nearest, square)
         }
-        let kilometers = nearest.squareRoot() * Self.kilometersPerDegree
-        if kilometers <= min(settings.samePlaceKilometers, Self.farthestOnPlane) * (1 - Self.planeTolerance) {
+        if nearest <= clearlySame {
             // Two that are nearly equally near are for the sphere to tell apart.
             return second > nearest * (1 + Self.planeTolerance) + 1e-12 ? .visited(nearestIndex) : nil
         }
-        let isNeither =
-            kilometers > settings.samePlaceKilometers * (1 + Self.planeTolerance)
-            && kilometers < min(settings.unusualKilometers, Self.farthestOnPlane) * (1 - Self.planeTolerance)
-        return isNeither ? .newPlace(kilometers: nil) : nil
+        return clearlyNeither.contains(nearest) ? .newPlace(kilometers: nil) : nil
+    }
+
+    /// The cosine of up to 80 degrees, to a part in a thousand: much nearer than the plane is.
+    @inline(__always)
+    private static func roughCosine(_ radians: Double) -> Double {
+        let square = radians * radians
+        return 1 - square * (0.5 - square * (1 / 24.0 - square * (1 / 720.0 - square / 40_320)))
     }
 
     private func findOnSphere(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding {

@@ -4,6 +4,8 @@ import Glibc
 /// What is remembered of one user: a few counters, and one block of memory that holds the lists, each as long as it
 /// needs to be. A user of average habits takes a cache line here and three or four in the block.
 ///
+/// The block is a pool's: whoever adds something lends the pool, and whoever drops a state gives the block back before.
+///
 /// The block's parts, in eight-byte words: amounts, places, recent transactions, types, event times. Amounts, places
 /// and types are in order of use, the latest first; the event times follow the order of the types, ascending in each.
 struct UserState: ~Copyable {
@@ -38,24 +40,33 @@ struct UserState: ~Copyable {
         static let place = MemoryLayout<Location>.stride / 8
     }
 
+    // Forty bytes in all: with its key and what the table notes of it, a user fills a cache line.
     private var block: UnsafeMutablePointer<UInt64>?
     /// Accepted transactions.
     var transactions: UInt64 = 0
     /// The event time of the last accepted one.
     var lastTime = EventTime(milliseconds: 0)
-    var hours = HourSet()
+    private var habits: UInt32 = 0
     private(set) var timeCount: UInt32 = 0
-    private var capacity: UInt32 = 0
-    var seenOnWeekend = false
     private var amountCount: UInt8 = 0
     private var placeCount: UInt8 = 0
     private var recentCount: UInt8 = 0
     /// Where the next one goes once all places are taken: the oldest is there.
     private var nextRecent: UInt8 = 0
     private var typeCount: UInt8 = 0
+    private var capacity = BlockCapacity.none
 
-    deinit {
-        free(block)
+    private static let weekendHabit: UInt32 = 1 << 24
+
+    /// The hours of the day that were seen.
+    var hours: HourSet {
+        get { HourSet(bits: habits & ~Self.weekendHabit) }
+        set { habits = newValue.bits | habits & Self.weekendHabit }
+    }
+
+    var seenOnWeekend: Bool {
+        get { habits & Self.weekendHabit != 0 }
+        set { habits = hours.bits | (newValue ? Self.weekendHabit : 0) }
     }
 
     // MARK: Looking
@@ -80,6 +91,7 @@ struct UserState: ~Copyable {
     var types: UnsafeMutableBufferPointer<TypeHistory> { view(typesStart, Int(typeCount)) }
 
     /// The event times in milliseconds of the type at an index, ascending.
+    @inline(__always)
     func times(ofType index: Int) -> UnsafeMutableBufferPointer<Int64> {
         let types = types
         var start = timesStart
@@ -93,8 +105,9 @@ struct UserState: ~Copyable {
         for index in recent.indices { body(recent[(index + Int(nextRecent)) % recent.count]) }
     }
 
-    /// The size of the block, with what the allocator adds.
-    var blockBytes: Int { block == nil ? 0 : Int(capacity) * 8 + 8 }
+    /// The size of the block.
+    @inline(__always)
+    var blockBytes: Int { capacity.words * 8 }
 
     func prefetchBlock() {
         guard let block else { return }
@@ -105,14 +118,14 @@ struct UserState: ~Copyable {
     // MARK: Changing
 
     /// Makes this amount history the latest used. Nil when the currency is new.
-    mutating func useAmounts(in currency: CurrencyCode) {
+    mutating func useAmounts(of currency: CurrencyCode, in pool: inout BlockPool) {
         var amounts = amounts
         let index: Int
         if let known = amounts.firstIndex(where: { $0.currency == currency }) {
             index = known
         } else {
             if amounts.count < Self.mostCurrencies {
-                insertWords(Words.amount, at: 0)
+                insertWords(Words.amount, at: 0, in: &pool)
                 amountCount += 1
                 amounts = self.amounts
                 index = 0
@@ -129,9 +142,9 @@ struct UserState: ~Copyable {
     }
 
     /// Adds a place as the latest visited; when there are too many the one visited longest ago makes room.
-    mutating func addPlace(_ place: Location) {
+    mutating func addPlace(_ place: Location, in pool: inout BlockPool) {
         if places.count < Self.mostPlaces {
-            insertWords(Words.place, at: placesStart)
+            insertWords(Words.place, at: placesStart, in: &pool)
             placeCount += 1
             places[0] = place
         } else {
@@ -140,9 +153,9 @@ struct UserState: ~Copyable {
         }
     }
 
-    mutating func addRecent(_ idHash: UInt64) {
+    mutating func addRecent(_ idHash: UInt64, in pool: inout BlockPool) {
         if recentCount < UInt8(Self.recentCapacity) {
-            insertWords(1, at: typesStart)
+            insertWords(1, at: typesStart, in: &pool)
             recentCount += 1
             recent[Int(recentCount) - 1] = idHash
         } else {
@@ -162,30 +175,32 @@ struct UserState: ~Copyable {
     }
 
     /// Adds a type as the latest used. Answers the symbol that had to make room for it.
-    mutating func addType(_ symbol: UInt32) -> UInt32? {
+    mutating func addType(_ symbol: UInt32, in pool: inout BlockPool) -> UInt32? {
         var replaced: UInt32?
         if typeCount == UInt8(Self.mostTypes) {
             let last = types[Self.mostTypes - 1]
             replaced = last.symbol
-            removeWords(Int(last.timeCount), at: wordCount - Int(last.timeCount))
+            removeWords(Int(last.timeCount), at: wordCount - Int(last.timeCount), in: &pool)
             timeCount -= last.timeCount
-            removeWords(1, at: timesStart - 1)
+            removeWords(1, at: timesStart - 1, in: &pool)
             typeCount -= 1
         }
-        insertWords(1, at: typesStart)
+        insertWords(1, at: typesStart, in: &pool)
         typeCount += 1
         types[0] = TypeHistory(symbol: symbol, timeCount: 0)
         return replaced
     }
 
     /// Adds an event time to the type used last, and forgets those up to `forgotten` and the earliest beyond `limit`.
-    mutating func addTime(_ time: EventTime, forgettingUpTo forgotten: Int64, limit: Int) {
+    mutating func addTime(
+        _ time: EventTime, forgettingUpTo forgotten: Int64, limit: Int, in pool: inout BlockPool
+    ) {
         let times = times(ofType: 0)
         let stale = times.countUp(to: forgotten)
-        guard time.milliseconds > forgotten else { return removeTimes(stale) }
+        guard time.milliseconds > forgotten else { return removeTimes(stale, in: &pool) }
         let position = times.countUp(to: time.milliseconds)
         if stale == 0, times.count < limit {
-            insertWords(1, at: timesStart + position)
+            insertWords(1, at: timesStart + position, in: &pool)
             timeCount += 1
             types[0].timeCount += 1
             self.times(ofType: 0)[position] = time.milliseconds
@@ -196,12 +211,12 @@ struct UserState: ~Copyable {
             for index in 1..<position { times[index - 1] = times[index] }
             times[position - 1] = time.milliseconds
         }
-        removeTimes(max(stale, times.count - limit + 1) - 1)
+        removeTimes(max(stale, times.count - limit + 1) - 1, in: &pool)
     }
 
-    private mutating func removeTimes(_ count: Int) {
+    private mutating func removeTimes(_ count: Int, in pool: inout BlockPool) {
         guard count > 0 else { return }
-        removeWords(count, at: timesStart)
+        removeWords(count, at: timesStart, in: &pool)
         timeCount -= UInt32(count)
         types[0].timeCount -= UInt32(count)
     }
@@ -209,32 +224,32 @@ struct UserState: ~Copyable {
     // MARK: Taking over what was written down
 
     /// Room for all amounts of a state that has none, to be filled at once.
-    mutating func makeAmounts(_ count: Int) -> UnsafeMutableBufferPointer<AmountHistory> {
+    mutating func makeAmounts(_ count: Int, in pool: inout BlockPool) -> UnsafeMutableBufferPointer<AmountHistory> {
         precondition(amountCount == 0)
-        insertWords(count * Words.amount, at: 0)
+        insertWords(count * Words.amount, at: 0, in: &pool)
         amountCount = UInt8(count)
         return amounts
     }
 
     /// The same for places.
-    mutating func makePlaces(_ count: Int) -> UnsafeMutableBufferPointer<Location> {
+    mutating func makePlaces(_ count: Int, in pool: inout BlockPool) -> UnsafeMutableBufferPointer<Location> {
         precondition(placeCount == 0)
-        insertWords(count * Words.place, at: placesStart)
+        insertWords(count * Words.place, at: placesStart, in: &pool)
         placeCount = UInt8(count)
         return places
     }
 
     /// Adds a type as the one used longest ago.
-    mutating func appendType(_ symbol: UInt32) {
+    mutating func appendType(_ symbol: UInt32, in pool: inout BlockPool) {
         precondition(typeCount < UInt8(Self.mostTypes))
-        insertWords(1, at: timesStart)
+        insertWords(1, at: timesStart, in: &pool)
         typeCount += 1
         types[Int(typeCount) - 1] = TypeHistory(symbol: symbol, timeCount: 0)
     }
 
     /// Adds the latest event time of the type that was appended last.
-    mutating func appendTime(_ time: EventTime) {
-        insertWords(1, at: wordCount)
+    mutating func appendTime(_ time: EventTime, in pool: inout BlockPool) {
+        insertWords(1, at: wordCount, in: &pool)
         timeCount += 1
         types[Int(typeCount) - 1].timeCount += 1
         view(wordCount - 1, 1)[0] = time.milliseconds
@@ -243,34 +258,53 @@ struct UserState: ~Copyable {
     // MARK: The block
 
     /// Makes room at once for what will be added bit by bit.
-    mutating func reserve(words: Int) {
-        if words > Int(capacity) { resize(toExactly: words) }
-    }
-
-    private mutating func insertWords(_ count: Int, at index: Int) {
+    mutating func reserve(words: Int, in pool: inout BlockPool) {
         let used = wordCount
-        if used + count > Int(capacity) { resize(to: used + count) }
-        let hole = block! + index
-        memmove(hole + count, hole, (used - index) * 8)
+        if words > capacity.words {
+            move(to: BlockCapacity(words: words), holeAt: used, used: used, hole: 0, in: &pool)
+        }
     }
 
-    private mutating func removeWords(_ count: Int, at index: Int) {
+    @inline(__always)
+    private mutating func insertWords(_ count: Int, at index: Int, in pool: inout BlockPool) {
+        let used = wordCount
+        if used + count > capacity.words {
+            move(to: BlockCapacity(words: used + count), holeAt: index, used: used, hole: count, in: &pool)
+        } else {
+            memmove(block! + index + count, block! + index, (used - index) * 8)
+        }
+    }
+
+    private mutating func removeWords(_ count: Int, at index: Int, in pool: inout BlockPool) {
         let used = wordCount
         let hole = block! + index
         memmove(hole, hole + count, (used - index - count) * 8)
+        let rest = used - count
         // A burst long past should not hold its memory.
-        if Int(capacity) > 64, used - count < Int(capacity) / 4 { resize(to: used - count) }
+        if capacity.words > 64, rest < capacity.words / 4 {
+            move(to: BlockCapacity(words: rest), holeAt: rest, used: rest, hole: 0, in: &pool)
+        }
     }
 
-    /// An eighth more than needed, and an odd number of words: what the allocator's sizes leave room for.
-    private mutating func resize(to words: Int) {
-        resize(toExactly: words + words / 8)
+    /// Into a block of another capacity, leaving a hole of some words.
+    @inline(never)
+    private mutating func move(
+        to larger: BlockCapacity, holeAt index: Int, used: Int, hole: Int, in pool: inout BlockPool
+    ) {
+        let room = pool.take(larger)
+        if let block {
+            memcpy(room, block, index * 8)
+            memcpy(room + index + hole, block + index, (used - index) * 8)
+            pool.giveBack(block, capacity)
+        }
+        block = room
+        capacity = larger
     }
 
-    private mutating func resize(toExactly words: Int) {
-        capacity = UInt32(words | 1)
-        guard let moved = realloc(block, Int(capacity) * 8) else { preconditionFailure("out of memory") }
-        block = moved.assumingMemoryBound(to: UInt64.self)
+    /// Empties the state.
+    mutating func giveBack(to pool: inout BlockPool) {
+        if let block { pool.giveBack(block, capacity) }
+        self = UserState()
     }
 }
 
@@ -291,11 +325,14 @@ extension UnsafeMutableBufferPointer {
     /// Moves a range of elements to the front; those before it follow behind.
     fileprivate func rotateRight(_ range: Range<Int>) {
         if range.count == 1 { return moveToFront(range.lowerBound) }
-        let moved = Array(self[range])
-        for position in stride(from: range.upperBound - 1, through: range.count, by: -1) {
-            self[position] = self[position - range.count]
+        withUnsafeTemporaryAllocation(of: Element.self, capacity: range.count) { moved in
+            for index in 0..<range.count { moved.initializeElement(at: index, to: self[range.lowerBound + index]) }
+            for position in stride(from: range.upperBound - 1, through: range.count, by: -1) {
+                self[position] = self[position - range.count]
+            }
+            for index in 0..<range.count { self[index] = moved[index] }
+            moved.deinitialize()
         }
-        for (index, element) in moved.enumerated() { self[index] = element }
     }
 }
 

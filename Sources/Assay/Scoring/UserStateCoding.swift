@@ -44,35 +44,49 @@ enum UserStateCoding {
     }
 
     static func decode(
-        _ bytes: UnsafeRawBufferPointer, symbols: inout SymbolTable
+        _ bytes: UnsafeRawBufferPointer, symbols: inout SymbolTable, pool: inout BlockPool
     ) throws(StateDecodingError) -> UserState {
+        var state = UserState()
+        do throws(StateDecodingError) {
+            try decode(bytes, into: &state, &symbols, &pool)
+        } catch {
+            state.giveBack(to: &pool)
+            throw error
+        }
+        return state
+    }
+
+    private static func decode(
+        _ bytes: UnsafeRawBufferPointer, into state: inout UserState, _ symbols: inout SymbolTable,
+        _ pool: inout BlockPool
+    ) throws(StateDecodingError) {
         var reader = StateByteReader(bytes)
         let version = try reader.byte()
         guard version == Self.version else { throw StateDecodingError(.unknownVersion(version)) }
-        var state = UserState()
         // A state takes about as much room in memory as it is written with.
-        state.reserve(words: min(bytes.count, 1 << 16) / 8 + 2)
+        state.reserve(words: min(bytes.count, 1 << 16) / 8 + 2, in: &pool)
         state.transactions = try reader.varint()
         state.lastTime = try reader.time()
         let flags = try reader.varint()
         guard flags < weekendBit << 1 else { throw StateDecodingError(.outOfBounds) }
         state.seenOnWeekend = flags & weekendBit != 0
         state.hours = HourSet(bits: UInt32(flags & (weekendBit - 1)))
-        try decodeAmounts(&reader, into: &state)
-        try decodePlaces(&reader, into: &state)
-        for _ in 0..<(try reader.byte(atMost: UserState.recentCapacity)) { state.addRecent(try reader.fixed()) }
+        try decodeAmounts(&reader, into: &state, &pool)
+        try decodePlaces(&reader, into: &state, &pool)
+        for _ in 0..<(try reader.byte(atMost: UserState.recentCapacity)) {
+            state.addRecent(try reader.fixed(), in: &pool)
+        }
         // Once to see that all is well, once to take it: no symbol is retained for a state that never comes to be.
         let types = reader
         try forEachType(&reader, name: { _ in }, time: { _ in })
         try reader.finish()
-        try take(types, into: &state, &symbols)
-        return state
+        try take(types, into: &state, &symbols, &pool)
     }
 
     private static func decodeAmounts(
-        _ reader: inout StateByteReader, into state: inout UserState
+        _ reader: inout StateByteReader, into state: inout UserState, _ pool: inout BlockPool
     ) throws(StateDecodingError) {
-        let amounts = state.makeAmounts(try reader.byte(atMost: UserState.mostCurrencies))
+        let amounts = state.makeAmounts(try reader.byte(atMost: UserState.mostCurrencies), in: &pool)
         for index in amounts.indices {
             guard let currency = CurrencyCode(try reader.text(atMost: CurrencyCode.capacity)) else {
                 throw StateDecodingError(.outOfBounds)
@@ -85,9 +99,9 @@ enum UserStateCoding {
     }
 
     private static func decodePlaces(
-        _ reader: inout StateByteReader, into state: inout UserState
+        _ reader: inout StateByteReader, into state: inout UserState, _ pool: inout BlockPool
     ) throws(StateDecodingError) {
-        let places = state.makePlaces(try reader.byte(atMost: UserState.mostPlaces))
+        let places = state.makePlaces(try reader.byte(atMost: UserState.mostPlaces), in: &pool)
         for index in places.indices {
             places[index] = Location(latitude: try reader.double(), longitude: try reader.double())
             guard Location.latitudes.contains(places[index].latitude),
@@ -97,7 +111,7 @@ enum UserStateCoding {
     }
 
     private static func take(
-        _ types: StateByteReader, into state: inout UserState, _ symbols: inout SymbolTable
+        _ types: StateByteReader, into state: inout UserState, _ symbols: inout SymbolTable, _ pool: inout BlockPool
     ) throws(StateDecodingError) {
         var reader = types
         try forEachType(
@@ -105,9 +119,9 @@ enum UserStateCoding {
             name: { name in
                 let symbol = symbols.intern(name)
                 symbols.retain(symbol)
-                state.appendType(symbol)
+                state.appendType(symbol, in: &pool)
             },
-            time: { state.appendTime($0) })
+            time: { state.appendTime($0, in: &pool) })
     }
 
     /// Each type's name, and after it its event times.

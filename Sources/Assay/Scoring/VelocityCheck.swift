@@ -1,37 +1,43 @@
 /// Too many transactions of one type in a short time.
 struct VelocityCheck {
     private struct Limits {
-        /// One a window.
-        let thresholds: [UInt32]
+        /// The index of the first window's threshold.
+        let first: Int
         let least: Int
         /// The event times kept of one type: more would change no risk, which is greatest at twice the threshold.
         let kept: Int
-
-        init(_ thresholds: [UInt32]) {
-            self.thresholds = thresholds
-            least = Int(thresholds.min() ?? 0)
-            kept = 2 * Int(thresholds.max() ?? 0)
-        }
     }
 
     private let windowSeconds: [UInt32]
     private let riskAtThreshold: Double
     private let longestMilliseconds: Int64
-    /// By symbol, for the types that the settings name: their symbols are the first ones.
-    private let named: [Limits]
-    private let other: Limits
+    /// By symbol, for the types that the settings name: their symbols are the first ones. The last holds for all
+    /// others.
+    private let limits: [Limits]
+    /// One a window, of each of those types in turn.
+    private let thresholds: [UInt32]
 
     init(_ settings: ScoringSettings.Velocity, namedTypes: [String]) {
         windowSeconds = settings.windowSeconds
         riskAtThreshold = settings.riskAtThreshold
         longestMilliseconds = Int64(settings.windowSeconds.max() ?? 0) * 1000
-        named = namedTypes.map { Limits(settings.thresholds[$0] ?? settings.otherThresholds) }
-        other = Limits(settings.otherThresholds)
+        var limits: [Limits] = []
+        var all: [UInt32] = []
+        for thresholds in namedTypes.map({ settings.thresholds[$0] ?? settings.otherThresholds })
+            + [settings.otherThresholds]
+        {
+            limits.append(
+                Limits(
+                    first: all.count, least: Int(thresholds.min() ?? 0), kept: 2 * Int(thresholds.max() ?? 0)))
+            all += thresholds
+        }
+        self.limits = limits
+        thresholds = all
     }
 
     @inline(__always)
     private func limits(_ symbol: UInt32) -> Limits {
-        Int(symbol) < named.count ? named[Int(symbol)] : other
+        limits[min(Int(symbol), limits.count - 1)]
     }
 
     /// The factors of a transaction whose type stands at `typeIndex` in the state.
@@ -45,7 +51,7 @@ struct VelocityCheck {
         for index in windowSeconds.indices {
             let start = time.milliseconds - Int64(windowSeconds[index]) * 1000
             let count = UInt32(upper - min(upper, times.countUp(to: start)))
-            let threshold = limits.thresholds[index]
+            let threshold = thresholds[limits.first + index]
             if count >= threshold {
                 factors.append(
                     .highVelocity(
@@ -57,10 +63,10 @@ struct VelocityCheck {
 
     /// Records a transaction of the type used last.
     @inline(__always)
-    func update(_ time: EventTime, state: inout UserState) {
+    func update(_ time: EventTime, state: inout UserState, pool: inout BlockPool) {
         let type = state.types[0]
         let newest = type.timeCount == 0 ? time.milliseconds : state.times(ofType: 0)[Int(type.timeCount) - 1]
         let forgotten = max(newest, time.milliseconds) - longestMilliseconds
-        state.addTime(time, forgettingUpTo: forgotten, limit: limits(type.symbol).kept)
+        state.addTime(time, forgettingUpTo: forgotten, limit: limits(type.symbol).kept, in: &pool)
     }
 }

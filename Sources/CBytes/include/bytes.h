@@ -1,14 +1,26 @@
-// Steps over bytes that Swift has no instruction for: 16 at a time comparisons, prefetch, and xxHash inlined.
+// Steps over bytes that Swift has no instruction for: 16 at a time comparisons, prefetch, and xxHash inlined; and what
+// Linux offers but the C library's module does not show.
 // Every function is `static inline`: a call across the language costs nothing.
 #pragma once
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
+#endif
+
+// Linux's O_DIRECT, which the C library shows only to those who ask before everybody else.
+#if defined(__aarch64__)
+#define ASSAY_O_DIRECT 0200000
+#else
+#define ASSAY_O_DIRECT 040000
 #endif
 
 // What one step over 16 bytes of a JSON string finds. Bit i of each mask speaks of byte i.
@@ -39,11 +51,98 @@ static inline assay_string_step assay_string_scan(const uint8_t *bytes) {
     return step;
 }
 
+// 32 bytes of which only some are compared: those whose byte of the mask is set.
+typedef struct {
+    uint64_t words[4];
+    uint64_t masks[4];
+} assay_masked_bytes;
+
+// Reads 32 bytes. A mask without any byte set matches everything.
+static inline bool assay_masked_match(const assay_masked_bytes *pattern, const uint8_t *bytes) {
+#if defined(__SSE2__)
+    const __m128i *words = (const __m128i *)pattern->words;
+    const __m128i *masks = (const __m128i *)pattern->masks;
+    const __m128i *blocks = (const __m128i *)bytes;
+    const __m128i low = _mm_cmpeq_epi8(
+        _mm_and_si128(_mm_loadu_si128(blocks), _mm_loadu_si128(masks)), _mm_loadu_si128(words));
+    const __m128i high = _mm_cmpeq_epi8(
+        _mm_and_si128(_mm_loadu_si128(blocks + 1), _mm_loadu_si128(masks + 1)), _mm_loadu_si128(words + 1));
+    return _mm_movemask_epi8(_mm_and_si128(low, high)) == 0xffff;
+#else
+    uint64_t difference = 0;
+    for (uint32_t index = 0; index < 4; index++) {
+        uint64_t word;
+        memcpy(&word, bytes + index * 8, 8);
+        difference |= (word & pattern->masks[index]) ^ pattern->words[index];
+    }
+    return difference == 0;
+#endif
+}
+
+static const double assay_powers_of_ten[] = {
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+};
+static const uint64_t assay_integer_powers_of_ten[] = {
+    1ull,
+    10ull,
+    100ull,
+    1000ull,
+    10000ull,
+    100000ull,
+    1000000ull,
+    10000000ull,
+    100000000ull,
+    1000000000ull,
+    10000000000ull,
+    100000000000ull,
+    1000000000000ull,
+    10000000000000ull,
+    100000000000000ull,
+    1000000000000000ull,
+    10000000000000000ull,
+    100000000000000000ull,
+    1000000000000000000ull,
+    10000000000000000000ull,
+};
+
+// Ten to a power of at most 22: all of these are exact doubles.
+static inline double assay_power_of_ten(uint32_t exponent) { return assay_powers_of_ten[exponent]; }
+// Ten to a power of at most 19.
+static inline uint64_t assay_integer_power_of_ten(uint32_t exponent) {
+    return assay_integer_powers_of_ten[exponent];
+}
+
+static const char assay_digits[] =
+    "0001020304050607080910111213141516171819"
+    "2021222324252627282930313233343536373839"
+    "4041424344454647484950515253545556575859"
+    "6061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
+
+// The two digits of a number below 100, the first one in the lower byte.
+static inline uint16_t assay_digit_pair(uint32_t number) {
+    return (uint16_t)((uint8_t)assay_digits[number * 2] | (uint8_t)assay_digits[number * 2 + 1] << 8);
+}
+
+// Asks for memory in one huge page. The system may decline, which changes nothing but the speed.
+static inline void assay_advise_huge_page(void *start, size_t count) { (void)madvise(start, count, MADV_HUGEPAGE); }
+
 static inline void assay_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
 
 // GNU functions that the C library's module shows only to those who ask before everybody else.
 extern void *memrchr(const void *bytes, int byte, size_t count);
 extern void *rawmemchr(const void *bytes, int byte);
+
+// A second descriptor that writes past the system's cache; -1 where that is not possible.
+static inline int assay_open_direct(const char *path) { return open(path, O_WRONLY | O_CLOEXEC | ASSAY_O_DIRECT); }
+
+extern int sync_file_range(int descriptor, int64_t offset, int64_t count, unsigned int flags);
+
+// Begins to write a part of a file to its disk, without waiting for it.
+static inline int assay_begin_writing_back(int descriptor, int64_t offset, int64_t count) {
+    return sync_file_range(descriptor, offset, count, 2);
+}
 
 // The last newline among the bytes, or none.
 static inline const uint8_t *assay_last_newline(const uint8_t *bytes, size_t count) {
