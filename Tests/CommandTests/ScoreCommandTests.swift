@@ -107,6 +107,24 @@ import Testing
         #expect(run.code == 0 && run.lines == ["1", "1", "1"], "\(run.errors)")
     }
 
+    @Test("Lines are in the output file as soon as the input pauses, even in the middle of one")
+    func liveFile() throws {
+        let folder = try TemporaryFolder()
+        let run = try Binary.shell(
+            """
+            mkfifo in
+            $ASSAY score -q -o out < in &
+            exec 3> in
+            $ASSAY generate -n 5000 --users 10 >&3
+            printf '{"transaction_id":"half",' >&3
+            for round in $(seq 100); do [ "$(wc -l < out)" = 5000 ] && break; sleep 0.05; done
+            wc -l < out
+            exec 3>&-
+            wait
+            """, in: folder)
+        #expect(run.code == 0 && run.lines == ["5000"], "\(run.errors)")
+    }
+
     @Test("A followed file is scored as it grows, until a signal ends the run")
     func follow() throws {
         let folder = try TemporaryFolder()

@@ -50,7 +50,7 @@ import Testing
         arguments: [
             (false, ["--checkpoint-interval", "5ms"], 40),
             (true, ["--checkpoint-interval", "5ms"], 40),
-            (false, ["--checkpoint-interval", "20ms", "--snapshot-interval", "1ms", "--snapshots-keep", "2"], 60),
+            (false, ["--checkpoint-interval", "20ms", "--snapshot-interval", "1ms", "--snapshots-keep", "2"], 35),
             (false, ["--checkpoint-every", "1000", "--checkpoint-interval", "1h"], 30),
             // Too many users for the memory: states come and go.
             (false, ["--checkpoint-interval", "50ms", "--memory", "64MiB"], 150),
@@ -61,7 +61,7 @@ import Testing
         for round in 0..<UInt64(2 * Scenario.rounds) {
             var random = Random(state: Scenario.seed &+ round)
             let scenario = try Scenario(
-                transactions: isCrowded ? 200_000 : 120_000, users: isCrowded ? 200_000 : 3000,
+                transactions: isCrowded ? 200_000 : 160_000, users: isCrowded ? 200_000 : 3000,
                 seed: Scenario.seed &+ round, options: options)
             kills += try Self.killUntilDone(scenario, &random, throughPipe: throughPipe, longest: longest)
             #expect(scenario.difference == nil, "ASSAY_TEST_SEED=\(Scenario.seed &+ round) \(options)")

@@ -37,7 +37,7 @@ import Testing
         ("Sources/Assay/Checkpoint/", ["Glibc", "StateStore"]),
         ("Sources/Assay/Pipeline/", ["Glibc", "StateStore"]),
         ("Sources/Assay/Input/", ["CBytes", "Glibc", "StateStore"]),
-        ("Sources/Assay/Output/", ["Glibc"]),
+        ("Sources/Assay/Output/", ["CBytes", "Glibc"]),
         ("Sources/Assay/Time/", ["Glibc"]),
         ("Sources/Assay/Configuration/", ["Arguments", "CYAML", "Glibc"]),
         ("Sources/Assay/Generation/", ["Glibc"]),

@@ -30,6 +30,9 @@ struct LineReader: ~Copyable {
     private let waitsForGrowth: Bool
     private let isRegularFile: Bool
     private let end: UInt64
+    private let willWait: () -> Void
+    /// Something was handed out since the last time that there was nothing to read.
+    private var wasBusy = true
     /// The beginning of a line whose end has not been read.
     private var carried: [UInt8] = []
     /// There may be more than that in `carried`, because a line past all bounds ended in it.
@@ -56,11 +59,12 @@ struct LineReader: ~Copyable {
 
     /// `interruption` becomes readable when reading shall stop; -1 for never.
     /// `isDigested`: checkpoints want to know what the input looked like. `end`: what lies behind this offset, the
-    /// end of a line, is left alone.
+    /// end of a line, is left alone. `willWait` is called before waiting for input that is not there yet.
     init(
         descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
-        end: UInt64 = .max, start: consuming Start
+        end: UInt64 = .max, start: consuming Start, willWait: @escaping () -> Void = {}
     ) {
+        self.willWait = willWait
         self.end = end
         self.descriptor = descriptor
         self.interruption = interruption
@@ -107,6 +111,7 @@ struct LineReader: ~Copyable {
 
     /// Called when a batch was decoded: what it did not take begins the next one.
     mutating func advance(past text: borrowing InputText, lines: UInt64) {
+        wasBusy = true
         endsInsideLine = text.endsInsideLine
         // A line that was too long was digested while it was thrown away.
         if isDigested, text.cutLine == nil {
@@ -145,20 +150,32 @@ struct LineReader: ~Copyable {
             }
             guard waitsForGrowth else { return .end }
             if text.count > 0 { return .nothingNow }
+            noteWaiting()
             if try isInterrupted(within: Self.growthPollMilliseconds) { return .interrupted }
         }
     }
 
     /// True when there is something to read, or the end; false when asked to stop.
-    private func wait() throws(InputError) -> Bool {
+    private mutating func wait() throws(InputError) -> Bool {
         var events = [
             pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: interruption, events: Int16(POLLIN), revents: 0),
         ]
-        while poll(&events, 2, -1) < 0 {
-            if errno != EINTR { throw InputError(errorNumber: errno) }
+        // Twice: whoever waits for the answer to a line must have it before more comes.
+        for timeout: Int32 in [0, -1] {
+            while case let ready = poll(&events, 2, timeout), ready != 0 {
+                if ready > 0 { return events[1].revents == 0 }
+                if errno != EINTR { throw InputError(errorNumber: errno) }
+            }
+            noteWaiting()
         }
-        return events[1].revents == 0
+        return true
+    }
+
+    private mutating func noteWaiting() {
+        guard wasBusy else { return }
+        wasBusy = false
+        willWait()
     }
 
     private func isInterrupted(within milliseconds: Int32) throws(InputError) -> Bool {

@@ -1,14 +1,27 @@
+import CBytes
 import Glibc
 
 /// A file or pipe that lines are written to. It belongs to one stage.
 struct OutputSink: ~Copyable {
     private let descriptor: Int32
-    /// Of the file, or bytes written by this run.
+    /// Of the file, or bytes written by this run. What is held back is no part of it.
     private(set) var length: UInt64
+    /// Holds back what is no whole segment until `flush`.
+    private var segment: OutputSegment?
+    /// Up to here the system was told to write the file to its disk; nil for what is no file.
+    private var writingBack: UInt64?
 
-    init(descriptor: Int32, length: UInt64 = 0) {
+    /// So much of a file is on its way to the disk at once. As much again stays in memory behind it.
+    private static let writtenBackAtOnce: UInt64 = 8 << 20
+
+    /// `pathPastCache`: the name of the file, when all that is written will have to be on the disk soon anyway.
+    init(descriptor: Int32, length: UInt64 = 0, pathPastCache: String? = nil) {
         self.descriptor = descriptor
         self.length = length
+        segment = pathPastCache.flatMap { OutputSegment(descriptor: descriptor, path: $0, length: length) }
+        var status = stat()
+        let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        writingBack = isFile ? length : nil
     }
 
     /// Why bytes could not be written.
@@ -25,13 +38,19 @@ struct OutputSink: ~Copyable {
         }
     }
 
+    /// Writes bytes; a file past the cache may get the last ones only with `flush`.
     mutating func write(_ bytes: UnsafeRawBufferPointer) throws(Fault) {
+        if segment != nil {
+            length = try segment!.append(bytes)
+            return
+        }
         var rest = bytes
         while !rest.isEmpty {
             let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
             if count >= 0 {
                 length += UInt64(count)
                 rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+                writeBack()
                 continue
             }
             switch errno {
@@ -41,6 +60,27 @@ struct OutputSink: ~Copyable {
             default: throw .failed(errorNumber: errno)
             }
         }
+    }
+
+    mutating func flush() throws(Fault) {
+        guard segment != nil else { return }
+        length = try segment!.flush()
+    }
+
+    /// Has long outputs written to disk steadily and then dropped from memory: nobody here reads them again, a
+    /// checkpoint finds little left to wait for, and the system need not look for fresh pages, which on a virtual
+    /// machine costs more than all the rest of the writing. Only advice: what the system answers changes no result.
+    private mutating func writeBack() {
+        let step = Self.writtenBackAtOnce
+        guard let start = writingBack, length - start >= step else { return }
+        _ = assay_begin_writing_back(descriptor, Int64(start), Int64(length - start))
+        if start >= step {
+            // What was not on disk at the last attempts may be by now.
+            let end = start - step
+            let begin = end - min(end, 8 * step)
+            posix_fadvise(descriptor, Int(begin), Int(end - begin), POSIX_FADV_DONTNEED)
+        }
+        writingBack = length
     }
 
     /// Somebody may have made the pipe non-blocking for us.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// How far the outputs have come.
 struct OutputLengths: Equatable, Sendable {
     var assessments: UInt64
@@ -5,8 +7,12 @@ struct OutputLengths: Equatable, Sendable {
 }
 
 extension OutputSink {
-    init(_ output: OpenedOutput) {
-        self.init(descriptor: output.descriptor, length: output.length)
+    /// `isDurable`: checkpoints will want it on the disk.
+    init(_ output: OpenedOutput, isDurable: Bool) {
+        let isOwn = output.isRegularFile && output.descriptor != STDOUT_FILENO
+        self.init(
+            descriptor: output.descriptor, length: output.length,
+            pathPastCache: isDurable && isOwn ? output.realPath : nil)
     }
 }
 
@@ -42,6 +48,7 @@ struct OutputStage: ~Copyable {
         OutputLengths(assessments: assessments.length, rejects: rejectsLength)
     }
 
+    /// Writes a batch; the end of it may wait for `flush`.
     mutating func write(_ batch: Batch) throws(ScoreError) {
         let firstReject = isStrict ? batch.decoded.rejects.first : nil
         var transactions = batch.decoded.transactions
@@ -51,14 +58,30 @@ struct OutputStage: ~Copyable {
         do throws(OutputSink.Fault) {
             try assessments.write(batch.assessments.bytes)
         } catch {
-            switch error {
-            case .closed: throw .outputClosed
-            case .failed(let number): throw .outputFailed(.assessments, errorNumber: number)
-            }
+            throw Self.failure(error)
         }
-        if let firstReject { throw .badLine(RejectedLine(firstReject, text: batch.text)) }
+        if let firstReject {
+            try flush()
+            throw .badLine(RejectedLine(firstReject, text: batch.text))
+        }
         try writeRejects(batch)
         counts += batch.counts
+    }
+
+    /// Writes what is held back.
+    mutating func flush() throws(ScoreError) {
+        do throws(OutputSink.Fault) {
+            try assessments.flush()
+        } catch {
+            throw Self.failure(error)
+        }
+    }
+
+    private static func failure(_ fault: OutputSink.Fault) -> ScoreError {
+        switch fault {
+        case .closed: .outputClosed
+        case .failed(let number): .outputFailed(.assessments, errorNumber: number)
+        }
     }
 
     private mutating func writeRejects(_ batch: Batch) throws(ScoreError) {

@@ -73,8 +73,9 @@ package struct ScoreRun: ~Copyable {
         }
     }
 
-    /// Batches under way: one in each stage and one between any two.
-    private static let batchCount = 5
+    /// Batches under way: one in each stage, and enough between them that a stage does several before it has to wait.
+    /// With five the stages woke each other four times as often and took a tenth longer.
+    private static let batchCount = 16
 
     private let inbox = Mailbox<ScoringMessage>()
     private let parts: Parts
@@ -127,7 +128,7 @@ package struct ScoreRun: ~Copyable {
                     descriptor: parts.input, interruption: interruption.descriptor,
                     waitsForGrowth: parts.waitsForGrowth, isDigested: preparation.saved != nil,
                     end: parts.inputEnd,
-                    start: preparation.input.start),
+                    start: preparation.input.start, willWait: { inbox.send(.inputIsIdle) }),
                 decoder: decoder))
         return WorkerThread {
             var input = stage.take()
@@ -152,27 +153,31 @@ package struct ScoreRun: ~Copyable {
         let rejects = preparation.rejects
         let stage = Handover(
             OutputStage(
-                assessments: OutputSink(preparation.output), rejects: rejects.map { OutputSink($0) },
+                assessments: OutputSink(preparation.output, isDurable: preparation.saved != nil),
+                rejects: rejects.map { OutputSink($0, isDurable: false) },
                 rejectsStart: rejects?.length ?? 0, settings: parts.settings, isStrict: parts.isStrict,
                 report: parts.report))
         return WorkerThread {
             var output = stage.take()
             var hasFailed = false
             while let message = box.receive() {
-                switch message {
-                case .batch(let batch):
-                    if !hasFailed {
-                        do throws(ScoreError) {
-                            try output.write(batch)
-                            inbox.send(.written(output.counts, bytes: batch.text.endOffset))
-                        } catch {
-                            hasFailed = true
-                            inbox.send(.outputFailed(error, output.counts))
-                        }
+                do throws(ScoreError) {
+                    switch message {
+                    case .batch(let batch):
+                        defer { free.send(batch) }
+                        if hasFailed { continue }
+                        try output.write(batch)
+                        inbox.send(.written(output.counts, bytes: batch.text.endOffset))
+                    case .flush: if !hasFailed { try output.flush() }
+                    case .mark:
+                        if hasFailed { continue }
+                        try output.flush()
+                        inbox.send(.drained(output.lengths))
+                    case .stop: return
                     }
-                    free.send(batch)
-                case .mark: if !hasFailed { inbox.send(.drained(output.lengths)) }
-                case .stop: return
+                } catch {
+                    hasFailed = true
+                    inbox.send(.outputFailed(error, output.counts))
                 }
             }
         }

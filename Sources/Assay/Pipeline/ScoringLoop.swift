@@ -3,6 +3,8 @@ import StateStore
 /// What reaches the thread that owns all keyed state.
 enum ScoringMessage: Sendable {
     case batch(Batch)
+    /// Nothing is waiting to be read.
+    case inputIsIdle
     case inputEnded
     case inputFailed(errorNumber: Int32)
     /// A batch is written out; the counts are of everything that is.
@@ -17,6 +19,8 @@ enum ScoringMessage: Sendable {
 /// What the writing thread is told.
 enum OutputMessage: Sendable {
     case batch(Batch)
+    /// Hold nothing back.
+    case flush
     /// Tell when everything before this is written.
     case mark
     case stop
@@ -79,6 +83,7 @@ struct ScoringLoop: ~Copyable {
         switch message {
         case .batch(let batch):
             if isStalled { postponed.append(batch) } else { score(batch) }
+        case .inputIsIdle: outputBox.send(.flush)
         case .inputEnded: isInputOver = true
         case .inputFailed(let number):
             isInputOver = true
@@ -127,6 +132,8 @@ struct ScoringLoop: ~Copyable {
         let batches = postponed
         postponed = []
         for batch in batches { take(.batch(batch)) }
+        // The input may have been idle since.
+        outputBox.send(.flush)
     }
 
     /// The first failure counts; nothing is scored after it.
