@@ -76,6 +76,10 @@ enum Declaration {
                 "memory", "SIZE", .size,
                 help: "keep to about this much memory: users who were away for long are read back when they return",
                 default: "three quarters of the machine's"),
+            .value(
+                "threads", "N", .integer(1...1024),
+                help: "compute with at most N threads at once; more than 3 change nothing, and none the result",
+                default: "3"),
             .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
             .flag("follow", help: "at the end of the file wait for it to grow"),
             .value(

@@ -26,6 +26,7 @@ enum ScoreCommand {
             SnapshotPlan(intervalSeconds: Double($0) / 1000, kept: Int(arguments.integer("snapshots-keep") ?? 3))
         }
         parts.memoryBytes = try memory(arguments)
+        parts.threads = arguments.integer("threads").map { Int($0) } ?? ScoreRun.stageCount
         let wanted = arguments.text("progress") ?? "auto"
         let console = Console(
             isQuiet: isQuiet,

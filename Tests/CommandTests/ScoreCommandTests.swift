@@ -107,6 +107,19 @@ import Testing
         #expect(run.code == 0 && run.lines == ["1", "1", "1"], "\(run.errors)")
     }
 
+    @Test("The number of threads changes nothing", arguments: [1, 2, 3, 64])
+    func threads(_ count: Int) throws {
+        let folder = try TemporaryFolder()
+        let run = try Binary.shell(
+            """
+            $ASSAY generate -n 20000 --users 500 > in
+            $ASSAY score in -q --no-checkpoints > expected
+            $ASSAY score in -q --checkpoint-interval 20ms --threads \(count) -o out
+            cat in | $ASSAY score -q --state piped --threads \(count) | cmp - expected && cmp out expected && wc -l < out
+            """, in: folder)
+        #expect(run.code == 0 && run.lines == ["20000"], "\(run.errors)")
+    }
+
     @Test("Lines are in the output file as soon as the input pauses, even in the middle of one")
     func liveFile() throws {
         let folder = try TemporaryFolder()

@@ -10,8 +10,10 @@ struct InputStanding: Sendable {
 struct InputStage: ~Copyable {
     private var reader: LineReader
     private var decoder: TransactionDecoder
+    private let turns: Turns
 
-    init(reader: consuming LineReader, decoder: TransactionDecoder) {
+    init(reader: consuming LineReader, decoder: TransactionDecoder, turns: Turns) {
+        self.turns = turns
         self.reader = reader
         self.decoder = decoder
     }
@@ -20,6 +22,8 @@ struct InputStage: ~Copyable {
     mutating func fill(_ batch: Batch) throws(InputError) -> LineReader.Outcome {
         let outcome = try reader.fill(&batch.text)
         guard outcome == .lines else { return outcome }
+        turns.take()
+        defer { turns.giveBack() }
         decoder.decode(&batch.text, into: &batch.decoded)
         reader.advance(past: batch.text, lines: batch.decoded.lineCount)
         batch.standing = InputStanding(

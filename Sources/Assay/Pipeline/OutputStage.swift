@@ -24,6 +24,7 @@ struct OutputStage: ~Copyable {
     private let assessmentEncoder: AssessmentEncoder
     private let rejectEncoder = RejectEncoder()
     private let isStrict: Bool
+    private let turns: Turns
     private let report: @Sendable (ScoreRun.Report) -> Void
     private var reported = 0
     private(set) var counts = ScoreCounts()
@@ -33,7 +34,7 @@ struct OutputStage: ~Copyable {
 
     init(
         assessments: consuming OutputSink, rejects: consuming OutputSink?,
-        rejectsStart: UInt64, settings: ScoringSettings, isStrict: Bool,
+        rejectsStart: UInt64, settings: ScoringSettings, isStrict: Bool, turns: Turns,
         report: @escaping @Sendable (ScoreRun.Report) -> Void
     ) {
         self.assessments = assessments
@@ -41,6 +42,7 @@ struct OutputStage: ~Copyable {
         self.rejects = rejects
         assessmentEncoder = AssessmentEncoder(settings)
         self.isStrict = isStrict
+        self.turns = turns
         self.report = report
     }
 
@@ -53,8 +55,10 @@ struct OutputStage: ~Copyable {
         let firstReject = isStrict ? batch.decoded.rejects.first : nil
         var transactions = batch.decoded.transactions
         if let firstReject { transactions.removeAll { $0.lineIndex > firstReject.lineIndex } }
+        turns.take()
         assessmentEncoder.encode(
             transactions, text: batch.text.view, scored: batch.scored, into: &batch.assessments)
+        turns.giveBack()
         do throws(OutputSink.Fault) {
             try assessments.write(batch.assessments.bytes)
         } catch {

@@ -38,6 +38,8 @@ package struct ScoreRun: ~Copyable {
         package var snapshots: SnapshotPlan?
         /// The memory that the whole process may take, about.
         package var memoryBytes = Int.max
+        /// At most so many stages compute at once.
+        package var threads = ScoreRun.stageCount
         /// Told of rejected lines that are written nowhere, and of other things that people should know.
         package var report: @Sendable (Report) -> Void = { _ in }
 
@@ -77,6 +79,9 @@ package struct ScoreRun: ~Copyable {
     /// With five the stages woke each other four times as often and took a tenth longer.
     private static let batchCount = 16
 
+    /// Reading, scoring and writing. More threads would have nothing to do: one of them owns all states.
+    package static let stageCount = Turns.most
+
     private let inbox = Mailbox<ScoringMessage>()
     private let parts: Parts
 
@@ -95,6 +100,7 @@ package struct ScoreRun: ~Copyable {
         let free = Mailbox<Batch>()
         for _ in 0..<Self.batchCount { free.send(Batch()) }
         let outputBox = Mailbox<OutputMessage>()
+        let turns = Turns(min(parts.threads, Turns.most))
         var scoring = ScoringStage(
             settings: parts.settings, zone: parts.zone, sequence: preparation.loaded?.sequence ?? 0)
         var saving: Saving?
@@ -103,10 +109,11 @@ package struct ScoreRun: ~Copyable {
         } catch {
             return Result(failure: error.kind == .badData ? .stateDamaged(error) : .checkpointsFailed(error))
         }
-        let reading = Self.startReading(parts, preparation, free: free, inbox: inbox)
-        let writing = Self.startWriting(parts, preparation, box: outputBox, free: free, inbox: inbox)
+        let reading = Self.startReading(parts, preparation, turns, free: free, inbox: inbox)
+        let writing = Self.startWriting(parts, preparation, turns, box: outputBox, free: free, inbox: inbox)
         var loop = ScoringLoop(
-            scoring: scoring, saving: saving, inbox: inbox, outputBox: outputBox, free: free, parts: parts)
+            scoring: scoring, saving: saving, inbox: inbox, outputBox: outputBox, free: free, turns: turns,
+            parts: parts)
         loop.run()
         let result = loop.finish()
         free.close()
@@ -117,7 +124,8 @@ package struct ScoreRun: ~Copyable {
     }
 
     private static func startReading(
-        _ parts: Parts, _ preparation: borrowing Preparation, free: Mailbox<Batch>, inbox: Mailbox<ScoringMessage>
+        _ parts: Parts, _ preparation: borrowing Preparation, _ turns: Turns, free: Mailbox<Batch>,
+        inbox: Mailbox<ScoringMessage>
     ) -> WorkerThread {
         let interruption = parts.interruption
         var decoder = TransactionDecoder(format: parts.format, fields: parts.fields, zone: parts.zone)
@@ -129,7 +137,7 @@ package struct ScoreRun: ~Copyable {
                     waitsForGrowth: parts.waitsForGrowth, isDigested: preparation.saved != nil,
                     end: parts.inputEnd,
                     start: preparation.input.start, willWait: { inbox.send(.inputIsIdle) }),
-                decoder: decoder))
+                decoder: decoder, turns: turns))
         return WorkerThread {
             var input = stage.take()
             while !interruption.isTriggered, let batch = free.receive() {
@@ -147,15 +155,15 @@ package struct ScoreRun: ~Copyable {
     }
 
     private static func startWriting(
-        _ parts: Parts, _ preparation: borrowing Preparation, box: Mailbox<OutputMessage>, free: Mailbox<Batch>,
-        inbox: Mailbox<ScoringMessage>
+        _ parts: Parts, _ preparation: borrowing Preparation, _ turns: Turns, box: Mailbox<OutputMessage>,
+        free: Mailbox<Batch>, inbox: Mailbox<ScoringMessage>
     ) -> WorkerThread {
         let rejects = preparation.rejects
         let stage = Handover(
             OutputStage(
                 assessments: OutputSink(preparation.output, isDurable: preparation.saved != nil),
                 rejects: rejects.map { OutputSink($0, isDurable: false) },
-                rejectsStart: rejects?.length ?? 0, settings: parts.settings, isStrict: parts.isStrict,
+                rejectsStart: rejects?.length ?? 0, settings: parts.settings, isStrict: parts.isStrict, turns: turns,
                 report: parts.report))
         return WorkerThread {
             var output = stage.take()

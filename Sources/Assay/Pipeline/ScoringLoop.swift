@@ -34,6 +34,7 @@ struct ScoringLoop: ~Copyable {
     private let inbox: Mailbox<ScoringMessage>
     private let outputBox: Mailbox<OutputMessage>
     private let free: Mailbox<Batch>
+    private let turns: Turns
     private let parts: ScoreRun.Parts
 
     private var result = ScoreRun.Result()
@@ -49,13 +50,15 @@ struct ScoringLoop: ~Copyable {
 
     init(
         scoring: consuming ScoringStage, saving: Saving?, inbox: Mailbox<ScoringMessage>,
-        outputBox: Mailbox<OutputMessage>, free: Mailbox<Batch>, parts: ScoreRun.Parts
+        outputBox: Mailbox<OutputMessage>, free: Mailbox<Batch>, turns: Turns,
+        parts: ScoreRun.Parts
     ) {
         self.scoring = scoring
         self.saving = saving
         self.inbox = inbox
         self.outputBox = outputBox
         self.free = free
+        self.turns = turns
         self.parts = parts
     }
 
@@ -63,10 +66,11 @@ struct ScoringLoop: ~Copyable {
         while !isOver {
             // After a failure only messages lead to the end.
             let deadline = result.failure == nil ? saving?.deadline ?? .infinity : .infinity
-            if let message = inbox.receive(until: deadline) {
-                take(message)
-            }
+            let message = inbox.receive(until: deadline)
+            turns.take()
+            if let message { take(message) }
             goOnSaving()
+            turns.giveBack()
             endIfDone()
         }
     }
