@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build demo test test-faults checkpoint-cost test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build demo test test-faults checkpoint-cost bench bench-instructions test-thread test-address format check-format dependencies test-dependencies
 
 build: dependencies
 	swift build -c release --product assay
@@ -18,6 +18,21 @@ test-faults: dependencies test-dependencies
 
 test: dependencies test-dependencies check-format
 	$(TEST) $(if $(CI),-Xswiftc -warnings-as-errors)
+
+# Throughput, latency, memory and growth against the floor and a plain script. Takes a quarter of an hour; a tenth of it
+# with OPTIONS=--quick. OPTIONS='--json FILE' keeps all figures.
+bench: build .build/bench/floor .build/bench/latency .build/bench/measure
+	@tools/bench/bench.py $(OPTIONS) .build/release/assay .build/bench
+
+# Instructions a transaction against the committed baseline. ACCEPT=1 makes the present ones the baseline.
+bench-instructions: build
+	@tools/install-packages.sh valgrind binutils
+	@tools/bench/instructions.sh .build/release/assay tools/bench/instructions.baseline $(if $(ACCEPT),--accept)
+
+.build/bench/%: tools/bench/%.cpp
+	@tools/install-packages.sh g++ libsimdjson-dev python3
+	@mkdir -p $(@D)
+	g++ -O3 -std=c++17 -Wall -Wextra -pthread -o $@ $< $(if $(filter floor,$*),-lsimdjson)
 
 # What checkpoints cost, in CPU and in waiting.
 checkpoint-cost: build

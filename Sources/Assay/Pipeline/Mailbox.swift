@@ -12,7 +12,12 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
     private var isClosed = false
 
     init() {
-        pthread_mutex_init(lock, nil)
+        // The lock is held for moments: whoever finds it taken looks again before going to sleep.
+        var kind = pthread_mutexattr_t()
+        pthread_mutexattr_init(&kind)
+        pthread_mutexattr_settype(&kind, Int32(PTHREAD_MUTEX_ADAPTIVE_NP))
+        pthread_mutex_init(lock, &kind)
+        pthread_mutexattr_destroy(&kind)
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
@@ -30,8 +35,9 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
     func send(_ message: Message) {
         pthread_mutex_lock(lock)
         messages.append(message)
-        pthread_cond_signal(arrival)
         pthread_mutex_unlock(lock)
+        // Behind the lock, which the woken one wants first.
+        pthread_cond_signal(arrival)
     }
 
     /// Whoever waits, or comes later, gets nothing more.

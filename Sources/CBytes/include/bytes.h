@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -136,6 +137,12 @@ extern void *rawmemchr(const void *bytes, int byte);
 
 // A second descriptor that writes past the system's cache; -1 where that is not possible.
 static inline int assay_open_direct(const char *path) { return open(path, O_WRONLY | O_CLOEXEC | ASSAY_O_DIRECT); }
+
+// Linux's SCHED_BATCH for the calling thread and those that it starts.
+static inline int assay_schedule_in_batches(void) {
+    const struct sched_param none = {0};
+    return sched_setscheduler(0, 3, &none);
+}
 
 extern int sync_file_range(int descriptor, int64_t offset, int64_t count, unsigned int flags);
 
