@@ -4,10 +4,25 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build demo test test-faults checkpoint-cost bench bench-instructions test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions test-thread test-address format check-format dependencies test-dependencies
 
 build: dependencies
 	swift build -c release --product assay
+	swift build -c release --product assayctl
+
+PREFIX ?= /usr/local
+COMMANDS = assay assayctl
+
+# Binaries that need no Swift on the machine, with their manual pages and completions. PREFIX says where, DESTDIR under
+# what.
+install: dependencies
+	for command in $(COMMANDS); do \
+	    swift build -c release --static-swift-stdlib --scratch-path .build-install --product $$command || exit; \
+	done
+	@tools/install.sh install .build-install/release "$(DESTDIR)$(PREFIX)" $(COMMANDS)
+
+uninstall:
+	@tools/install.sh uninstall .build-install/release "$(DESTDIR)$(PREFIX)" $(COMMANDS)
 
 demo: build
 	@tools/demo.sh .build/release/assay
@@ -48,10 +63,10 @@ test-thread: build
 	@tools/check-threads.sh .build/release/assay
 
 format:
-	swift format --in-place --recursive --parallel Package.swift Sources Tests
+	swift format --in-place --recursive --parallel Package.swift Sources Tests tools
 
 check-format:
-	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests tools
 
 dependencies:
 	@tools/install-packages.sh libyaml-dev libxxhash-dev libsqlite3-dev pkg-config tzdata

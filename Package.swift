@@ -5,6 +5,7 @@ let package = Package(
     name: "assay",
     products: [
         .executable(name: "assay", targets: ["assay"]),
+        .executable(name: "assayctl", targets: ["assayctl"]),
         // Stands between the binary and its disk in tests.
         .library(name: "FaultyDisk", type: .dynamic, targets: ["FaultyDisk"]),
     ],
@@ -19,6 +20,8 @@ let package = Package(
             // A process function's state may be something that exists once.
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
         .executableTarget(name: "assay", dependencies: ["Arguments", "Assay"]),
+        .executableTarget(
+            name: "assayctl", dependencies: ["Arguments", "Assay", "StateStore"], path: "tools/assayctl"),
         .testTarget(
             name: "AssayTests", dependencies: ["Assay", "StateStore", "TestSupport"],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
@@ -26,8 +29,8 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(name: "FaultyDisk", path: "Tests/FaultyDisk"),
         .testTarget(name: "StateStoreTests", dependencies: ["StateStore", "TestSupport"]),
-        .testTarget(name: "CommandTests", dependencies: ["assay", "TestSupport"]),
-        .testTarget(name: "Recovery", dependencies: ["assay", "TestSupport", "CSQLite"]),
+        .testTarget(name: "CommandTests", dependencies: ["assay", "assayctl", "TestSupport"]),
+        .testTarget(name: "Recovery", dependencies: ["assay", "assayctl", "TestSupport", "CSQLite"]),
         .testTarget(name: "Tidy"),
     ],
     swiftLanguageModes: [.v6]

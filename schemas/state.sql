@@ -1,4 +1,4 @@
--- The state of Assay, format 1: what `state.db` and each snapshot hold.
+-- The state of Assay, format 2: what `state.db` and each snapshot hold.
 -- One transaction a checkpoint writes all of it, so whatever is read belongs to one checkpoint.
 
 CREATE TABLE store (
@@ -79,3 +79,12 @@ CREATE TABLE tally (
     count INTEGER NOT NULL CHECK (count >= 0),
     PRIMARY KEY (checkpoint, name)
 ) STRICT, WITHOUT ROWID;
+
+-- What was done to the state besides scoring. Nothing in it tells whose state it was.
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    action TEXT NOT NULL CHECK (action IN ('forget', 'import', 'restore')),
+    checkpoint INTEGER NOT NULL,
+    users INTEGER NOT NULL CHECK (users >= 0)
+) STRICT;

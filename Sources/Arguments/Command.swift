@@ -95,6 +95,11 @@ package struct ParsedArguments: Sendable, Equatable {
         return text
     }
 
+    /// All that were given, in their order.
+    package func texts(_ name: String) -> [String] {
+        (values[name] ?? []).compactMap { if case .text(let text) = $0 { text } else { nil } }
+    }
+
     /// Integers, durations in milliseconds, sizes in bytes.
     package func integer(_ name: String) -> Int64? {
         guard case .integer(let integer)? = values[name]?.last else { return nil }

@@ -26,6 +26,10 @@ package struct CommandParser: Sendable {
         "generate-completion", "SHELL", .choice(["bash", "zsh", "fish"]),
         help: "print a completion script for this shell")
 
+    static let manualOption = Option.flag("generate-man", help: "print the manual page")
+
+    static let onlyAtRoot = [completionOption, manualOption]
+
     /// `arguments` without the program's name.
     package func parse(_ arguments: [String]) throws(UsageError) -> Invocation {
         var state = State(command: root, path: [root.name])
@@ -48,6 +52,7 @@ package struct CommandParser: Sendable {
         if let shell = state.parsed.text("generate-completion") {
             return .show(CompletionScript(root).text(for: shell))
         }
+        if state.parsed.flag("generate-man") { return .show(ManualPage(root, version: version).text) }
         try state.finish()
         return .run(path: Array(state.path.dropFirst()), state.parsed)
     }
@@ -61,7 +66,7 @@ package struct CommandParser: Sendable {
         private var invocation: String { path.joined(separator: " ") }
 
         private var options: [Option] {
-            command.options + CommandParser.everywhere + (path.count == 1 ? [CommandParser.completionOption] : [])
+            command.options + CommandParser.everywhere + (path.count == 1 ? CommandParser.onlyAtRoot : [])
         }
 
         mutating func takeOperand(_ argument: String) throws(UsageError) {

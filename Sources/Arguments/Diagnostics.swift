@@ -1,8 +1,9 @@
 import Glibc
 
-/// The exit codes of sysexits that we use.
-enum ExitCode: Int32 {
+/// The exit codes that we use: those of sysexits, and 1 for a question whose answer is no.
+package enum ExitCode: Int32, Sendable {
     case done = 0
+    case no = 1
     case usage = 64
     case badData = 65
     case noInput = 66
@@ -13,14 +14,22 @@ enum ExitCode: Int32 {
 }
 
 /// What ends the command: one line for people, and the code for scripts.
-struct Failure: Error {
-    let code: ExitCode
-    let message: String
+package struct Failure: Error {
+    package let code: ExitCode
+    package let message: String
+
+    package init(code: ExitCode, message: String) {
+        self.code = code
+        self.message = message
+    }
 }
 
 /// Standard error: one line each, in colour on a terminal.
-enum Diagnostics {
-    static let isTerminal = isatty(STDERR_FILENO) == 1
+package enum Diagnostics {
+    package static let isTerminal = isatty(STDERR_FILENO) == 1
+
+    /// As it was called.
+    private static let program = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "assay"
 
     private static let usesColour =
         isTerminal && getenv("NO_COLOR") == nil
@@ -28,25 +37,25 @@ enum Diagnostics {
             strcmp($0, "dumb") != 0
         } ?? false
 
-    static func error(_ message: String) {
+    package static func error(_ message: String) {
         say("\(coloured("error:", 31)) \(message)")
     }
 
-    static func warning(_ message: String) {
+    package static func warning(_ message: String) {
         say("\(coloured("warning:", 33)) \(message)")
     }
 
-    static func say(_ message: String) {
-        write("assay: \(printable(message))\n")
+    package static func say(_ message: String) {
+        write("\(program): \(printable(message))\n")
     }
 
-    static func write(_ text: String) {
+    package static func write(_ text: String) {
         var text = text
         // Where standard error goes nowhere, there is nobody to tell.
         text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
-    static func explain(_ errorNumber: Int32) -> String {
+    package static func explain(_ errorNumber: Int32) -> String {
         String(cString: strerror(errorNumber))
     }
 

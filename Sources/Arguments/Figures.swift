@@ -1,7 +1,7 @@
 /// Numbers as people read them.
-enum Figures {
+package enum Figures {
     /// `1234567` as `1,234,567`.
-    static func grouped(_ number: some BinaryInteger) -> String {
+    package static func grouped(_ number: some BinaryInteger) -> String {
         var text = ""
         for (index, digit) in String(number).reversed().enumerated() {
             if index > 0, index % 3 == 0, digit != "-" { text.append(",") }
@@ -11,7 +11,7 @@ enum Figures {
     }
 
     /// With as many decimals as asked for.
-    static func decimal(_ value: Double, digits: Int) -> String {
+    package static func decimal(_ value: Double, digits: Int) -> String {
         var unit = 1.0
         for _ in 0..<digits { unit *= 10 }
         let scaled = UInt64(max(0, value * unit).rounded())
@@ -21,7 +21,7 @@ enum Figures {
     }
 
     /// `1.5 GiB`.
-    static func bytes(_ count: UInt64) -> String {
+    package static func bytes(_ count: UInt64) -> String {
         let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
         var value = Double(count)
         var unit = 0
@@ -33,7 +33,7 @@ enum Figures {
     }
 
     /// `75 s`, `3 min`, `2 h`.
-    static func span(seconds: Double) -> String {
+    package static func span(seconds: Double) -> String {
         switch seconds {
         case ..<100: "\(decimal(seconds, digits: 0)) s"
         case ..<6000: "\(decimal(seconds / 60, digits: 0)) min"

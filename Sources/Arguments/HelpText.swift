@@ -21,7 +21,7 @@ struct HelpText {
         if !command.subcommands.isEmpty {
             sections.append(section("Commands", command.subcommands.map { ($0.name, $0.summary) }))
         }
-        let options = command.options + CommandParser.everywhere + (isRoot ? [CommandParser.completionOption] : [])
+        let options = command.options + CommandParser.everywhere + (isRoot ? CommandParser.onlyAtRoot : [])
         sections.append(section("Options", options.map { (label($0), help($0)) }))
         for paragraph in command.discussion { sections.append(Self.wrap(paragraph, indent: 0) + "\n") }
         return sections.joined(separator: "\n")

@@ -10,7 +10,7 @@ package struct Digest: Equatable, Sendable {
         self.high = high
     }
 
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         guard bytes.count == 16 else { return nil }
         low = bytes[..<8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
         high = bytes[8...].reversed().reduce(0) { $0 << 8 | UInt64($1) }

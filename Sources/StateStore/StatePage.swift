@@ -59,6 +59,9 @@ package struct StateEntryReader {
 
     package var isAtEnd: Bool { offset == bytes.count }
 
+    /// Where the next entry begins.
+    package var position: Int { offset }
+
     private mutating func field() -> UnsafeRawBufferPointer? {
         guard let count = number(), count <= UInt64(bytes.count - offset) else { return nil }
         defer { offset += Int(count) }

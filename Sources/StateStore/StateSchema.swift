@@ -1,7 +1,7 @@
 /// The tables of the state. Published as `schemas/state.sql`; a test holds the two together.
 enum StateSchema {
     static let sql = """
-        -- The state of Assay, format 1: what `state.db` and each snapshot hold.
+        -- The state of Assay, format 2: what `state.db` and each snapshot hold.
         -- One transaction a checkpoint writes all of it, so whatever is read belongs to one checkpoint.
 
         CREATE TABLE store (
@@ -82,6 +82,20 @@ enum StateSchema {
             count INTEGER NOT NULL CHECK (count >= 0),
             PRIMARY KEY (checkpoint, name)
         ) STRICT, WITHOUT ROWID;
+
+
+        """ + audit
+
+    /// What format 2 has and format 1 lacked.
+    static let audit = """
+        -- What was done to the state besides scoring. Nothing in it tells whose state it was.
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY,
+            at_ms INTEGER NOT NULL,
+            action TEXT NOT NULL CHECK (action IN ('forget', 'import', 'restore')),
+            checkpoint INTEGER NOT NULL,
+            users INTEGER NOT NULL CHECK (users >= 0)
+        ) STRICT;
 
         """
 }

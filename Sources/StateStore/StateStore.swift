@@ -6,7 +6,7 @@ import Glibc
 /// @unchecked Sendable: it is used by one thread at a time. Whoever opens it hands it to the thread that commits, and
 /// does not touch it again.
 package final class StateStore: @unchecked Sendable {
-    package static let format: Int64 = 1
+    package static let format: Int64 = 2
     /// So many checkpoints are listed.
     static let keptCheckpoints = 100
     /// A page of the database, with room for one page of state and what SQLite adds.
@@ -14,7 +14,7 @@ package final class StateStore: @unchecked Sendable {
     private static let pagesWrittenBackAtOnce = 1_000
 
     package let path: String
-    private let database: Database
+    let database: Database
     private var insertPage: Statement
     private var deletePages: Statement
     private var insertCheckpoint: Statement
@@ -24,8 +24,12 @@ package final class StateStore: @unchecked Sendable {
     private var deleteCheckpoints: Statement
 
     /// Opens the state in a folder, or makes it.
-    package init(folder: String, functions: [(id: Int64, name: String)]) throws(StoreError) {
-        path = "\(folder)/state.db"
+    package convenience init(folder: String, functions: [(id: Int64, name: String)]) throws(StoreError) {
+        try self.init(path: "\(folder)/state.db", functions: functions)
+    }
+
+    init(path: String, functions: [(id: Int64, name: String)]) throws(StoreError) {
+        self.path = path
         database = try Database(path: path, access: .create)
         try Self.prepare(database, functions)
         insertPage = try database.prepare(
@@ -62,7 +66,7 @@ package final class StateStore: @unchecked Sendable {
         if tables == 0 {
             try create(database, functions)
         } else {
-            try check(database)
+            try migrate(database)
         }
     }
 
@@ -86,7 +90,17 @@ package final class StateStore: @unchecked Sendable {
         try database.execute("COMMIT")
     }
 
-    private static func check(_ database: borrowing Database) throws(StoreError) {
+    /// Brings older state to the present format, all of it or nothing.
+    private static func migrate(_ database: borrowing Database) throws(StoreError) {
+        guard try knownFormat(database) < format else { return }
+        try database.execute("BEGIN IMMEDIATE")
+        try database.execute(StateSchema.audit)
+        try database.execute("UPDATE store SET format = \(format)")
+        try database.execute("COMMIT")
+    }
+
+    /// The format of stored state that this version can read.
+    static func knownFormat(_ database: borrowing Database) throws(StoreError) -> Int64 {
         guard let found = try database.integer("SELECT format FROM store WHERE id = 1") else {
             throw StoreError(.damaged, "reading the format", "the table 'store' is empty")
         }
@@ -94,6 +108,7 @@ package final class StateStore: @unchecked Sendable {
             throw StoreError(
                 .newerFormat, "reading the format", "the state has format \(found), this version knows \(format)")
         }
+        return found
     }
 
     // MARK: Reading
@@ -109,6 +124,13 @@ package final class StateStore: @unchecked Sendable {
     /// another's, is damage too.
     package func readPages(
         of record: CheckpointRecord,
+        _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        try Self.readPages(of: record, database, body)
+    }
+
+    static func readPages(
+        of record: CheckpointRecord, _ database: borrowing Database,
         _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
     ) throws(StoreError) {
         var statement = try database.prepare(
@@ -160,7 +182,7 @@ package final class StateStore: @unchecked Sendable {
         }
     }
 
-    private func write(_ changes: Changes) throws(StoreError) {
+    func write(_ changes: Changes) throws(StoreError) {
         for page in changes.pages {
             try insertPage.bind(page.id)
             try insertPage.bind(page.function)
@@ -173,7 +195,7 @@ package final class StateStore: @unchecked Sendable {
         try deletePages.run()
     }
 
-    private func write(_ record: CheckpointRecord) throws(StoreError) {
+    func write(_ record: CheckpointRecord) throws(StoreError) {
         for number in [record.id, record.takenAt] { try insertCheckpoint.bind(number) }
         try insertCheckpoint.bind(record.reason.rawValue)
         try insertCheckpoint.bind(record.sequence)
@@ -229,6 +251,22 @@ package final class StateStore: @unchecked Sendable {
     }
 
     // MARK: Snapshots
+
+    /// Makes a snapshot of a database in a folder, named by its last checkpoint, which it answers.
+    package static func writeSnapshot(of path: String, in folder: String) throws(StoreError) -> Int64 {
+        let unfinished = "\(folder)/new.unfinished"
+        unlink(unfinished)
+        let source = try Database(path: path, access: .readOnly)
+        try source.backUp(to: unfinished)
+        try settle(unfinished)
+        guard let id = try StateView(path: unfinished).checkpoint?.id else {
+            throw StoreError(.damaged, "making a snapshot", "there is no checkpoint in it")
+        }
+        guard rename(unfinished, "\(folder)/\(id).db") == 0 else {
+            throw StoreError(.inputOutput, "naming '\(folder)/\(id).db'", String(cString: strerror(errno)))
+        }
+        return id
+    }
 
     /// Copies the committed state, whole, to a file of its own.
     package func writeSnapshot(to target: String) throws(StoreError) {

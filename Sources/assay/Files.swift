@@ -1,3 +1,4 @@
+import Arguments
 import Glibc
 
 /// Opens what the command line names, with a clear word when that fails.

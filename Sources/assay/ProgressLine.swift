@@ -1,3 +1,4 @@
+import Arguments
 import Assay
 
 /// One line on a terminal that is written over: done, rate, part of the whole, time left, last checkpoint.

@@ -1,3 +1,4 @@
+import Arguments
 import Assay
 
 /// What is said at the end of a run.

@@ -20,7 +20,7 @@ import Testing
         writer.start()
         var input = InputStage(
             reader: LineReader(descriptor: pipe.fileHandleForReading.fileDescriptor, start: LineReader.Start()),
-            decoder: TransactionDecoder(format: format, fields: .standard, zone: .utc))
+            decoder: TransactionDecoder(format: format, fields: .standard, zone: .utc), turns: Turns(1))
         var seen: [String] = []
         let batch = Batch()
         while true {

@@ -53,7 +53,7 @@ import Testing
             (false, ["--checkpoint-interval", "20ms", "--snapshot-interval", "1ms", "--snapshots-keep", "2"], 35),
             (false, ["--checkpoint-every", "1000", "--checkpoint-interval", "1h"], 30),
             // Too many users for the memory: states come and go.
-            (false, ["--checkpoint-interval", "50ms", "--memory", "64MiB"], 150),
+            (false, ["--checkpoint-interval", "50ms", "--memory", "64MiB"], 60),
         ] as [(Bool, [String], UInt64)])
     func killed(_ throughPipe: Bool, _ options: [String], _ longest: UInt64) throws {
         let isCrowded = options.contains("--memory")

@@ -121,7 +121,7 @@ import Testing
     func newerFormat() throws {
         let folder = try TemporaryFolder()
         _ = try StateStore(folder: folder.url.path, functions: Self.functions)
-        try Database(path: "\(folder.url.path)/state.db", access: .readWrite).execute("UPDATE store SET format = 2")
+        try Database(path: "\(folder.url.path)/state.db", access: .readWrite).execute("UPDATE store SET format = 3")
         let error = #expect(throws: StoreError.self) {
             try StateStore(folder: folder.url.path, functions: Self.functions)
         }

@@ -71,13 +71,19 @@ public enum Binary {
         return process
     }
 
-    /// Runs a shell script in which `$ASSAY` is the binary; `set -e` and `pipefail` hold.
+    /// Runs a shell script in which `$ASSAY` is the binary and `$ASSAYCTL` the one beside it; `set -e` and `pipefail`
+    /// hold.
     public static func shell(_ script: String, in folder: TemporaryFolder) throws -> Result {
         let process = Process()
         process.executableURL = URL(filePath: "/bin/bash")
-        process.arguments = ["-c", "set -eo pipefail\n" + script]
+        // Pipes of tests that run beside this one must not be kept open by what the script leaves running.
+        let closing =
+            #"for fd in /proc/$$/fd/*; do case ${fd##*/} in [012]|255) ;; *) eval "exec ${fd##*/}>&-";; esac; done"#
+        process.arguments = ["-c", "\(closing)\nset -eo pipefail\n" + script]
         process.currentDirectoryURL = folder.url
-        process.environment = ProcessInfo.processInfo.environment.merging(["ASSAY": path]) { $1 }
+        process.environment = ProcessInfo.processInfo.environment.merging([
+            "ASSAY": path, "ASSAYCTL": path.hasSuffix("/assay") ? path + "ctl" : "assayctl",
+        ]) { $1 }
         let output = Pipe()
         let errors = folder.path("shell-stderr")
         _ = FileManager.default.createFile(atPath: errors, contents: nil)

@@ -41,8 +41,8 @@ import Testing
         ("Sources/Assay/Time/", ["Glibc"]),
         ("Sources/Assay/Configuration/", ["Arguments", "CYAML", "Glibc"]),
         ("Sources/Assay/Generation/", ["Glibc"]),
-        ("Sources/Assay/Inspection/", ["StateStore"]),
-        ("Sources/Arguments/", []),
+        ("Sources/Assay/Inspection/", ["CBytes", "StateStore"]),
+        ("Sources/Arguments/", ["Glibc"]),
         ("Sources/StateStore/", ["CBytes", "CSQLite", "Glibc"]),
         ("Sources/assay/", ["Arguments", "Assay", "Glibc", "Synchronization"]),
     ]

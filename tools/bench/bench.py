@@ -222,8 +222,8 @@ class Bench:
                     ("assay, a checkpoint each second",
                      [self.assay, "score", "-q", "--state", self.path("state"), "--checkpoint-interval", "1s"])):
                 shutil.rmtree(self.path("state"), ignore_errors=True)
-                answer = json.loads(subprocess.run([self.latency_tool, stream, str(rate), str(seconds), *command], check=True,
-                                                   stdout=subprocess.PIPE).stdout)
+                measuring = [self.latency_tool, stream, str(rate), str(seconds), *command]
+                answer = json.loads(subprocess.run(measuring, check=True, stdout=subprocess.PIPE).stdout)
                 rows.append({"name": name, **answer})
                 print(f"{answer['lines_per_second']:>10,.0f}  {name:34}  {answer['p50']:>7,.0f}  {answer['p99']:>7,.0f}"
                       f"  {answer['p99.9']:>7,.0f}  {answer['worst']:>7,.0f}", flush=True)

@@ -97,21 +97,6 @@ struct SnapshotMaker {
             throw StoreError(.inputOutput, "creating '\(folder)'", String(cString: strerror(errno)))
         }
         try store.writeSnapshot(to: "\(folder)/\(record.id).db")
-        for id in ids().dropLast(plan.kept) { unlink("\(folder)/\(id).db") }
-    }
-
-    /// The checkpoints that there are snapshots of, ascending.
-    private func ids() -> [Int64] {
-        guard let listing = opendir(folder) else { return [] }
-        defer { closedir(listing) }
-        var ids: [Int64] = []
-        while let entry = readdir(listing) {
-            var field = entry.pointee.d_name
-            let name = withUnsafeBytes(of: &field) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name.hasSuffix(".db"), let id = Int64(name.dropLast(3)) { ids.append(id) }
-        }
-        return ids.sorted()
+        for id in SnapshotFiles.ids(in: folder).dropLast(plan.kept) { unlink("\(folder)/\(id).db") }
     }
 }

@@ -183,21 +183,10 @@ package struct Preparation: ~Copyable {
     }
 
     /// Moves the database and its log out of the way. False when there was none.
-    private static func setAside(_ folder: String) throws(RunFailure) -> Bool {
+    private static func setAside(_ folder: String) throws(StoreError) -> Bool {
         let path = "\(folder)/state.db"
         guard access(path, F_OK) == 0 else { return false }
-        for suffix in ["-wal", ""] {
-            let source = path + suffix
-            let target = "\(path).old\(suffix)"
-            if rename(source, target) != 0 {
-                guard errno == ENOENT else {
-                    throw RunFailure(.inputOutput, "cannot rename '\(source)': \(String(cString: strerror(errno)))")
-                }
-                // An older log beside a newer database would be taken for its own.
-                unlink(target)
-            }
-        }
-        unlink("\(path)-shm")
+        try StateReplacement.keepOld(path)
         return true
     }
 

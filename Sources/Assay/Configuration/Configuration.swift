@@ -30,6 +30,11 @@ package struct Configuration: Sendable {
 
     private static let largestFile = 1 << 20
 
+    /// What a checkpoint recorded of the settings.
+    package static func recorded(_ text: String) throws(ConfigurationError) -> Configuration {
+        try parse(Array(text.utf8), path: "the checkpoint's configuration")
+    }
+
     static func parse(_ bytes: [UInt8], path: String) throws(ConfigurationError) -> Configuration {
         var reading = SettingsReading(path: path)
         guard let node = try YAMLReader.read(bytes, path: path) else { return Configuration() }

@@ -5,7 +5,7 @@
 /// length and stand in order of use, the latest first.
 enum UserStateCoding {
     static let version: UInt8 = 1
-    private static let weekendBit: UInt64 = 1 << 24
+    static let weekendBit: UInt64 = 1 << 24
 
     static func encode(
         _ state: borrowing UserState, symbols: borrowing SymbolTable, into bytes: inout OutputBuffer

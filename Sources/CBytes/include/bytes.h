@@ -144,6 +144,12 @@ static inline int assay_schedule_in_batches(void) {
     return sched_setscheduler(0, 3, &none);
 }
 
+// Linux's SCHED_IDLE: only what nobody else wants.
+static inline int assay_schedule_when_idle(void) {
+    const struct sched_param none = {0};
+    return sched_setscheduler(0, 5, &none);
+}
+
 extern int sync_file_range(int descriptor, int64_t offset, int64_t count, unsigned int flags);
 
 // Begins to write a part of a file to its disk, without waiting for it.

@@ -1,0 +1,215 @@
+import StateStore
+
+/// The documented form of decoded state: one JSON document for the checkpoint, one for each user, nothing lost.
+package enum StateTransfer {
+    package static let version: Int64 = 1
+
+    /// Why a document is not what it should be.
+    package struct Problem: Error {
+        package let message: String
+
+        package init(message: String) {
+            self.message = message
+        }
+    }
+
+    // MARK: The checkpoint
+
+    package static func json(_ record: CheckpointRecord) -> JSON {
+        .object([
+            ("assay_state", .integer(version)), ("checkpoint", .integer(record.id)),
+            ("taken_ms", .integer(record.takenAt)), ("reason", .string(record.reason.rawValue)),
+            ("sequence", .unsigned(record.sequence)), ("event_ms", .integer(record.eventTime)),
+            ("users", .integer(record.keys)), ("configuration", .string(record.configuration)),
+            ("inputs", .array(record.inputs.map(json))),
+            (
+                "outputs",
+                .array(
+                    record.outputs.map {
+                        .object([
+                            ("name", .string($0.name)), ("path", .string($0.path)), ("length", .unsigned($0.length)),
+                        ])
+                    })
+            ), ("tallies", .object(record.tallies.map { ($0.name, .unsigned($0.count)) })),
+        ])
+    }
+
+    private static func json(_ input: CheckpointRecord.Input) -> JSON {
+        .object([
+            ("name", .string(input.name)), ("path", .string(input.path)), ("offset", .unsigned(input.offset)),
+            ("line", .unsigned(input.line)), ("ends_inside_line", .bool(input.endsInsideLine)),
+            ("head", .string(hex(input.head.bytes))), ("chain", .string(hex(input.chain.bytes))),
+            ("previous", .string(hex(input.previous.bytes))), ("partial", .string(hex(input.partial.bytes))),
+            ("format", .string(input.format)),
+            ("csv_header", .string(hex(input.csvHeader))),
+        ])
+    }
+
+    package static func record(_ json: JSON) throws(Problem) -> CheckpointRecord {
+        guard json["assay_state"]?.integer == version else {
+            throw Problem(message: "it does not begin with a state of version \(version)")
+        }
+        var record = CheckpointRecord()
+        record.id = try need(json["checkpoint"]?.integer, "checkpoint")
+        record.takenAt = try need(json["taken_ms"]?.integer, "taken_ms")
+        record.reason = try need(json["reason"]?.string.flatMap { .init(rawValue: $0) }, "reason")
+        record.sequence = try need(json["sequence"]?.unsigned, "sequence")
+        record.eventTime = try need(json["event_ms"]?.integer, "event_ms")
+        record.keys = try need(json["users"]?.integer, "users")
+        record.configuration = try need(json["configuration"]?.string, "configuration")
+        for input in try need(json["inputs"]?.elements, "inputs") { record.inputs.append(try self.input(input)) }
+        for output in try need(json["outputs"]?.elements, "outputs") {
+            record.outputs.append(
+                CheckpointRecord.Output(
+                    name: try need(output["name"]?.string, "name"), path: try need(output["path"]?.string, "path"),
+                    length: try need(output["length"]?.unsigned, "length")))
+        }
+        for (name, count) in try need(json["tallies"]?.members, "tallies") {
+            record.tallies.append(CheckpointRecord.Tally(name: name, count: try need(count.unsigned, name)))
+        }
+        record.tallies.sort { $0.name < $1.name }
+        guard record.id > 0 else { throw Problem(message: "'checkpoint' must be above 0") }
+        return record
+    }
+
+    private static func input(_ json: JSON) throws(Problem) -> CheckpointRecord.Input {
+        var input = CheckpointRecord.Input(name: try need(json["name"]?.string, "name"))
+        input.path = try need(json["path"]?.string, "path")
+        input.offset = try need(json["offset"]?.unsigned, "offset")
+        input.line = try need(json["line"]?.unsigned, "line")
+        input.endsInsideLine = try need(json["ends_inside_line"]?.bool, "ends_inside_line")
+        func digest(_ name: String) throws(Problem) -> Digest {
+            try need(json[name]?.string.flatMap(bytes).flatMap { Digest($0) }, name)
+        }
+        input.head = try digest("head")
+        input.chain = try digest("chain")
+        input.previous = try digest("previous")
+        input.partial = try digest("partial")
+        input.format = try need(json["format"]?.string, "format")
+        input.csvHeader = try need(json["csv_header"]?.string.flatMap(bytes), "csv_header")
+        return input
+    }
+
+    // MARK: Users
+
+    package static func json(_ user: UserRecord) -> JSON {
+        .object([
+            ("user_id", .string(user.name)), ("transactions", .unsigned(user.transactions)),
+            ("last_ms", .integer(user.lastTime)),
+            ("hours", .array(user.hours.map { .integer(Int64($0)) })), ("weekend", .bool(user.seenOnWeekend)),
+            (
+                "amounts",
+                .array(
+                    user.amounts.map {
+                        .object([
+                            ("currency", .string($0.currency)), ("count", .unsigned($0.count)),
+                            ("mean", .real($0.mean)), ("squares", .real($0.squares)),
+                        ])
+                    })
+            ), ("places", .array(user.places.map { .array([.real($0.latitude), .real($0.longitude)]) })),
+            (
+                "types",
+                .array(
+                    user.types.map {
+                        .object([
+                            ("transaction_type", .string($0.name)),
+                            ("times_ms", .array($0.times.map { .integer($0) })),
+                        ])
+                    })
+            ), ("recent", .array(user.recentHashes.map { .string(hex($0)) })),
+        ])
+    }
+
+    /// A user whose stored form is good.
+    package static func user(_ json: JSON) throws(Problem) -> UserRecord {
+        let id = try need(json["user_id"]?.string, "user_id")
+        guard Transaction.idLengths.contains(id.utf8.count) else {
+            throw Problem(message: "'user_id' must have 1 to 128 bytes")
+        }
+        var user = UserRecord(id: Array(id.utf8))
+        user.transactions = try need(json["transactions"]?.unsigned, "transactions")
+        user.lastTime = try need(json["last_ms"]?.integer, "last_ms")
+        for hour in try need(json["hours"]?.elements, "hours") {
+            user.hourBits |= 1 << UInt32(try need(hour.integer.flatMap { (0..<24).contains($0) ? $0 : nil }, "hours"))
+        }
+        user.seenOnWeekend = try need(json["weekend"]?.bool, "weekend")
+        for amount in try list(json, "amounts", atMost: UserState.mostCurrencies) {
+            user.amounts.append(
+                UserRecord.Amount(
+                    currency: try text(amount, "currency", atMost: CurrencyCode.capacity),
+                    count: try need(amount["count"]?.unsigned, "count"), mean: try need(amount["mean"]?.real, "mean"),
+                    squares: try need(amount["squares"]?.real, "squares")))
+        }
+        for place in try list(json, "places", atMost: UserState.mostPlaces) {
+            let coordinates = try need(place.elements.flatMap { $0.count == 2 ? $0 : nil }, "places")
+            user.places.append(
+                UserRecord.Place(
+                    latitude: try need(coordinates[0].real, "places"),
+                    longitude: try need(coordinates[1].real, "places")))
+        }
+        for type in try list(json, "types", atMost: UserState.mostTypes) {
+            var times: [Int64] = []
+            for time in try need(type["times_ms"]?.elements, "times_ms") {
+                times.append(try need(time.integer.flatMap { $0 >= times.last ?? 0 ? $0 : nil }, "times_ms"))
+            }
+            user.types.append(
+                UserRecord.TransactionType(
+                    name: try text(type, "transaction_type", atMost: Transaction.typeLengths.upperBound),
+                    times: times))
+        }
+        for hash in try list(json, "recent", atMost: UserState.recentCapacity) {
+            user.recentHashes.append(try need(hash.string.flatMap { UInt64($0, radix: 16) }, "recent"))
+        }
+        guard try storedAgain(user) == user else { throw Problem(message: "user '\(id)' has values that can't be") }
+        return user
+    }
+
+    /// What comes back of a record from its stored form.
+    private static func storedAgain(_ user: UserRecord) throws(Problem) -> UserRecord {
+        let bytes = user.stateBytes
+        do throws(StateDecodingError) {
+            return try bytes.withUnsafeBufferPointer { bytes throws(StateDecodingError) in
+                try UserRecord(id: user.id, state: UnsafeRawBufferPointer(bytes))
+            }
+        } catch {
+            throw Problem(message: "user '\(user.name)' has values that are \(error.problem)")
+        }
+    }
+
+    // MARK: Parts
+
+    private static func need<Value>(_ value: Value?, _ name: String) throws(Problem) -> Value {
+        guard let value else { throw Problem(message: "'\(name)' is missing or not what it should be") }
+        return value
+    }
+
+    private static func list(_ json: JSON, _ name: String, atMost bound: Int) throws(Problem) -> [JSON] {
+        try need(json[name]?.elements.flatMap { $0.count <= bound ? $0 : nil }, name)
+    }
+
+    private static func text(_ json: JSON, _ name: String, atMost bound: Int) throws(Problem) -> String {
+        try need(json[name]?.string.flatMap { $0.utf8.count <= bound ? $0 : nil }, name)
+    }
+
+    private static func hex(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    private static func bytes(_ hex: String) -> [UInt8]? {
+        let digits = Array(hex.utf8)
+        guard digits.count % 2 == 0 else { return nil }
+        var bytes: [UInt8] = []
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            guard let byte = UInt8(String(decoding: digits[index..<index + 2], as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            bytes.append(byte)
+        }
+        return bytes
+    }
+}

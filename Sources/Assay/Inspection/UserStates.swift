@@ -1,0 +1,152 @@
+import StateStore
+
+/// How the functions that keep state are known to the store.
+package enum StoredFunction {
+    package static let scoring = (id: ScoringStage.functionNumber, name: ScoringStage.functionName)
+}
+
+/// The users of stored state: where each one's present state lies, found in one pass over the pages.
+package final class UserStates {
+    /// A state's place among the pages.
+    package struct Place: Sendable {
+        package let page: Int64
+        fileprivate let offset: UInt32
+    }
+
+    /// A user's id and stored state, valid inside the closure that gets it.
+    package struct Entry {
+        package let id: UnsafeBufferPointer<UInt8>
+        package let state: UnsafeRawBufferPointer
+
+        package var idBytes: [UInt8] { Array(id) }
+
+        package func summary() throws(StoreError) -> StateSummary {
+            do throws(StateDecodingError) {
+                return try StateSummary(state)
+            } catch {
+                let name = String(decoding: id, as: UTF8.self)
+                throw StoreError(.damaged, "reading the state of '\(name)'", "it is \(error.problem)")
+            }
+        }
+
+        package func record() throws(StoreError) -> UserRecord {
+            do throws(StateDecodingError) {
+                return try UserRecord(id: idBytes, state: state)
+            } catch {
+                let name = String(decoding: id, as: UTF8.self)
+                throw StoreError(.damaged, "reading the state of '\(name)'", "it is \(error.problem)")
+            }
+        }
+    }
+
+    package let view: StateView
+    /// Newest page first, so that a pass over them reads each page once.
+    package let places: [Place]
+    private var byID = KeyTable<Int>()
+
+    package init(_ view: StateView) throws(StoreError) {
+        self.view = view
+        var places: [Place] = []
+        var byID = KeyTable<Int>()
+        try view.readPages { (page, count, bytes) throws(StoreError) in
+            var reader = StateEntryReader(bytes)
+            var seen: Int64 = 0
+            while case let offset = reader.position, let entry = reader.next() {
+                seen += 1
+                let key = entry.key.bindMemory(to: UInt8.self)
+                let hash = key.stableHash
+                if byID.find(key, hash: hash) != nil { continue }
+                _ = byID.insert(key, hash: hash, state: places.count)
+                places.append(Place(page: page, offset: UInt32(offset)))
+            }
+            guard reader.isAtEnd, seen == count else {
+                throw StoreError(.damaged, "reading page \(page)", "its entries don't fit")
+            }
+        }
+        let keys = view.checkpoint?.keys ?? 0
+        guard places.count == keys else {
+            throw StoreError(.damaged, "reading pages", "they hold \(places.count) keys, not \(keys)")
+        }
+        self.places = places
+        self.byID = byID
+    }
+
+    package var count: Int { places.count }
+
+    /// Where a user's state is, nil for one who was never seen.
+    package func place(of id: [UInt8]) -> Int? {
+        id.withUnsafeBufferPointer { key in
+            byID.find(key, hash: key.stableHash).map { byID[$0] }
+        }
+    }
+
+    /// A user's record, nil for one who was never seen.
+    package func record(of id: [UInt8]) throws(StoreError) -> UserRecord? {
+        guard let index = place(of: id) else { return nil }
+        let place = places[index]
+        let copy = try view.withPage(place.page) { Array($0) }
+        return try copy.withUnsafeBufferPointer { bytes throws(StoreError) in
+            try Self.entry(at: place, in: UnsafeRawBufferPointer(bytes)).record()
+        }
+    }
+
+    /// Every user once, in the order in which the states were written.
+    package func forEach(_ body: (Entry) throws(StoreError) -> Void) throws(StoreError) {
+        var cursor = UserCursor(self)
+        var end = places.count
+        while end > 0 {
+            let page = places[end - 1].page
+            let start = places[..<end].lastIndex { $0.page != page }.map { $0 + 1 } ?? 0
+            for place in start..<end {
+                try cursor.move(to: place)
+                try cursor.withEntry(body)
+            }
+            end = start
+        }
+    }
+
+    fileprivate static func entry(at place: Place, in bytes: UnsafeRawBufferPointer) -> Entry {
+        var reader = StateEntryReader(UnsafeRawBufferPointer(rebasing: bytes[Int(place.offset)...]))
+        guard let entry = reader.next() else { preconditionFailure("entries were read here before") }
+        return Entry(id: entry.key.bindMemory(to: UInt8.self), state: entry.value)
+    }
+}
+
+/// A walk over users, one after another or to one by its place. It keeps the page that it stands in.
+package struct UserCursor {
+    private let users: UserStates
+    private var next = 0
+    private var present = 0
+    private var page: Int64 = 0
+    private var bytes: [UInt8] = []
+
+    package init(_ users: UserStates) {
+        self.users = users
+    }
+
+    /// To the next user; false behind the last.
+    package mutating func advance() throws(StoreError) -> Bool {
+        guard next < users.count else { return false }
+        try move(to: next)
+        return true
+    }
+
+    package mutating func move(to place: Int) throws(StoreError) {
+        present = place
+        next = place + 1
+        let wanted = users.places[place].page
+        if wanted != page {
+            bytes = try users.view.withPage(wanted) { Array($0) }
+            page = wanted
+        }
+    }
+
+    package func withEntry<Result>(
+        _ body: (UserStates.Entry) throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        let place = users.places[present]
+        return try bytes.withUnsafeBufferPointer { bytes throws(StoreError) in
+            try body(UserStates.entry(at: place, in: UnsafeRawBufferPointer(bytes)))
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import Glibc
+
+/// Writes a whole state anew beside the present one, and puts it in its place: the way in which single states leave
+/// without a trace, and states of elsewhere come in.
+package final class StateRewriting {
+    /// What an audit row says.
+    package enum Action: String, Sendable {
+        case forget, `import`, restore
+    }
+
+    private let target: String
+    private let unfinished: String
+    private let store: StateStore
+    private var builder = StatePageBuilder()
+    private var nextPage: Int64 = 1
+    private var pageSum: UInt64 = 0
+    private var keys: Int64 = 0
+
+    /// The state of one function. Whoever begins this holds the folder's lock.
+    package init(folder: String, function: (id: Int64, name: String)) throws(StoreError) {
+        target = "\(folder)/state.db"
+        unfinished = "\(target).unfinished"
+        for suffix in ["", "-wal", "-shm"] { unlink(unfinished + suffix) }
+        store = try StateStore(path: unfinished, functions: [function])
+        functionNumber = function.id
+        try store.database.execute("BEGIN IMMEDIATE")
+    }
+
+    private let functionNumber: Int64
+
+    package func add(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) throws(StoreError) {
+        if builder.isFull(for: key.count + value.count + 16) { try finishPage() }
+        builder.append(previousPage: 0, key: key, value: value)
+        keys += 1
+    }
+
+    private func finishPage() throws(StoreError) {
+        let page = builder.finish(id: nextPage, function: functionNumber)
+        pageSum &+= page.checksum
+        nextPage += 1
+        try store.write(StateStore.Changes(pages: [page], firstPage: 1))
+    }
+
+    /// Puts the new state in place of the old one, at a checkpoint that differs only in the states. `older` are the
+    /// checkpoints before it, `audits` what was done before.
+    package func finish(
+        _ record: CheckpointRecord, older: [CheckpointRecord], audits: [AuditRow], action: Action, users: Int64,
+        at now: Int64
+    ) throws(StoreError) {
+        if !builder.isEmpty { try finishPage() }
+        var record = record
+        record.firstPage = 1
+        record.pageCount = nextPage - 1
+        record.pageSum = pageSum
+        record.keys = keys
+        for checkpoint in older.sorted(by: { $0.id < $1.id }) where checkpoint.id < record.id {
+            try store.write(checkpoint)
+        }
+        try store.write(record)
+        for audit in audits { try store.write(audit) }
+        try store.write(AuditRow(at: now, action: action.rawValue, checkpoint: record.id, users: users))
+        try store.database.execute("COMMIT")
+        try store.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        try store.database.execute("PRAGMA journal_mode = DELETE")
+        try StateReplacement.replace(target, with: unfinished)
+    }
+}
+
+/// What was done to a state besides scoring.
+package struct AuditRow: Sendable {
+    package let at: Int64
+    package let action: String
+    package let checkpoint: Int64
+    package let users: Int64
+
+    package init(at: Int64, action: String, checkpoint: Int64, users: Int64) {
+        self.at = at
+        self.action = action
+        self.checkpoint = checkpoint
+        self.users = users
+    }
+}
+
+extension StateStore {
+    /// Notes what was done to a database that nobody else uses.
+    package static func note(
+        _ row: AuditRow, in path: String, functions: [(id: Int64, name: String)]
+    ) throws(StoreError) {
+        let store = try StateStore(path: path, functions: functions)
+        try store.write(row)
+        try store.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        try store.database.execute("PRAGMA journal_mode = DELETE")
+    }
+
+    func write(_ row: AuditRow) throws(StoreError) {
+        var insert = try database.prepare("INSERT INTO audit (at_ms, action, checkpoint, users) VALUES (?, ?, ?, ?)")
+        try insert.bind(row.at)
+        try insert.bind(row.action)
+        try insert.bind(row.checkpoint)
+        try insert.bind(row.users)
+        try insert.run()
+    }
+}
+
+/// Puts one database in the place of another, so that at every moment a whole one has the name.
+package enum StateReplacement {
+    package static func replace(_ target: String, with source: String) throws(StoreError) {
+        try sync(source)
+        if access(target, F_OK) == 0 {
+            // What its log holds goes into the old one first: no log may be left that the new one takes for its own.
+            let old = try Database(path: target, access: .readWrite)
+            try old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        }
+        guard rename(source, target) == 0 else {
+            throw StoreError(.inputOutput, "naming '\(target)'", String(cString: strerror(errno)))
+        }
+        for suffix in ["-wal", "-shm"] { unlink(target + suffix) }
+        let folder = target.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        try sync(folder.isEmpty ? "." : folder)
+    }
+
+    /// Gives a database, whole or damaged, and its log other names, so that another can come in its place.
+    package static func keepOld(_ target: String) throws(StoreError) {
+        for suffix in ["-wal", ""] {
+            let source = target + suffix
+            let old = "\(target).old\(suffix)"
+            if rename(source, old) != 0 {
+                guard errno == ENOENT else {
+                    throw StoreError(.inputOutput, "renaming '\(source)'", String(cString: strerror(errno)))
+                }
+                // An older log beside a newer database would be taken for its own.
+                unlink(old)
+            }
+        }
+        unlink("\(target)-shm")
+    }
+
+    /// Copies a database that nobody writes, so that it can be put in a place.
+    package static func copy(_ source: String, to target: String) throws(StoreError) {
+        unlink(target)
+        let database = try Database(path: source, access: .readOnly)
+        try database.backUp(to: target)
+    }
+
+    private static func sync(_ path: String) throws(StoreError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw StoreError(.inputOutput, "syncing '\(path)'", String(cString: strerror(errno)))
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import CSQLite
+
+/// A look at committed state, in a folder or a snapshot: all of it at one checkpoint, from the first read to the last,
+/// whatever others write meanwhile. It changes nothing and nobody waits for it.
+package final class StateView {
+    package let path: String
+    private let database: Database
+    private var selectPage: Statement
+    /// What is looked at; nil before the first checkpoint.
+    package let checkpoint: CheckpointRecord?
+    /// Of the stored state.
+    package let format: Int64
+    /// Milliseconds since 1970.
+    package let createdAt: Int64
+
+    package init(path: String) throws(StoreError) {
+        self.path = path
+        let database = try Database(path: path, access: .readOnly)
+        // The first read fixes the moment; it lasts as long as the transaction.
+        try database.execute("BEGIN")
+        format = try StateStore.knownFormat(database)
+        createdAt = try database.integer("SELECT created_ms FROM store WHERE id = 1") ?? 0
+        checkpoint = try CheckpointReading.last(database)
+        selectPage = try database.prepare(
+            "SELECT id, function, entry_count, entries, checksum FROM state_page WHERE id = ?")
+        self.database = database
+    }
+
+    /// The last ones, newest first.
+    package func checkpoints() throws(StoreError) -> [CheckpointRecord] {
+        var ids: [Int64] = []
+        var statement = try database.prepare("SELECT id FROM checkpoint ORDER BY id DESC")
+        while try statement.step() { ids.append(statement.integer(0)) }
+        var records: [CheckpointRecord] = []
+        for id in ids { records.append(try CheckpointReading.read(id, database)) }
+        return records
+    }
+
+    /// What was done to the state besides scoring, the oldest first.
+    package func audits() throws(StoreError) -> [AuditRow] {
+        guard format >= 2 else { return [] }
+        var statement = try database.prepare("SELECT at_ms, action, checkpoint, users FROM audit ORDER BY id")
+        var rows: [AuditRow] = []
+        while try statement.step() {
+            rows.append(
+                AuditRow(
+                    at: statement.integer(0), action: statement.text(1), checkpoint: statement.integer(2),
+                    users: statement.integer(3)))
+        }
+        return rows
+    }
+
+    /// Calls `body` with each page of keyed state, the newest first, after having verified its checksum and that it
+    /// belongs to the checkpoint.
+    package func readPages(
+        _ body: (_ id: Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        guard let checkpoint else { return }
+        try StateStore.readPages(of: checkpoint, database, body)
+    }
+
+    /// Calls `body` with a page that was read before.
+    package func withPage<Result>(
+        _ id: Int64, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(StoreError) -> Result {
+        try selectPage.bind(id)
+        defer { selectPage.reset() }
+        guard try selectPage.step() else { throw StoreError(.damaged, "reading page \(id)", "it is missing") }
+        return body(selectPage.bytes(3))
+    }
+
+    /// One page as it stands, with what is wrong about it.
+    package struct ExaminedPage {
+        package let id: Int64
+        package let entryCount: Int64
+        /// Valid inside the closure that gets it.
+        package let entries: UnsafeRawBufferPointer
+        package let problem: String?
+    }
+
+    /// Calls `body` with every page that can be read at all, the newest first, whether it is whole or not. Answers what
+    /// is wrong with the rest.
+    package func examinePages(_ body: (ExaminedPage) -> Void) -> [String] {
+        guard let checkpoint else { return [] }
+        var problems: [String] = []
+        var sum: UInt64 = 0
+        for id in (checkpoint.firstPage..<checkpoint.firstPage + checkpoint.pageCount).reversed() {
+            do throws(StoreError) {
+                try selectPage.bind(id)
+                defer { selectPage.reset() }
+                guard try selectPage.step() else {
+                    problems.append("page \(id) is missing")
+                    continue
+                }
+                let checksum = selectPage.unsigned(4)
+                sum &+= checksum
+                let entries = selectPage.bytes(3)
+                let actual = StatePage.checksum(
+                    id: selectPage.integer(0), function: selectPage.integer(1), entryCount: selectPage.integer(2),
+                    entries)
+                body(
+                    ExaminedPage(
+                        id: id, entryCount: selectPage.integer(2), entries: entries,
+                        problem: actual == checksum ? nil : "its checksum does not hold"))
+            } catch {
+                problems.append("page \(id) cannot be read: \(error.description)")
+            }
+        }
+        if problems.isEmpty, sum != checkpoint.pageSum {
+            problems.append("the pages are not those of checkpoint \(checkpoint.id)")
+        }
+        return problems
+    }
+
+    /// What SQLite's own check finds wrong with the file.
+    package func integrityProblems() throws(StoreError) -> [String] {
+        var problems: [String] = []
+        var statement = try database.prepare("PRAGMA integrity_check")
+        while try statement.step() {
+            let line = statement.text(0)
+            if line != "ok" { problems.append(line) }
+        }
+        return problems
+    }
+}

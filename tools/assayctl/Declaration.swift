@@ -1,0 +1,162 @@
+import Arguments
+import Assay
+
+/// The command line of `assayctl` as help, parsing and completion know it.
+enum Declaration {
+    static let version = "0.1.0"
+
+    static let root = Command(
+        "assayctl", summary: "Looks at the state of assay, and looks after it.",
+        discussion: [
+            """
+            Reading commands work while 'assay score' runs: they see the last checkpoint, all of it, and nobody waits \
+            for them. Changing ones (snapshot restore and prune, import, forget) need the state for themselves.
+            """,
+            "'assayctl COMMAND --help' tells about one command.", exitCodes,
+        ],
+        subcommands: [
+            status, checkpoints, users, user, explain, query, verify, snapshot, diff, export, importing, forget,
+        ])
+
+    private static let exitCodes = """
+        Exit codes:
+           0  done
+           1  there is no such user, or nothing to do it with
+          64  the command line, or the query, is wrong
+          65  the state is damaged, or an import is no good
+          66  there is no state, or no such file
+          73  a file or folder cannot be created
+          74  reading or writing failed
+          75  the state is in use by another process
+          78  the configuration is wrong
+        """
+
+    private static let common = [
+        Option.value("state", "DIR", .directory, help: "where the state is", default: "Checkpoints"),
+        Option.flag("json", help: "JSON for programs, as described in schemas/assayctl.schema.json"),
+    ]
+
+    private static func limit(_ what: String) -> Option {
+        .value("limit", "N", .integer(1...1_000_000_000), help: "show at most N \(what)", default: "20")
+    }
+
+    private static let status = Command(
+        "status", summary: "What is here: last checkpoint, users, transactions, size, owner.", options: common)
+
+    private static let checkpoints = Command(
+        "checkpoints", summary: "The last checkpoints with their figures, newest first.",
+        options: [limit("checkpoints")] + common)
+
+    private static let users = Command(
+        "users", summary: "The users that are known.",
+        options: [
+            .value(
+                "sort", "BY", .choice(["transactions", "recent", "amount"]), help: "the greatest first",
+                default: "transactions"), limit("users"),
+            .value("match", "GLOB", help: "only ids like this: * for any text, ? for one character"),
+        ] + common)
+
+    private static let user = Command(
+        "user", summary: "Everything that is known of one user.",
+        operands: [Operand("ID", .text, help: "the user's id", isRequired: true)], options: common)
+
+    private static let explain = Command(
+        "explain", summary: "Why transactions would get their scores now.",
+        discussion: [
+            """
+            Each line is scored against the state as it is, which stays as it is. What 'assay score' would write next \
+            is shown with each check's inputs, its comparisons and what came of them.
+            """,
+            "Example:\n    grep tx000136282 payments.jsonl | assayctl explain --set amount=50",
+        ],
+        operands: [Operand("FILE", help: "transactions as JSON lines, or - for standard input (default)")],
+        options: [
+            .value("set", "FIELD=VALUE", help: "change the transactions first; may be given several times"),
+            .value("config", short: "c", "FILE", .file, help: "other settings than those of the last checkpoint"),
+        ] + common)
+
+    private static let query = Command(
+        "query", summary: "SQL over the decoded state.",
+        discussion: [
+            "Reading only, in SQLite's dialect. " + "The tables:\n\n" + tables,
+            "Example:\n    assayctl query 'select user_id, transactions from users order by 2 desc limit 10'",
+        ],
+        operands: [Operand("SQL", .text, help: "one query", isRequired: true)],
+        options: [.flag("csv", help: "CSV with a header")] + common)
+
+    private static var tables: String {
+        UserTables.columns.map { table, columns in
+            let width = columns.map(\.name.count).max() ?? 0
+            return "    \(table)\n"
+                + columns.map { "        \($0.name.padded(to: width))  \($0.meaning)" }.joined(separator: "\n")
+        }.joined(separator: "\n\n")
+    }
+
+    private static let verify = Command(
+        "verify", summary: "Whether the state is whole, and who is affected if not.",
+        operands: [Operand("FILE", help: "a snapshot in place of the state")],
+        options: [.flag("deep", help: "also decode the state of every user")] + common)
+
+    private static let snapshot = Command(
+        "snapshot", summary: "Makes, lists, restores and removes snapshots.",
+        subcommands: [
+            Command("create", summary: "Makes a snapshot of the last checkpoint, also while scoring.", options: common),
+            Command("list", summary: "The snapshots, newest first.", options: common),
+            Command(
+                "restore", summary: "Puts a snapshot in the state's place; the state is kept as state.db.old.",
+                operands: [Operand("SNAPSHOT", .text, help: "its number (default: the newest)")], options: common),
+            Command(
+                "prune", summary: "Removes the oldest snapshots.",
+                options: [.value("keep", "N", .integer(0...10_000), help: "keep the last N", default: "3")] + common),
+        ])
+
+    private static let diff = Command(
+        "diff", summary: "What differs between two snapshots, or one and now.",
+        operands: [
+            Operand("BEFORE", help: "a snapshot's number, a file, or now", isRequired: true),
+            Operand("AFTER", help: "the same (default: now)"),
+        ], options: [limit("users of each kind")] + common)
+
+    private static let format = Option.value(
+        "format", "FORMAT", .choice(["jsonl", "csv"]), help: "JSON lines or CSV", default: "jsonl")
+
+    private static let export = Command(
+        "export", summary: "Writes the whole state, decoded: for another machine, or another version.",
+        options: [format] + common)
+
+    private static let importing = Command(
+        "import", summary: "Makes state of what export wrote.",
+        operands: [Operand("FILE", help: "what was exported, or - for standard input (default)")],
+        options: [format, .flag("overwrite", help: "replace the state; it is kept as state.db.old")] + common)
+
+    private static let forget = Command(
+        "forget", summary: "Removes users from the state without a trace.",
+        discussion: [
+            """
+            No byte of the users is left in the database, its log and its free space. Their going is recorded, not \
+            their names. Snapshots that still know one of them are named.
+            """
+        ],
+        operands: [Operand("ID", .text, help: "a user's id", isRequired: true, isRepeated: true)], options: common)
+
+    static func run(_ path: [String], _ arguments: ParsedArguments) throws(Failure) {
+        switch path {
+        case ["status"]: try StatusCommands.status(arguments)
+        case ["checkpoints"]: try StatusCommands.checkpoints(arguments)
+        case ["users"]: try UserCommands.users(arguments)
+        case ["user"]: try UserCommands.user(arguments)
+        case ["explain"]: try ExplainCommand.run(arguments)
+        case ["query"]: try QueryCommand.run(arguments)
+        case ["verify"]: try VerifyCommand.run(arguments)
+        case ["snapshot", "create"]: try SnapshotCommands.create(arguments)
+        case ["snapshot", "list"]: try SnapshotCommands.list(arguments)
+        case ["snapshot", "restore"]: try SnapshotCommands.restore(arguments)
+        case ["snapshot", "prune"]: try SnapshotCommands.prune(arguments)
+        case ["diff"]: try DiffCommand.run(arguments)
+        case ["export"]: try TransferCommands.export(arguments)
+        case ["import"]: try TransferCommands.import(arguments)
+        case ["forget"]: try ForgetCommand.run(arguments)
+        default: preconditionFailure("every declared command is run")
+        }
+    }
+}

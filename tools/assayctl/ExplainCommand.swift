@@ -1,0 +1,181 @@
+import Arguments
+import Assay
+import Glibc
+import StateStore
+
+/// `assayctl explain`.
+enum ExplainCommand {
+    static func run(_ arguments: ParsedArguments) throws(Failure) {
+        let state = try StateFolder(arguments).open()
+        let users = try state.users()
+        var resolved = state.resolved
+        if let path = arguments.text("config") {
+            do throws(ConfigurationError) {
+                resolved = try Configuration.load(path).resolve(path: path)
+            } catch {
+                throw Failure(code: .badConfiguration, message: error.description)
+            }
+        }
+        let changes = try arguments.texts("set").map { text throws(Failure) in try Change(text) }
+        var explainer = Explainer(
+            settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields,
+            sequence: state.view.checkpoint?.sequence ?? 0)
+        let path = arguments.operands.first ?? "-"
+        var number: UInt64 = 0
+        var documents: [JSON] = []
+        for line in try lines(of: path) {
+            number += 1
+            let changed = Change.apply(changes, to: line)
+            let outcome = try state.reading { () throws(StoreError) in
+                try explainer.explain(changed, number: number) { id throws(StoreError) in try users.record(of: id) }
+            }
+            switch outcome {
+            case .blank: continue
+            case .rejected(let reject):
+                if arguments.flag("json") {
+                    documents.append(
+                        .object([
+                            ("line", .unsigned(number)),
+                            (
+                                "rejected",
+                                .object([
+                                    ("reason", .string("\(reject.reason.code)")), ("message", .string(reject.message)),
+                                ])
+                            ),
+                        ]))
+                } else {
+                    Page.line(
+                        Page.alarming("line \(number) would be rejected")
+                            + ", \(reject.reason.code): \(Page.shown(reject.message))\n")
+                }
+            case .explained(let explanation):
+                if arguments.flag("json") {
+                    documents.append(json(explanation, line: number))
+                } else {
+                    show(explanation, resolved.scoring)
+                }
+            }
+        }
+        if arguments.flag("json") {
+            Page.line(JSON.object([("explanations", .array(documents))]).text)
+        }
+    }
+
+    private static let longestInput = 256 << 20
+
+    private static func lines(of path: String) throws(Failure) -> [[UInt8]] {
+        do throws(FileError) {
+            let bytes = try readFile(path == "-" ? "/dev/stdin" : path, atMost: longestInput)
+            return bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
+        } catch {
+            throw Failure(code: .noInput, message: "cannot read '\(path)': \(error.description)")
+        }
+    }
+
+    // MARK: Changed transactions
+
+    /// `--set FIELD=VALUE`.
+    private struct Change {
+        let field: String
+        /// As JSON.
+        let value: String
+
+        init(_ text: String) throws(Failure) {
+            guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
+                throw Failure(code: .usage, message: "--set takes FIELD=VALUE, such as --set amount=50")
+            }
+            field = String(text[..<sign])
+            let given = String(text[text.index(after: sign)...])
+            let isLiteral = ["null", "true", "false"].contains(given) || given.hasPrefix("{") || given.hasPrefix("[")
+            // What could be meant as a number is one; the others are texts.
+            let isNumber =
+                Double(given) != nil && given.allSatisfy { $0.isASCII && !$0.isLetter || $0 == "e" || $0 == "E" }
+            value = isLiteral || isNumber ? given : JSON.string(given).text
+        }
+
+        /// The last of several members with one name counts, so changes go behind all others. Coordinates go together.
+        static func apply(_ changes: [Change], to line: [UInt8]) -> [UInt8] {
+            guard !changes.isEmpty, let end = line.lastIndex(of: UInt8(ascii: "}")) else { return line }
+            let isEmpty = line[..<end].last { $0 != UInt8(ascii: " ") } == UInt8(ascii: "{")
+            var members: [String] = []
+            var coordinates: [String] = []
+            for change in changes {
+                if change.field.hasPrefix("location.") {
+                    coordinates.append("\(JSON.string(String(change.field.dropFirst(9))).text):\(change.value)")
+                } else {
+                    members.append("\(JSON.string(change.field).text):\(change.value)")
+                }
+            }
+            if !coordinates.isEmpty { members.append("\"location\":{\(coordinates.joined(separator: ","))}") }
+            let added = (isEmpty ? "" : ",") + members.joined(separator: ",")
+            return Array(line[..<end]) + Array(added.utf8) + Array(line[end...])
+        }
+    }
+
+    // MARK: Output
+
+    private static func json(_ explanation: Explanation, line: UInt64) -> JSON {
+        let checks = explanation.checks.map { check in
+            JSON.object([
+                ("check", .string(check.name)), ("risk", .real(check.risk)),
+                ("inputs", .object(check.inputs.map { ($0.name, .string($0.value)) })),
+                (
+                    "comparisons",
+                    .array(
+                        check.comparisons.map {
+                            .object([
+                                ("quantity", .string($0.quantity)), ("value", .real($0.value)),
+                                ("relation", .string($0.relation)), ("bound", .real($0.bound)),
+                                ("true", .bool($0.isTrue)), ("risk", .real($0.isTrue ? $0.risk : 0)),
+                            ])
+                        })
+                ), ("silence", check.silence.map { .string($0) } ?? .null),
+            ])
+        }
+        return .object([
+            ("line", .unsigned(line)), ("assessment", explanation.assessment.map { .raw($0) } ?? .null),
+            ("first_transaction", .bool(explanation.isFirst)), ("checks", .array(checks)),
+        ])
+    }
+
+    private static func show(_ explanation: Explanation, _ settings: ScoringSettings) {
+        let subject = "\(Page.shown(explanation.transactionID)) of \(Page.shown(explanation.userID))"
+        guard explanation.assessment != nil else {
+            return Page.line(Page.bold(subject) + ": a duplicate, it would be rejected\n")
+        }
+        let level = explanation.level.label
+        let verdict = "\(Figures.decimal(explanation.score, digits: 4)) \(level)"
+        Page.line(
+            "\(Page.bold(subject)): \(level == "low" ? verdict : Page.alarming(verdict)), "
+                + Page.shown(explanation.recommendation))
+        if explanation.isFirst { Page.line("  nothing is known of this user yet") }
+        for check in explanation.checks {
+            let risk = check.risk > 0 ? Page.alarming("risk \(Figures.decimal(check.risk, digits: 4))") : "no risk"
+            Page.line("  \(check.name.padded(to: 9)) \(risk)")
+            for (name, value) in check.inputs where !value.isEmpty {
+                Page.line(Page.dim("            \(name): \(Page.shown(value))"))
+            }
+            if let silence = check.silence { Page.line("            \(silence)") }
+            for comparison in check.comparisons {
+                let sign = comparison.relation == ">" ? "≤" : "<"
+                Page.line(
+                    "            \(comparison.quantity): \(Figures.decimal(comparison.value, digits: 2)) "
+                        + "\(comparison.isTrue ? comparison.relation : sign) "
+                        + Figures.decimal(comparison.bound, digits: 2)
+                        + (comparison.isTrue ? ", risk \(Figures.decimal(comparison.risk, digits: 4))" : ""))
+            }
+        }
+        Page.line("  score     \(sum(explanation, settings))\n")
+    }
+
+    private static func sum(_ explanation: Explanation, _ settings: ScoringSettings) -> String {
+        let risks = explanation.checks.map(\.risk).filter { $0 > 0 }.map { Figures.decimal($0, digits: 4) }
+        let score = Figures.decimal(explanation.score, digits: 6)
+        if risks.isEmpty { return "0: nothing was unusual" }
+        return switch settings.combination {
+        case .noisyOr: "1 − \(risks.map { "(1 − \($0))" }.joined(separator: " × ")) = \(score)"
+        case .max: "the greatest of \(risks.joined(separator: ", ")) = \(score)"
+        case .mean: "the mean of \(risks.joined(separator: ", ")) = \(score)"
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import Arguments
+import Glibc
+
+/// Standard output: text for people or JSON for programs.
+enum Page {
+    static let isTerminal = isatty(STDOUT_FILENO) == 1
+    private static let usesColour = isTerminal && getenv("NO_COLOR") == nil
+    nonisolated(unsafe) private static var pending: [UInt8] = []
+
+    private static let flushedAt = 1 << 16
+
+    static func write(_ text: String) {
+        pending.append(contentsOf: text.utf8)
+        // An error shows at the end, where it is told.
+        if pending.count > flushedAt { try? flush() }
+    }
+
+    static func line(_ text: String = "") { write(text + "\n") }
+
+    static func flush() throws(Failure) {
+        var written = 0
+        while written < pending.count {
+            let count = pending.withUnsafeBytes {
+                Glibc.write(STDOUT_FILENO, $0.baseAddress! + written, $0.count - written)
+            }
+            if count >= 0 {
+                written += count
+            } else if errno == EPIPE {
+                exit(0)
+            } else if errno != EINTR {
+                pending = []
+                throw Failure(
+                    code: .inputOutput, message: "cannot write standard output: \(Diagnostics.explain(errno))")
+            }
+        }
+        pending = []
+    }
+
+    static func dim(_ text: String) -> String { usesColour ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
+    static func bold(_ text: String) -> String { usesColour ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
+    static func alarming(_ text: String) -> String { usesColour ? "\u{1B}[31m\(text)\u{1B}[0m" : text }
+
+    /// A text from outside as it can be shown: nothing in it moves the cursor, turns the direction or hides.
+    static func shown(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            let isHidden =
+                switch scalar.properties.generalCategory {
+                case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
+                default: false
+                }
+            if isHidden || scalar == "\\" {
+                result += scalar == "\\" ? "\\\\" : "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    /// Rows in aligned columns, numbers to the right.
+    static func table(_ header: [String], _ rows: [[String]], rightAligned: Set<Int> = []) {
+        var widths = header.map(\.count)
+        for row in rows { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
+        func laidOut(_ row: [String]) -> String {
+            var text = ""
+            for (column, cell) in row.enumerated() {
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                let isLast = column == row.count - 1
+                text += rightAligned.contains(column) ? padding + cell : cell + (isLast ? "" : padding)
+                if !isLast { text += "  " }
+            }
+            return text
+        }
+        line(dim(laidOut(header)))
+        for row in rows { line(laidOut(row)) }
+    }
+
+    /// Names and values below each other.
+    static func list(_ entries: [(name: String, value: String)]) {
+        let width = entries.map(\.name.count).max() ?? 0
+        for (name, value) in entries {
+            line(dim(name.padded(to: width)) + "  " + value)
+        }
+    }
+}
+
+extension String {
+    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}

@@ -1,0 +1,112 @@
+import Arguments
+import Assay
+import StateStore
+
+/// `assayctl query`.
+enum QueryCommand {
+    static func run(_ arguments: ParsedArguments) throws(Failure) {
+        let state = try StateFolder(arguments).open()
+        let users = try state.users()
+        let tables = UserTables(users, settings: state.settings, clock: state.clock).tables()
+        let database = try state.reading { () throws(StoreError) in try QueryDatabase(tables) }
+        var result: any QueryResult = TableResult()
+        if arguments.flag("json") { result = JSONResult() } else if arguments.flag("csv") { result = CSVResult() }
+        do {
+            try database.run(arguments.operands[0]) {
+                result.begin($0)
+            } row: {
+                result.add($0)
+            }
+        } catch let error as QueryDatabase.QueryError {
+            throw Failure(code: .usage, message: "the query is no good: \(error.message)")
+        } catch {
+            preconditionFailure("rows are only printed: \(error)")
+        }
+        result.end()
+    }
+}
+
+/// How rows are printed.
+private protocol QueryResult {
+    mutating func begin(_ columns: [String])
+    mutating func add(_ row: [QueryValue])
+    func end()
+}
+
+/// For people: in columns as wide as needed.
+private struct TableResult: QueryResult {
+    private var header: [String] = []
+    private var rows: [[String]] = []
+    private var numeric: Set<Int> = []
+
+    mutating func begin(_ columns: [String]) {
+        header = columns.map { Page.shown($0) }
+        numeric = Set(columns.indices)
+    }
+
+    mutating func add(_ row: [QueryValue]) {
+        for (column, value) in row.enumerated() { if case .text = value { numeric.remove(column) } }
+        rows.append(
+            row.map { value in
+                switch value {
+                case .null: ""
+                case .integer(let number): "\(number)"
+                case .real(let number): "\(number)"
+                case .text(let text): Page.shown(text)
+                }
+            })
+    }
+
+    func end() { Page.table(header, rows, rightAligned: numeric) }
+}
+
+/// One document: the columns' names, and each row as a list.
+private struct JSONResult: QueryResult {
+    private var isFirst = true
+
+    mutating func begin(_ columns: [String]) {
+        Page.write("{\"columns\":" + JSON.array(columns.map { .string($0) }).text + ",\"rows\":[")
+    }
+
+    mutating func add(_ row: [QueryValue]) {
+        let values = row.map { value -> JSON in
+            switch value {
+            case .null: .null
+            case .integer(let number): .integer(number)
+            case .real(let number): .real(number)
+            case .text(let text): .string(text)
+            }
+        }
+        Page.write((isFirst ? "\n" : ",\n") + JSON.array(values).text)
+        isFirst = false
+    }
+
+    func end() { Page.line("]}") }
+}
+
+/// RFC 4180.
+private struct CSVResult: QueryResult {
+    mutating func begin(_ columns: [String]) { Page.line(columns.map { CSV.cell($0) }.joined(separator: ",")) }
+
+    mutating func add(_ row: [QueryValue]) {
+        let cells = row.map { value in
+            switch value {
+            case .null: ""
+            case .integer(let number): "\(number)"
+            case .real(let number): "\(number)"
+            case .text(let text): CSV.cell(text)
+            }
+        }
+        Page.line(cells.joined(separator: ","))
+    }
+
+    func end() {}
+}
+
+/// Texts as cells.
+enum CSV {
+    static func cell(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return text }
+        return "\"\(text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
+    }
+}

@@ -1,0 +1,142 @@
+import Arguments
+import Assay
+import Glibc
+import StateStore
+
+/// `assayctl snapshot create`, `list`, `restore` and `prune`.
+enum SnapshotCommands {
+    static func create(_ arguments: ParsedArguments) throws(Failure) {
+        let folder = StateFolder(arguments)
+        let state = try folder.open()
+        guard let checkpoint = state.view.checkpoint else {
+            throw Failure(code: .no, message: "there is no checkpoint yet to make a snapshot of")
+        }
+        let snapshots = folder.snapshots
+        if mkdir(snapshots.path, 0o755) != 0, errno != EEXIST {
+            throw Failure(
+                code: .cannotCreate, message: "cannot create '\(snapshots.path)': \(Diagnostics.explain(errno))")
+        }
+        let made = try state.reading { () throws(StoreError) in
+            try StateStore.writeSnapshot(of: folder.database, in: snapshots.path)
+        }
+        if arguments.flag("json") {
+            return Page.line(
+                JSON.object([("snapshot", .integer(made)), ("path", .string(snapshots.file(made)))]).text)
+        }
+        Page.line(
+            "snapshot \(made) is \(Page.shown(snapshots.file(made)))"
+                + (made == checkpoint.id ? "" : ", of a checkpoint taken meanwhile"))
+    }
+
+    static func list(_ arguments: ParsedArguments) throws(Failure) {
+        let folder = StateFolder(arguments)
+        var rows: [(id: Int64, record: CheckpointRecord?, problem: String?, bytes: UInt64)] = []
+        for id in folder.snapshots.ids.reversed() {
+            var status = stat()
+            let bytes = stat(folder.snapshots.file(id), &status) == 0 ? UInt64(status.st_size) : 0
+            do throws(StoreError) {
+                rows.append((id, try StateView(path: folder.snapshots.file(id)).checkpoint, nil, bytes))
+            } catch {
+                rows.append((id, nil, error.description, bytes))
+            }
+        }
+        if arguments.flag("json") {
+            let snapshots = rows.map { row in
+                JSON.object([
+                    ("snapshot", .integer(row.id)), ("bytes", .unsigned(row.bytes)),
+                    ("taken_ms", row.record.map { .integer($0.takenAt) } ?? .null),
+                    ("users", row.record.map { .integer($0.keys) } ?? .null),
+                    ("sequence", row.record.map { .unsigned($0.sequence) } ?? .null),
+                    ("problem", row.problem.map { .string($0) } ?? .null),
+                ])
+            }
+            return Page.line(JSON.object([("snapshots", .array(snapshots))]).text)
+        }
+        if rows.isEmpty { return Page.line("no snapshots in \(Page.shown(folder.snapshots.path))") }
+        let clock = TimeText(.utc)
+        Page.table(
+            ["snapshot", "taken", "age", "users", "transactions", "size", ""],
+            rows.map { row in
+                [
+                    "\(row.id)", row.record.map { clock.text($0.takenAt) } ?? "",
+                    row.record.map { Now.age($0.takenAt) } ?? "",
+                    row.record.map { Figures.grouped($0.keys) } ?? "",
+                    row.record.map { Figures.grouped($0.sequence) } ?? "", Figures.bytes(row.bytes),
+                    row.problem.map { Page.shown($0) } ?? "",
+                ]
+            }, rightAligned: [0, 3, 4, 5])
+    }
+
+    static func restore(_ arguments: ParsedArguments) throws(Failure) {
+        let folder = StateFolder(arguments)
+        let lock = try folder.lock()
+        let id = try number(arguments.operands.first, folder)
+        let source = folder.snapshots.file(id)
+        let state = try folder.open(source)
+        // Reads everything, so that nothing broken is put in place.
+        let users = try state.users()
+        let unfinished = "\(folder.database).unfinished"
+        let audit = AuditRow(
+            at: Now.milliseconds, action: "restore", checkpoint: state.view.checkpoint?.id ?? 0,
+            users: Int64(users.count))
+        do throws(StoreError) {
+            try StateReplacement.copy(source, to: unfinished)
+            try StateStore.note(audit, in: unfinished, functions: [StoredFunction.scoring])
+            try StateReplacement.keepOld(folder.database)
+            try StateReplacement.replace(folder.database, with: unfinished)
+        } catch {
+            throw Failure(error, file: folder.path)
+        }
+        extendLifetime(lock)
+        let checkpoint = state.view.checkpoint
+        if arguments.flag("json") {
+            return Page.line(
+                JSON.object([
+                    ("restored", .integer(id)), ("users", .integer(Int64(users.count))),
+                    ("sequence", .unsigned(checkpoint?.sequence ?? 0)),
+                ]).text)
+        }
+        Page.line(
+            "snapshot \(id) is restored: \(Figures.grouped(users.count)) users, transaction "
+                + "\(Figures.grouped(checkpoint?.sequence ?? 0)). The next 'assay score' goes on from there; the state "
+                + "before is kept as \(Page.shown(folder.database)).old")
+    }
+
+    static func prune(_ arguments: ParsedArguments) throws(Failure) {
+        let folder = StateFolder(arguments)
+        let lock = try folder.lock()
+        let kept = Int(arguments.integer("keep") ?? 3)
+        let removed = Array(folder.snapshots.ids.dropLast(kept))
+        for id in removed where unlink(folder.snapshots.file(id)) != 0 {
+            throw Failure(
+                code: .inputOutput,
+                message: "cannot remove '\(folder.snapshots.file(id))': \(Diagnostics.explain(errno))")
+        }
+        extendLifetime(lock)
+        if arguments.flag("json") {
+            return Page.line(
+                JSON.object([
+                    ("removed", .array(removed.map { .integer($0) })),
+                    ("kept", .array(folder.snapshots.ids.map { .integer($0) })),
+                ]).text)
+        }
+        Page.line(
+            removed.isEmpty ? "nothing to remove" : "removed \(removed.map { "\($0)" }.joined(separator: ", "))")
+    }
+
+    /// The snapshot that is named, or the newest.
+    private static func number(_ text: String?, _ folder: StateFolder) throws(Failure) -> Int64 {
+        guard let text else {
+            guard let newest = folder.snapshots.ids.last else {
+                throw Failure(code: .noInput, message: "there are no snapshots in '\(folder.snapshots.path)'")
+            }
+            return newest
+        }
+        guard let id = Int64(text), folder.snapshots.ids.contains(id) else {
+            throw Failure(
+                code: .noInput,
+                message: "there is no snapshot '\(text)'; 'assayctl snapshot list' shows those that there are")
+        }
+        return id
+    }
+}

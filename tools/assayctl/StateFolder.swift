@@ -1,0 +1,154 @@
+import Arguments
+import Assay
+import Glibc
+import StateStore
+
+/// The folder of state that a command is about.
+struct StateFolder {
+    let path: String
+
+    init(_ arguments: ParsedArguments) {
+        path = arguments.text("state") ?? "Checkpoints"
+    }
+
+    var database: String { "\(path)/state.db" }
+    var snapshots: SnapshotFolder { SnapshotFolder(state: path) }
+
+    /// The process that scores here, if one does. It is found without touching its lock.
+    var owner: Int32? {
+        var status = stat()
+        guard stat("\(path)/lock", &status) == 0,
+            let bytes = try? readFile("/proc/locks", atMost: 1 << 20)  // without it nobody can tell
+        else { return nil }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where line.contains("FLOCK") {
+            let fields = line.split(separator: " ")
+            guard let place = fields.first(where: { $0.filter { $0 == ":" }.count == 2 }),
+                place.split(separator: ":").last.flatMap({ UInt64($0) }) == UInt64(status.st_ino),
+                let position = fields.firstIndex(of: place), position > 0, let pid = Int32(fields[position - 1])
+            else { continue }
+            return pid
+        }
+        return nil
+    }
+
+    /// A look at the last checkpoint.
+    func open() throws(Failure) -> OpenState {
+        try open(database)
+    }
+
+    /// A look at a snapshot, or at a database by its path.
+    func open(_ file: String) throws(Failure) -> OpenState {
+        guard access(file, F_OK) == 0 else {
+            throw Failure(code: .noInput, message: "there is no state at '\(file)'; name its folder with --state")
+        }
+        // Whoever scores goes first.
+        if owner != nil { Courtesy.yieldToOthers() }
+        do throws(StoreError) {
+            return try OpenState(StateView(path: file))
+        } catch {
+            throw Failure(error, file: file)
+        }
+    }
+
+    /// The right to change the state, for as long as it is kept.
+    func lock() throws(Failure) -> StoreLock {
+        guard access(path, F_OK) == 0 else {
+            throw Failure(code: .noInput, message: "there is no state in '\(path)'; name its folder with --state")
+        }
+        do throws(StoreError) {
+            return try StoreLock(folder: path)
+        } catch {
+            throw Failure(error, file: path)
+        }
+    }
+}
+
+/// The snapshots beside a state.
+struct SnapshotFolder {
+    let path: String
+
+    init(state: String) {
+        path = "\(state)/snapshots"
+    }
+
+    func file(_ id: Int64) -> String { "\(path)/\(id).db" }
+
+    /// The checkpoints that there are snapshots of, ascending.
+    var ids: [Int64] { SnapshotFiles.ids(in: path) }
+}
+
+/// State that is being looked at, with the settings that it was made with.
+final class OpenState {
+    let view: StateView
+    let settings: ScoringSettings
+    let resolved: Configuration.Resolved
+    let clock: TimeText
+    private var found: UserStates?
+
+    init(_ view: StateView) throws(StoreError) {
+        self.view = view
+        do throws(ConfigurationError) {
+            resolved = try Configuration.recorded(view.checkpoint?.configuration ?? "").resolve(
+                path: "the checkpoint's configuration")
+        } catch {
+            throw StoreError(.damaged, "reading the checkpoint's configuration", error.message)
+        }
+        settings = resolved.scoring
+        clock = TimeText(resolved.zone)
+    }
+
+    func users() throws(Failure) -> UserStates {
+        if let found { return found }
+        do throws(StoreError) {
+            let users = try UserStates(view)
+            found = users
+            return users
+        } catch {
+            throw Failure(error, file: view.path)
+        }
+    }
+
+    /// What follows reads the state.
+    func reading<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
+        do throws(StoreError) {
+            return try body()
+        } catch {
+            throw Failure(error, file: view.path)
+        }
+    }
+}
+
+extension Failure {
+    init(_ error: StoreError, file: String) {
+        switch error.kind {
+        case .damaged:
+            self.init(
+                code: .badData,
+                message: "'\(file)' is damaged, \(error.description); 'assayctl verify' tells more, "
+                    + "'assayctl snapshot restore' brings a snapshot back")
+        case .newerFormat: self.init(code: .badData, message: "\(error.message); use a newer assayctl")
+        case .inUse(let pid):
+            let owner = pid.map { "process \($0)" } ?? "another process"
+            self.init(code: .inUse, message: "the state in '\(file)' is in use by \(owner); wait for it, or stop it")
+        case .inputOutput, .cannotOpen:
+            self.init(code: .inputOutput, message: "'\(file)' cannot be used, \(error.description)")
+        }
+    }
+}
+
+/// The present moment, for ages.
+enum Now {
+    static let milliseconds: Int64 = {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }()
+
+    /// `3 min ago`, or `in 2 h` for what lies ahead.
+    static func age(_ moment: Int64) -> String {
+        let seconds = Double(abs(milliseconds - moment)) / 1000
+        let span =
+            seconds < 172_800 ? Figures.span(seconds: seconds) : "\(Figures.grouped(Int64(seconds / 86_400))) days"
+        return moment <= milliseconds ? "\(span) ago" : "in \(span)"
+    }
+}

@@ -1,0 +1,146 @@
+import Arguments
+import Assay
+import Glibc
+import StateStore
+
+/// `assayctl status` and `assayctl checkpoints`.
+enum StatusCommands {
+    static func status(_ arguments: ParsedArguments) throws(Failure) {
+        let folder = StateFolder(arguments)
+        let state = try folder.open()
+        let owner = folder.owner
+        let bytes = fileSize(folder.database)
+        let logBytes = fileSize(folder.database + "-wal")
+        let snapshots = folder.snapshots.ids
+        let record = state.view.checkpoint
+        if arguments.flag("json") {
+            return Page.line(
+                JSON.object([
+                    ("state", .string(folder.database)), ("format", .integer(state.view.format)),
+                    ("created_ms", .integer(state.view.createdAt)), ("bytes", .unsigned(bytes)),
+                    ("log_bytes", .unsigned(logBytes)), ("owner_pid", owner.map { .integer(Int64($0)) } ?? .null),
+                    ("checkpoint", record.map { json($0) } ?? .null),
+                    ("snapshots", .array(snapshots.map { .integer($0) })),
+                ]).text)
+        }
+        var entries = [
+            (
+                "state",
+                "\(Page.shown(folder.database)), \(Figures.bytes(bytes))"
+                    + (logBytes > 0 ? " and \(Figures.bytes(logBytes)) of log" : "")
+                    + ", format \(state.view.format)"
+            ),
+            ("process", owner.map { "\($0) is using it" } ?? "none"),
+        ]
+        if let record {
+            entries += describe(record, state.clock)
+        } else {
+            entries.append(("checkpoint", "none yet"))
+        }
+        entries.append(
+            ("snapshots", snapshots.isEmpty ? "none" : snapshots.map { "\($0)" }.joined(separator: ", ")))
+        Page.list(entries)
+    }
+
+    private static func describe(_ record: CheckpointRecord, _ clock: TimeText) -> [(String, String)] {
+        let accepted = record.tallies.filter { isLevel($0.name) }
+        let rejected = record.tallies.filter { !isLevel($0.name) && $0.count > 0 }
+        var entries = [
+            (
+                "checkpoint",
+                "\(record.id) (\(record.reason.rawValue)), \(clock.text(record.takenAt)), \(Now.age(record.takenAt))"
+            ),
+            ("users", Figures.grouped(record.keys)),
+            ("transactions", "\(Figures.grouped(record.sequence)) accepted"),
+            (
+                "levels",
+                ["critical", "high", "medium", "low"].map { level in
+                    "\(level) \(Figures.grouped(accepted.first { $0.name == level }?.count ?? 0))"
+                }.joined(separator: ", ")
+            ),
+            (
+                "rejected",
+                rejected.isEmpty
+                    ? "none" : rejected.map { "\($0.name) \(Figures.grouped($0.count))" }.joined(separator: ", ")
+            ),
+        ]
+        if record.sequence > 0 {
+            entries.append(("event time", "\(clock.text(record.eventTime)), \(Now.age(record.eventTime))"))
+        }
+        for input in record.inputs {
+            entries.append(
+                (
+                    "input",
+                    "\(Page.shown(input.path)): \(Figures.grouped(input.line)) lines, "
+                        + "\(Figures.grouped(input.offset)) bytes read"
+                ))
+        }
+        for output in record.outputs {
+            entries.append(
+                (
+                    output.name,
+                    output.path.isEmpty
+                        ? "no file" : "\(Page.shown(output.path)): \(Figures.grouped(output.length)) bytes"
+                ))
+        }
+        return entries
+    }
+
+    private static func isLevel(_ name: String) -> Bool { RiskLevel.allCases.contains { $0.label == name } }
+
+    static func checkpoints(_ arguments: ParsedArguments) throws(Failure) {
+        let state = try StateFolder(arguments).open()
+        let records = try state.reading { () throws(StoreError) in try state.view.checkpoints() }
+        let shown = records.prefix(Int(arguments.integer("limit") ?? 20))
+        if arguments.flag("json") {
+            return Page.line(JSON.object([("checkpoints", .array(shown.map { json($0) }))]).text)
+        }
+        Page.table(
+            ["id", "taken", "age", "reason", "users", "written", "bytes", "took", "transactions", "line"],
+            shown.map { record in
+                [
+                    "\(record.id)", state.clock.text(record.takenAt), Now.age(record.takenAt), record.reason.rawValue,
+                    Figures.grouped(record.keys), Figures.grouped(record.keysWritten),
+                    Figures.bytes(UInt64(record.bytesWritten)),
+                    "\(Figures.decimal(Double(record.durationMicroseconds) / 1000, digits: 1)) ms",
+                    Figures.grouped(record.sequence), Figures.grouped(record.inputs.first?.line ?? 0),
+                ]
+            }, rightAligned: [0, 4, 5, 6, 7, 8, 9])
+        if shown.count < records.count { Page.line(Page.dim("\(records.count - shown.count) more; see --limit")) }
+    }
+
+    static func json(_ record: CheckpointRecord) -> JSON {
+        .object([
+            ("id", .integer(record.id)), ("taken_ms", .integer(record.takenAt)),
+            ("reason", .string(record.reason.rawValue)), ("sequence", .unsigned(record.sequence)),
+            ("event_ms", .integer(record.eventTime)), ("users", .integer(record.keys)),
+            ("users_written", .integer(record.keysWritten)), ("bytes_written", .integer(record.bytesWritten)),
+            ("duration_ms", .real(Double(record.durationMicroseconds) / 1000)),
+            ("tallies", .object(record.tallies.map { ($0.name, .unsigned($0.count)) })),
+            (
+                "inputs",
+                .array(
+                    record.inputs.map {
+                        .object([
+                            ("name", .string($0.name)), ("path", .string($0.path)), ("offset", .unsigned($0.offset)),
+                            ("line", .unsigned($0.line)),
+                        ])
+                    })
+            ),
+            (
+                "outputs",
+                .array(
+                    record.outputs.map {
+                        .object([
+                            ("name", .string($0.name)), ("path", .string($0.path)), ("length", .unsigned($0.length)),
+                        ])
+                    })
+            ),
+        ])
+    }
+
+    private static func fileSize(_ path: String) -> UInt64 {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(status.st_size) : 0
+    }
+}

@@ -1,0 +1,202 @@
+import Arguments
+import Assay
+import StateStore
+
+/// `assayctl users` and `assayctl user`.
+enum UserCommands {
+    private struct Ranked {
+        let rank: Double
+        let place: Int
+    }
+
+    static func users(_ arguments: ParsedArguments) throws(Failure) {
+        let state = try StateFolder(arguments).open()
+        let users = try state.users()
+        let limit = Int(arguments.integer("limit") ?? 20)
+        let pattern = arguments.text("match").map { Glob($0) }
+        let sort = arguments.text("sort") ?? "transactions"
+        var ranked: [Ranked] = []
+        var cursor = UserCursor(users)
+        let rows = try state.reading { () throws(StoreError) -> [(String, StateSummary)] in
+            for place in users.places.indices {
+                try cursor.move(to: place)
+                try cursor.withEntry { entry throws(StoreError) in
+                    if let pattern, !pattern.matches(String(decoding: entry.id, as: UTF8.self)) { return }
+                    let summary = try entry.summary()
+                    let rank =
+                        switch sort {
+                        case "recent": Double(summary.lastTime)
+                        case "amount": summary.totalAmount
+                        default: Double(summary.transactions)
+                        }
+                    ranked.append(Ranked(rank: rank, place: place))
+                }
+            }
+            // Equal ones by their ids, so that the list is the same each time.
+            ranked.sort { $0.rank > $1.rank }
+            let worst = ranked.prefix(limit).last?.rank ?? 0
+            var rows: [(name: String, summary: StateSummary, rank: Double)] = []
+            for entry in ranked.prefix(while: { $0.rank >= worst }) {
+                try cursor.move(to: entry.place)
+                try cursor.withEntry { user throws(StoreError) in
+                    rows.append((String(decoding: user.id, as: UTF8.self), try user.summary(), entry.rank))
+                }
+            }
+            rows.sort { $0.rank != $1.rank ? $0.rank > $1.rank : $0.name < $1.name }
+            return rows.prefix(limit).map { ($0.name, $0.summary) }
+        }
+        print(rows, matched: ranked.count, state, isJSON: arguments.flag("json"))
+    }
+
+    private static func print(
+        _ rows: [(String, StateSummary)], matched: Int, _ state: OpenState, isJSON: Bool
+    ) {
+        if isJSON {
+            let users = rows.map { name, user in
+                JSON.object([
+                    ("user_id", .string(name)), ("transactions", .unsigned(user.transactions)),
+                    ("last_ms", .integer(user.lastTime)), ("total_amount", .real(user.totalAmount)),
+                    ("currencies", .integer(Int64(user.currencies))), ("places", .integer(Int64(user.places))),
+                    ("types", .integer(Int64(user.types))),
+                ])
+            }
+            return Page.line(JSON.object([("users", .array(users)), ("matched", .integer(Int64(matched)))]).text)
+        }
+        Page.table(
+            ["user", "transactions", "last", "age", "amount", "currencies", "places", "types"],
+            rows.map { name, user in
+                [
+                    Page.shown(name), Figures.grouped(user.transactions), state.clock.text(user.lastTime),
+                    Now.age(user.lastTime), Figures.decimal(user.totalAmount, digits: 2), "\(user.currencies)",
+                    "\(user.places)", "\(user.types)",
+                ]
+            }, rightAligned: [1, 3, 4, 5, 6, 7])
+        Page.line(Page.dim("\(Figures.grouped(rows.count)) of \(Figures.grouped(matched))"))
+    }
+
+    // MARK: One user
+
+    static func user(_ arguments: ParsedArguments) throws(Failure) {
+        let id = arguments.operands[0]
+        let state = try StateFolder(arguments).open()
+        let users = try state.users()
+        guard let user = try state.reading({ () throws(StoreError) in try users.record(of: Array(id.utf8)) }) else {
+            throw Failure(code: .no, message: "no user '\(Page.shown(id))' is known")
+        }
+        if arguments.flag("json") { return Page.line(json(user, state).text) }
+        show(user, state)
+    }
+
+    static func json(_ user: UserRecord, _ state: OpenState) -> JSON {
+        .object([
+            ("user_id", .string(user.name)), ("transactions", .unsigned(user.transactions)),
+            ("last_ms", .integer(user.lastTime)), ("last_time", .string(state.clock.text(user.lastTime))),
+            ("hours", .array(user.hours.map { .integer(Int64($0)) })), ("weekend", .bool(user.seenOnWeekend)),
+            (
+                "amounts",
+                .array(
+                    user.amounts.map {
+                        .object([
+                            ("currency", .string($0.currency)), ("count", .unsigned($0.count)),
+                            ("mean", .real($0.mean)), ("deviation", .real($0.deviation)),
+                        ])
+                    })
+            ),
+            (
+                "places",
+                .array(
+                    user.places.map {
+                        .object([
+                            ("latitude", .real($0.latitude)), ("longitude", .real($0.longitude)),
+                            ("kilometers", .real($0.kilometers(to: user.places[0]))),
+                        ])
+                    })
+            ),
+            (
+                "types",
+                .array(
+                    user.types.map {
+                        .object([
+                            ("transaction_type", .string($0.name)),
+                            ("times_ms", .array($0.times.map { .integer($0) })),
+                        ])
+                    })
+            ),
+        ])
+    }
+
+    private static func show(_ user: UserRecord, _ state: OpenState) {
+        Page.list([
+            ("user", Page.bold(Page.shown(user.name))), ("transactions", Figures.grouped(user.transactions)),
+            ("last", "\(state.clock.text(user.lastTime)), \(Now.age(user.lastTime))"),
+            ("hours", (0..<24).map { user.hours.contains($0) ? "█" : "·" }.joined()),
+            ("", Page.dim("0     6     12    18    24")),
+            ("weekend", user.seenOnWeekend ? "seen" : "never seen"),
+        ])
+        Page.line()
+        Page.table(
+            ["currency", "transactions", "mean", "deviation"],
+            user.amounts.map {
+                [
+                    $0.currency.isEmpty ? "(none)" : Page.shown($0.currency), Figures.grouped($0.count),
+                    Figures.decimal($0.mean, digits: 2), "± \(Figures.decimal($0.deviation, digits: 2))",
+                ]
+            }, rightAligned: [1, 2, 3])
+        if !user.places.isEmpty {
+            Page.line()
+            Page.table(
+                ["place, the last visited first", "km from it"],
+                user.places.map { place in
+                    [
+                        "\(place.latitude), \(place.longitude)",
+                        Figures.decimal(place.kilometers(to: user.places[0]), digits: 1),
+                    ]
+                }, rightAligned: [1])
+        }
+        Page.line()
+        let windows = state.settings.velocity.windowSeconds
+        Page.table(
+            ["type, the last used first", "newest", "age"] + windows.map { "in \(Figures.span(seconds: Double($0)))" },
+            user.types.map { type in
+                let newest = type.times.last ?? 0
+                let thresholds =
+                    state.settings.velocity.thresholds[type.name] ?? state.settings.velocity.otherThresholds
+                let counts = zip(windows, thresholds).map { window, threshold in
+                    "\(type.times.count { $0 > newest - Int64(window) * 1000 }) of \(threshold)"
+                }
+                return [Page.shown(type.name), type.times.isEmpty ? "" : state.clock.text(newest), Now.age(newest)]
+                    + counts
+            }, rightAligned: Set(2..<3 + windows.count))
+    }
+}
+
+/// `*` stands for any text, `?` for any one character.
+struct Glob {
+    private let pattern: [Character]
+
+    init(_ pattern: String) {
+        self.pattern = Array(pattern)
+    }
+
+    func matches(_ text: String) -> Bool {
+        let text = Array(text)
+        var (position, place) = (0, 0)
+        // Where to try again: behind the last star, with one character more given to it.
+        var star: (position: Int, place: Int)?
+        while place < text.count {
+            if position < pattern.count, pattern[position] == "*" {
+                star = (position + 1, place)
+                position += 1
+            } else if position < pattern.count, pattern[position] == "?" || pattern[position] == text[place] {
+                position += 1
+                place += 1
+            } else if let last = star {
+                star = (last.position, last.place + 1)
+                (position, place) = (last.position, last.place + 1)
+            } else {
+                return false
+            }
+        }
+        return pattern[position...].allSatisfy { $0 == "*" }
+    }
+}

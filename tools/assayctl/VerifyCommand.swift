@@ -1,0 +1,115 @@
+import Arguments
+import Assay
+import StateStore
+
+/// `assayctl verify`.
+enum VerifyCommand {
+    /// What was found wrong, and who is affected.
+    private struct Findings {
+        var problems: [String] = []
+        var affected: Set<String> = []
+        /// Some of whom cannot even be named.
+        var hasUnnamed = false
+        var users = 0
+        var pages = 0
+    }
+
+    static func run(_ arguments: ParsedArguments) throws(Failure) {
+        let folder = StateFolder(arguments)
+        var findings = Findings()
+        var checkpoint: Int64?
+        let file = arguments.operands.first ?? folder.database
+        do throws(Failure) {
+            let state = try folder.open(file)
+            checkpoint = state.view.checkpoint?.id
+            examine(state, isDeep: arguments.flag("deep"), &findings)
+        } catch {
+            guard error.code == .badData || error.code == .inputOutput else { throw error }
+            findings.problems.append(error.message)
+            findings.hasUnnamed = true
+        }
+        report(findings, checkpoint: checkpoint, file: file, isJSON: arguments.flag("json"))
+        if !findings.problems.isEmpty {
+            throw Failure(
+                code: .badData,
+                message: "'\(file)' is damaged; 'assayctl snapshot list' shows what could be restored")
+        }
+    }
+
+    private static func examine(_ state: OpenState, isDeep: Bool, _ findings: inout Findings) {
+        do throws(StoreError) {
+            findings.problems += try state.view.integrityProblems().map { "SQLite finds: \($0)" }
+            _ = try state.view.checkpoints()
+        } catch {
+            findings.problems.append(error.description)
+        }
+        var good: Set<[UInt8]> = []
+        var suspects: Set<[UInt8]> = []
+        let problems = state.view.examinePages { page in
+            findings.pages += 1
+            var reader = StateEntryReader(page.entries)
+            var seen: Int64 = 0
+            while let entry = reader.next() {
+                seen += 1
+                let id = Array(entry.key)
+                // The newest entry of a user is the one that counts.
+                if good.contains(id) || suspects.contains(id) { continue }
+                var isGood = page.problem == nil
+                if isGood, isDeep {
+                    do throws(StateDecodingError) {
+                        _ = try UserRecord(id: id, state: entry.value)
+                    } catch {
+                        isGood = false
+                        findings.problems.append(
+                            "page \(page.id): the state of '\(String(decoding: id, as: UTF8.self))' is \(error.problem)"
+                        )
+                    }
+                }
+                if isGood { good.insert(id) } else { suspects.insert(id) }
+            }
+            if let problem = page.problem {
+                findings.problems.append("page \(page.id): \(problem)")
+                findings.hasUnnamed = findings.hasUnnamed || seen != page.entryCount
+            } else if !reader.isAtEnd || seen != page.entryCount {
+                findings.problems.append("page \(page.id): its entries don't fit")
+                findings.hasUnnamed = true
+            }
+        }
+        findings.problems += problems
+        let expected = state.view.checkpoint?.keys ?? 0
+        if problems.isEmpty, suspects.isEmpty, good.count != expected {
+            findings.problems.append("\(good.count) users are there, \(expected) should be")
+        }
+        if !problems.isEmpty { findings.hasUnnamed = true }
+        findings.users = good.count
+        findings.affected = Set(suspects.map { String(decoding: $0, as: UTF8.self) })
+    }
+
+    private static let mostNamed = 20
+
+    private static func report(_ findings: Findings, checkpoint: Int64?, file: String, isJSON: Bool) {
+        let affected = findings.affected.sorted()
+        if isJSON {
+            return Page.line(
+                JSON.object([
+                    ("state", .string(file)), ("whole", .bool(findings.problems.isEmpty)),
+                    ("checkpoint", checkpoint.map { .integer($0) } ?? .null),
+                    ("users", .integer(Int64(findings.users))), ("pages", .integer(Int64(findings.pages))),
+                    ("problems", .array(findings.problems.map { .string($0) })),
+                    ("affected_users", .array(affected.map { .string($0) })),
+                    ("more_users_affected", .bool(findings.hasUnnamed)),
+                ]).text)
+        }
+        Page.line(
+            "\(Page.shown(file)): \(Figures.grouped(findings.users)) users in \(Figures.grouped(findings.pages)) pages"
+                + (checkpoint.map { ", checkpoint \($0)" } ?? "")
+                + (findings.problems.isEmpty ? ", all whole" : ""))
+        for problem in findings.problems { Page.line(Page.alarming("  " + Page.shown(problem))) }
+        if !affected.isEmpty {
+            let named = affected.prefix(mostNamed).map { Page.shown($0) }.joined(separator: ", ")
+            let rest = affected.count > mostNamed ? " and \(Figures.grouped(affected.count - mostNamed)) more" : ""
+            Page.line("users affected: \(named)\(rest)")
+        }
+        if findings.hasUnnamed { Page.line("more users may be affected; their names cannot be read") }
+    }
+}

@@ -1,0 +1,23 @@
+import Arguments
+import Glibc
+
+// Writing to a pipe that nobody reads is an answer like any other.
+signal(SIGPIPE, SIG_IGN)
+
+do {
+    switch try CommandParser(Declaration.root, version: Declaration.version)
+        .parse(Array(CommandLine.arguments.dropFirst()))
+    {
+    case .show(let text): Page.write(text)
+    case .run(let path, let arguments): try Declaration.run(path, arguments)
+    }
+    try Page.flush()
+} catch let error as UsageError {
+    Diagnostics.error(error.message)
+    exit(ExitCode.usage.rawValue)
+} catch let failure as Failure {
+    // What was found before is still worth reading.
+    try? Page.flush()
+    Diagnostics.error(failure.message)
+    exit(failure.code.rawValue)
+}
