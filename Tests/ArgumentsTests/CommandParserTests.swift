@@ -100,6 +100,20 @@ import Testing
         #expect(try CommandParser(Self.command, version: "1.0").parse(["--version"]) == .show("tool 1.0\n"))
     }
 
+    @Test("The manual page tells of every command and option, and no text of ours becomes a request")
+    func manual() throws {
+        guard case .show(let page) = try CommandParser(Self.command, version: "1").parse(["--generate-man"])
+        else { throw UsageError("no page") }
+        for command in Self.command.subcommands {
+            #expect(page.contains("\\fBtool \(command.name)\\fR"))
+            for option in command.options { #expect(page.contains("\\-\\-\(option.name)\\fR"), "\(option.name)") }
+        }
+        let requests = [".TH", ".SH", ".SS", ".TP", ".PP", ".nf", ".fi", ".I", "\\&"]
+        for line in page.split(separator: "\n") where line.hasPrefix(".") || line.hasPrefix("'") {
+            #expect(requests.contains { line.hasPrefix($0) }, "\(line)")
+        }
+    }
+
     @Test("Completion scripts are valid where their shell is here, and complete", arguments: ["bash", "zsh", "fish"])
     func completion(_ shell: String) throws {
         guard

@@ -106,6 +106,7 @@ import Testing
         #expect(before < 300_000)
         let difference = try Self.ask("diff", "\(oldest) now", in: folder)
         #expect(!(try #require(difference["changed"] as? [Any])).isEmpty)
+        // Not the newest snapshot, which would be meant without a number.
         _ = try Self.ask("snapshot restore", "\(oldest)", in: folder)
         let resumed = try Binary.shell("$ASSAY score in -q -o out && cmp out expected", in: folder)
         #expect(resumed.code == 0, "\(resumed.errors)")

@@ -15,7 +15,8 @@ enum Declaration {
             "'assayctl COMMAND --help' tells about one command.", exitCodes,
         ],
         subcommands: [
-            status, checkpoints, users, user, explain, query, verify, snapshot, diff, export, importing, forget,
+            status, checkpoints, users, user, explain, query, verify, snapshot, restore, diff, export, importing,
+            forget,
         ])
 
     private static let exitCodes = """
@@ -102,13 +103,15 @@ enum Declaration {
         subcommands: [
             Command("create", summary: "Makes a snapshot of the last checkpoint, also while scoring.", options: common),
             Command("list", summary: "The snapshots, newest first.", options: common),
-            Command(
-                "restore", summary: "Puts a snapshot in the state's place; the state is kept as state.db.old.",
-                operands: [Operand("SNAPSHOT", .text, help: "its number (default: the newest)")], options: common),
+            restore,
             Command(
                 "prune", summary: "Removes the oldest snapshots.",
                 options: [.value("keep", "N", .integer(0...10_000), help: "keep the last N", default: "3")] + common),
         ])
+
+    private static let restore = Command(
+        "restore", summary: "Puts a snapshot in the state's place; the state is kept as state.db.old.",
+        operands: [Operand("SNAPSHOT", .text, help: "its number (default: the newest)")], options: common)
 
     private static let diff = Command(
         "diff", summary: "What differs between two snapshots, or one and now.",
@@ -150,7 +153,7 @@ enum Declaration {
         case ["verify"]: try VerifyCommand.run(arguments)
         case ["snapshot", "create"]: try SnapshotCommands.create(arguments)
         case ["snapshot", "list"]: try SnapshotCommands.list(arguments)
-        case ["snapshot", "restore"]: try SnapshotCommands.restore(arguments)
+        case ["restore"], ["snapshot", "restore"]: try SnapshotCommands.restore(arguments)
         case ["snapshot", "prune"]: try SnapshotCommands.prune(arguments)
         case ["diff"]: try DiffCommand.run(arguments)
         case ["export"]: try TransferCommands.export(arguments)

@@ -125,7 +125,7 @@ extension Failure {
             self.init(
                 code: .badData,
                 message: "'\(file)' is damaged, \(error.description); 'assayctl verify' tells more, "
-                    + "'assayctl snapshot restore' brings a snapshot back")
+                    + "'assayctl restore' brings a snapshot back")
         case .newerFormat: self.init(code: .badData, message: "\(error.message); use a newer assayctl")
         case .inUse(let pid):
             let owner = pid.map { "process \($0)" } ?? "another process"
