@@ -6,23 +6,22 @@ TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-test
 
 .PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions test-thread test-address format check-format dependencies test-dependencies
 
+# Swift's libraries are linked in: commands start in two thirds of the time, and run where no Swift is.
+BUILD = swift build -c release --static-swift-stdlib --product
+
 build: dependencies
-	swift build -c release --product assay
-	swift build -c release --product assayctl
+	$(BUILD) assay
+	$(BUILD) assayctl
 
 PREFIX ?= /usr/local
 COMMANDS = assay assayctl
 
-# Binaries that need no Swift on the machine, with their manual pages and completions. PREFIX says where, DESTDIR under
-# what.
-install: dependencies
-	for command in $(COMMANDS); do \
-	    swift build -c release --static-swift-stdlib --scratch-path .build-install --product $$command || exit; \
-	done
-	@tools/install.sh install .build-install/release "$(DESTDIR)$(PREFIX)" $(COMMANDS)
+# The commands with their manual pages and completions. PREFIX says where, DESTDIR under what.
+install: build
+	@tools/install.sh install .build/release "$(DESTDIR)$(PREFIX)" $(COMMANDS)
 
 uninstall:
-	@tools/install.sh uninstall .build-install/release "$(DESTDIR)$(PREFIX)" $(COMMANDS)
+	@tools/install.sh uninstall .build/release "$(DESTDIR)$(PREFIX)" $(COMMANDS)
 
 demo: build
 	@tools/demo.sh .build/release/assay

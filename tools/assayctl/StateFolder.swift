@@ -14,19 +14,30 @@ struct StateFolder {
     var database: String { "\(path)/state.db" }
     var snapshots: SnapshotFolder { SnapshotFolder(state: path) }
 
-    /// The process that scores here, if one does. It is found without touching its lock.
+    /// The process that scores here, if one does. Its lock is left alone, and so is the system's list of all locks:
+    /// whoever reads that keeps everybody from locking for some milliseconds.
     var owner: Int32? {
-        var status = stat()
-        guard stat("\(path)/lock", &status) == 0,
-            let bytes = try? readFile("/proc/locks", atMost: 1 << 20)  // without it nobody can tell
+        let lock = "\(path)/lock"
+        guard let resolved = realpath(lock, nil),
+            let bytes = try? readFile(lock, atMost: 64),  // without it nobody was here
+            let pid = Int32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)), pid > 0
         else { return nil }
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where line.contains("FLOCK") {
-            let fields = line.split(separator: " ")
-            guard let place = fields.first(where: { $0.filter { $0 == ":" }.count == 2 }),
-                place.split(separator: ":").last.flatMap({ UInt64($0) }) == UInt64(status.st_ino),
-                let position = fields.firstIndex(of: place), position > 0, let pid = Int32(fields[position - 1])
-            else { continue }
-            return pid
+        defer { free(resolved) }
+        guard let descriptors = opendir("/proc/\(pid)/fd") else {
+            // Another user's process does not show what it has open.
+            return errno == EACCES ? pid : nil
+        }
+        defer { closedir(descriptors) }
+        var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        while let entry = readdir(descriptors) {
+            let count = withUnsafePointer(to: &entry.pointee.d_name) { name in
+                name.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    readlinkat(dirfd(descriptors), $0, &target, Int(PATH_MAX))
+                }
+            }
+            guard count > 0 else { continue }
+            target[count] = 0
+            if strcmp(target, resolved) == 0 { return pid }
         }
         return nil
     }
