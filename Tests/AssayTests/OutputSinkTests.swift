@@ -15,7 +15,7 @@ import Testing
         let folder = try TemporaryFolder()
         let path = folder.path("out")
         // Begins in the middle of a segment, as a run that was continued does.
-        var expected = Self.bytes(Int(random.below(3 * OutputSegment.byteCount)), &random)
+        var expected = Self.bytes(Int(random.below(3 * UInt64(OutputSegment.byteCount))), &random)
         #expect(FileManager.default.createFile(atPath: path, contents: Data(expected)))
         let descriptor = open(path, O_WRONLY | O_CLOEXEC)
         defer { close(descriptor) }
@@ -25,9 +25,9 @@ import Testing
             let piece = Self.bytes(Int(random.below(random.below(3) == 0 ? 2_500_000 : 300_000)), &random)
             try piece.withUnsafeBytes { try sink.write($0) }
             expected += piece
-            wholeSegments += sink.length % OutputSegment.byteCount == 0 ? 1 : 0
+            wholeSegments += sink.length % UInt64(OutputSegment.byteCount) == 0 ? 1 : 0
             #expect(sink.length <= UInt64(expected.count))
-            #expect(UInt64(expected.count) - sink.length < OutputSegment.byteCount)
+            #expect(UInt64(expected.count) - sink.length < UInt64(OutputSegment.byteCount))
             if random.below(4) == 0 {
                 try sink.flush()
                 #expect(sink.length == UInt64(expected.count))

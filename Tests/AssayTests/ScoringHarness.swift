@@ -56,11 +56,11 @@ struct ScoringHarness: ~Copyable {
         batch.text.endLastLine()
         decoder.decode(&batch.text, into: &batch.decoded)
         try stage.score(batch)
-        encoder.encode(
-            batch.decoded.transactions, text: batch.text.view, scored: batch.scored, into: &batch.assessments)
+        var assessments = OutputBuffer()
+        encoder.encode(batch.decoded.transactions, text: batch.text.view, scored: batch.scored, into: &assessments)
         offset += UInt64(batch.text.count)
         line += batch.decoded.lineCount
-        let lines = String(decoding: batch.assessments.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        let lines = String(decoding: assessments.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
         return Result(
             assessments: lines, rejects: batch.decoded.rejects.map { RejectedLine($0, text: batch.text) })
     }

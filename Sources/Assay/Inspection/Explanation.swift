@@ -100,12 +100,13 @@ package struct Explainer: ~Copyable {
             FraudDetection.Input(transaction: transaction, text: text), state: &state, context: &context)
         function.forget(&state)
         let assessment = context.output.assessments[0]
-        encoder.encode([transaction], text: text, scored: context.output, into: &batch.assessments)
+        var line = OutputBuffer(capacity: 1 << 10)
+        encoder.encode([transaction], text: text, scored: context.output, into: &line)
         let type = transaction.type.isEmpty ? settings.defaultType : text.string(transaction.type)
         let known = record.flatMap { isExpired($0, transaction.time) ? nil : $0 }
         return Explanation(
             assessment: assessment.sequence > 0
-                ? String(decoding: batch.assessments.bytes.dropLast(), as: UTF8.self) : nil,
+                ? String(decoding: line.bytes.dropLast(), as: UTF8.self) : nil,
             score: assessment.score, level: assessment.level, recommendation: recommendation(assessment.level),
             transactionID: text.string(transaction.id), userID: text.string(transaction.userID), isFirst: known == nil,
             checks: CheckReports(settings, zone, known ?? UserRecord(id: []), transaction, type: type).all)

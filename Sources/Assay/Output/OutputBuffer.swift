@@ -5,10 +5,17 @@ struct OutputBuffer: ~Copyable {
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
     private(set) var count = 0
+    private let alignment: Int
 
-    init(capacity: Int = 1 << 16) {
+    init(capacity: Int = 1 << 16, alignment: Int = 16) {
         self.capacity = capacity
-        base = .allocate(capacity: capacity)
+        self.alignment = alignment
+        base = Self.allocate(capacity, alignment)
+    }
+
+    private static func allocate(_ capacity: Int, _ alignment: Int) -> UnsafeMutablePointer<UInt8> {
+        UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: alignment)
+            .bindMemory(to: UInt8.self, capacity: capacity)
     }
 
     deinit {
@@ -21,6 +28,12 @@ struct OutputBuffer: ~Copyable {
 
     mutating func removeLast() { count -= 1 }
 
+    /// What is behind the first bytes moves to the front.
+    mutating func removeFirst(_ removed: Int) {
+        count -= removed
+        base.update(from: base + removed, count: count)
+    }
+
     /// Makes sure that `room` more bytes can be written.
     @inline(__always)
     mutating func reserve(_ room: Int) {
@@ -29,7 +42,7 @@ struct OutputBuffer: ~Copyable {
 
     private mutating func grow(_ room: Int) {
         capacity = max(capacity * 2, count + room)
-        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        let larger = Self.allocate(capacity, alignment)
         larger.update(from: base, count: count)
         base.deallocate()
         base = larger

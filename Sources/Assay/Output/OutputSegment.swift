@@ -8,16 +8,16 @@ import Glibc
 /// goes through the cache, in ordinary writes; no byte is written both ways.
 struct OutputSegment: ~Copyable {
     /// Large enough that the disk is busy with each, and a multiple of what any disk's blocks are.
-    static let byteCount: UInt64 = 1 << 20
+    static let byteCount = 1 << 20
 
     private let descriptor: Int32
     private var direct: Int32
-    private let bytes: UnsafeMutableRawPointer
+    /// From the segment's first byte on.
+    private var buffer: OutputBuffer
     /// Where the segment begins in the file.
     private var start: UInt64
-    private var filled: UInt64
     /// So much of the segment is in the file already.
-    private var written: UInt64
+    private var written: Int
 
     /// Nil when the file can't be written so. `length` is where writing begins.
     init?(descriptor: Int32, path: String, length: UInt64) {
@@ -29,15 +29,15 @@ struct OutputSegment: ~Copyable {
         }
         self.descriptor = descriptor
         self.direct = direct
-        bytes = .allocate(byteCount: Int(Self.byteCount), alignment: 4096)
-        start = length / Self.byteCount * Self.byteCount
-        filled = length - start
-        written = filled
+        buffer = OutputBuffer(capacity: 2 * Self.byteCount, alignment: 4096)
+        start = length / UInt64(Self.byteCount) * UInt64(Self.byteCount)
+        written = Int(length - start)
+        // What is in the file already has its room, and nobody looks at it.
+        buffer.advance(written)
     }
 
     deinit {
         if direct >= 0 { close(direct) }
-        bytes.deallocate()
     }
 
     private static func areSameFile(_ one: Int32, _ other: Int32) -> Bool {
@@ -47,45 +47,44 @@ struct OutputSegment: ~Copyable {
             && first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 
-    /// Answers the length of the file, which may lack what is held.
-    mutating func append(_ added: UnsafeRawBufferPointer) throws(OutputSink.Fault) -> UInt64 {
-        var rest = added
-        while !rest.isEmpty {
-            let part = min(rest.count, Int(Self.byteCount - filled))
-            (bytes + Int(filled)).copyMemory(from: rest.baseAddress!, byteCount: part)
-            filled += UInt64(part)
-            rest = UnsafeRawBufferPointer(rebasing: rest[part...])
-            if filled == Self.byteCount { try finishSegment() }
-        }
-        return start + written
+    /// Appends what `write` writes. Answers the length of the file, which may lack what is held.
+    mutating func append(_ write: (inout OutputBuffer) -> Void) throws(OutputSink.Fault) -> UInt64 {
+        write(&buffer)
+        while buffer.count >= Self.byteCount { try finishSegment() }
+        return start + UInt64(written)
     }
 
     private mutating func finishSegment() throws(OutputSink.Fault) {
         if written == 0, direct >= 0 {
-            let count = pwrite(direct, bytes, Int(Self.byteCount), off_t(start))
+            let count = pwrite(direct, buffer.bytes.baseAddress, Self.byteCount, off_t(start))
             // Not every disk likes every size, and what it left out can go the other way.
-            if count >= 0 { written = UInt64(count) }
-            if count != Int(Self.byteCount) {
+            if count >= 0 { written = count }
+            if count != Self.byteCount {
                 close(direct)
                 direct = -1
             }
         }
-        _ = try flush()
-        start += Self.byteCount
-        filled = 0
-        written = 0
+        try writeOrdinarily(upTo: Self.byteCount)
+        start += UInt64(Self.byteCount)
+        written -= Self.byteCount
+        buffer.removeFirst(Self.byteCount)
     }
 
     /// Brings what is held into the file, and answers its length.
     mutating func flush() throws(OutputSink.Fault) -> UInt64 {
-        while written < filled {
-            let count = pwrite(descriptor, bytes + Int(written), Int(filled - written), off_t(start + written))
+        try writeOrdinarily(upTo: buffer.count)
+        return start + UInt64(written)
+    }
+
+    private mutating func writeOrdinarily(upTo end: Int) throws(OutputSink.Fault) {
+        while written < end {
+            let rest = UnsafeRawBufferPointer(rebasing: buffer.bytes[written..<end])
+            let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(start) + off_t(written))
             if count >= 0 {
-                written += UInt64(count)
+                written += count
             } else if errno != EINTR {
                 throw .failed(errorNumber: errno)
             }
         }
-        return start + written
     }
 }

@@ -8,6 +8,7 @@ struct OutputSink: ~Copyable {
     private(set) var length: UInt64
     /// Holds back what is no whole segment until `flush`.
     private var segment: OutputSegment?
+    private var buffer = OutputBuffer()
     /// Up to here the system was told to write the file to its disk; nil for what is no file.
     private var writingBack: UInt64?
 
@@ -38,12 +39,27 @@ struct OutputSink: ~Copyable {
         }
     }
 
-    /// Writes bytes; a file past the cache may get the last ones only with `flush`.
-    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(Fault) {
+    /// Writes what `write` appends; a file past the cache may get the last of it only with `flush`.
+    mutating func write(_ write: (inout OutputBuffer) -> Void) throws(Fault) {
         if segment != nil {
-            length = try segment!.append(bytes)
+            length = try segment!.append(write)
             return
         }
+        buffer.removeAll()
+        write(&buffer)
+        try writeOut(buffer.bytes)
+    }
+
+    /// Writes bytes that lie somewhere already, in the same way.
+    mutating func write(_ bytes: UnsafeRawBufferPointer) throws(Fault) {
+        if segment == nil { return try writeOut(bytes) }
+        try write { buffer in
+            buffer.reserve(bytes.count)
+            buffer.write(bytes.bindMemory(to: UInt8.self))
+        }
+    }
+
+    private mutating func writeOut(_ bytes: UnsafeRawBufferPointer) throws(Fault) {
         var rest = bytes
         while !rest.isEmpty {
             let count = Glibc.write(descriptor, rest.baseAddress, rest.count)

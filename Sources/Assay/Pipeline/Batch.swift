@@ -8,7 +8,6 @@ final class Batch: @unchecked Sendable {
     var text = InputText(capacity: LineReader.batchBytes)
     var decoded = DecodedBatch()
     var scored = FraudDetection.Output()
-    var assessments = OutputBuffer()
     var rejects = OutputBuffer(capacity: 1 << 12)
     var counts = ScoreCounts()
     var standing = InputStanding()
@@ -16,7 +15,6 @@ final class Batch: @unchecked Sendable {
     func reset() {
         decoded.reset()
         scored.removeAll()
-        assessments.removeAll()
         rejects.removeAll()
         counts = ScoreCounts()
     }

@@ -55,12 +55,12 @@ struct OutputStage: ~Copyable {
         let firstReject = isStrict ? batch.decoded.rejects.first : nil
         var transactions = batch.decoded.transactions
         if let firstReject { transactions.removeAll { $0.lineIndex > firstReject.lineIndex } }
-        turns.take()
-        assessmentEncoder.encode(
-            transactions, text: batch.text.view, scored: batch.scored, into: &batch.assessments)
-        turns.giveBack()
         do throws(OutputSink.Fault) {
-            try assessments.write(batch.assessments.bytes)
+            try assessments.write { buffer in
+                turns.take()
+                defer { turns.giveBack() }
+                assessmentEncoder.encode(transactions, text: batch.text.view, scored: batch.scored, into: &buffer)
+            }
         } catch {
             throw Self.failure(error)
         }
