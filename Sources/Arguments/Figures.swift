@@ -14,7 +14,10 @@ package enum Figures {
     package static func decimal(_ value: Double, digits: Int) -> String {
         var unit = 1.0
         for _ in 0..<digits { unit *= 10 }
-        let scaled = UInt64(max(0, value * unit).rounded())
+        // Past that the digits would not be exact, and mean nothing to people.
+        guard value.isFinite, abs(value * unit) < 0x1p63 else { return "\(value)" }
+        if value < 0 { return "-" + decimal(-value, digits: digits) }
+        let scaled = UInt64((value * unit).rounded())
         if digits == 0 { return grouped(scaled) }
         let fraction = String(scaled % UInt64(unit))
         return "\(grouped(scaled / UInt64(unit)))." + String(repeating: "0", count: digits - fraction.count) + fraction

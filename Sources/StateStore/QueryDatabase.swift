@@ -4,6 +4,7 @@ import Glibc
 /// Answers SQL over tables that are made up as they are read. Nothing can be written, attached or loaded.
 package final class QueryDatabase {
     private let handle: OpaquePointer
+    private var definitions: [Definition] = []
 
     package init(_ tables: [QueryTable]) throws(StoreError) {
         var opened: OpaquePointer?
@@ -15,7 +16,8 @@ package final class QueryDatabase {
         handle = opened
         guard assay_make_defensive(handle) == SQLITE_OK else { throw StoreError.of(handle, "preparing the query") }
         for table in tables {
-            let definition = Unmanaged.passRetained(Definition(table))
+            definitions.append(Definition(table))
+            let definition = Unmanaged.passRetained(definitions[definitions.count - 1])
             // SQLite releases the definition, also when this fails.
             let code = sqlite3_create_module_v2(handle, table.name, &Self.module, definition.toOpaque()) {
                 Unmanaged<Definition>.fromOpaque($0!).release()
@@ -28,7 +30,9 @@ package final class QueryDatabase {
                 throw StoreError.of(handle, "making the table '\(table.name)'")
             }
         }
-        sqlite3_set_authorizer(handle, Self.authorize, nil)
+        guard sqlite3_set_authorizer(handle, Self.authorize, nil) == SQLITE_OK else {
+            throw StoreError.of(handle, "preparing the query")
+        }
     }
 
     deinit {
@@ -62,7 +66,9 @@ package final class QueryDatabase {
             switch sqlite3_step(statement) {
             case SQLITE_ROW: try row((0..<count).map { Self.value(statement, $0) })
             case SQLITE_DONE: return
-            default: throw QueryError(message: String(cString: sqlite3_errmsg(handle)))
+            default:
+                for definition in definitions { if let failure = definition.failure { throw failure } }
+                throw QueryError(message: String(cString: sqlite3_errmsg(handle)))
             }
         }
     }
@@ -99,6 +105,8 @@ package final class QueryDatabase {
 
     fileprivate final class Definition {
         let table: QueryTable
+        /// What went wrong with its rows; SQLite passes on the words alone.
+        var failure: StoreError?
 
         init(_ table: QueryTable) {
             self.table = table
@@ -205,7 +213,9 @@ package final class QueryDatabase {
         for index in 0..<Int(plan.pointee.nConstraint) {
             let constraint = plan.pointee.aConstraint[index]
             guard constraint.usable != 0, constraint.iColumn == 0,
-                constraint.op == UInt8(SQLITE_INDEX_CONSTRAINT_EQ)
+                constraint.op == UInt8(SQLITE_INDEX_CONSTRAINT_EQ),
+                // Under another order than that of the bytes several users may be meant.
+                let collation = sqlite3_vtab_collation(plan, Int32(index)), strcmp(collation, "BINARY") == 0
             else { continue }
             // SQLite compares again: the value may be no text.
             plan.pointee.aConstraintUsage[index].argvIndex = 1
@@ -243,6 +253,7 @@ extension UnsafeMutablePointer<sqlite3_vtab_cursor> {
             try body(UnsafeMutableRawPointer(self).assumingMemoryBound(to: QueryDatabase.Cursor.self))
             return SQLITE_OK
         } catch {
+            withCursor { $0.pointee.definition.takeUnretainedValue().failure = error }
             let message = error.description
             let copy = sqlite3_malloc64(UInt64(message.utf8.count + 1))?.assumingMemoryBound(to: CChar.self)
             if let copy { strcpy(copy, message) }

@@ -15,6 +15,8 @@ package final class StateRewriting {
     private var nextPage: Int64 = 1
     private var pageSum: UInt64 = 0
     private var keys: Int64 = 0
+    private let functionNumber: Int64
+    private var isFinished = false
 
     /// The state of one function. Whoever begins this holds the folder's lock.
     package init(folder: String, function: (id: Int64, name: String)) throws(StoreError) {
@@ -26,7 +28,10 @@ package final class StateRewriting {
         try store.database.execute("BEGIN IMMEDIATE")
     }
 
-    private let functionNumber: Int64
+    deinit {
+        // What came to nothing shall not lie about: it is full of users.
+        if !isFinished { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(unfinished + suffix) } }
+    }
 
     package func add(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) throws(StoreError) {
         if builder.isFull(for: key.count + value.count + 16) { try finishPage() }
@@ -45,7 +50,7 @@ package final class StateRewriting {
     /// checkpoints before it, `audits` what was done before.
     package func finish(
         _ record: CheckpointRecord, older: [CheckpointRecord], audits: [AuditRow], action: Action, users: Int64,
-        at now: Int64
+        at now: Int64, keepingOld: Bool = false
     ) throws(StoreError) {
         if !builder.isEmpty { try finishPage() }
         var record = record
@@ -62,7 +67,8 @@ package final class StateRewriting {
         try store.database.execute("COMMIT")
         try store.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         try store.database.execute("PRAGMA journal_mode = DELETE")
-        try StateReplacement.replace(target, with: unfinished)
+        try StateReplacement.replace(target, with: unfinished, keepingOld: keepingOld)
+        isFinished = true
     }
 }
 
@@ -102,32 +108,57 @@ extension StateStore {
     }
 }
 
-/// Puts one database in the place of another, so that at every moment a whole one has the name.
+/// Puts one database in the place of another.
 package enum StateReplacement {
-    package static func replace(_ target: String, with source: String) throws(StoreError) {
+    /// At every moment a whole database has the name, the old one or the new one. `keepingOld` leaves the old one under
+    /// the name of `target` with `.old`; what can't be opened is kept as it is, its log beside it.
+    package static func replace(_ target: String, with source: String, keepingOld: Bool) throws(StoreError) {
         try sync(source)
-        if access(target, F_OK) == 0 {
-            // What its log holds goes into the old one first: no log may be left that the new one takes for its own.
-            let old = try Database(path: target, access: .readWrite)
-            try old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        }
-        guard rename(source, target) == 0 else {
-            throw StoreError(.inputOutput, "naming '\(target)'", String(cString: strerror(errno)))
-        }
-        for suffix in ["-wal", "-shm"] { unlink(target + suffix) }
         let folder = target.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        if access(target, F_OK) == 0 {
+            do throws(StoreError) {
+                try emptyLog(of: target)
+                if keepingOld {
+                    removeFiles(of: "\(target).old")
+                    guard link(target, "\(target).old") == 0 else { throw naming("\(target).old") }
+                }
+            } catch {
+                // One that is broken has nothing that could be brought into it: it goes aside with its log.
+                if case .inUse = error.kind { throw error }
+                guard keepingOld else { throw error }
+                try keepOld(target)
+            }
+        }
+        guard rename(source, target) == 0 else { throw naming(target) }
+        for suffix in ["-wal", "-shm"] { unlink(target + suffix) }
         try sync(folder.isEmpty ? "." : folder)
     }
 
-    /// Gives a database, whole or damaged, and its log other names, so that another can come in its place.
+    /// Brings what the log holds into the database, so that no log is left that another could take for its own.
+    private static func emptyLog(of path: String) throws(StoreError) {
+        let database = try Database(path: path, access: .readWrite)
+        var statement = try database.prepare("PRAGMA wal_checkpoint(TRUNCATE)")
+        guard try statement.step(), statement.integer(0) == 0 else {
+            throw StoreError(.inUse(pid: nil), "emptying the log of '\(path)'", "somebody is reading the state")
+        }
+    }
+
+    private static func removeFiles(of path: String) {
+        // What is not there need not go.
+        for suffix in ["-wal", "-shm", ""] { unlink(path + suffix) }
+    }
+
+    private static func naming(_ path: String) -> StoreError {
+        StoreError(.inputOutput, "naming '\(path)'", String(cString: strerror(errno)))
+    }
+
+    /// Gives a database, whole or damaged, and its log other names.
     package static func keepOld(_ target: String) throws(StoreError) {
         for suffix in ["-wal", ""] {
             let source = target + suffix
             let old = "\(target).old\(suffix)"
             if rename(source, old) != 0 {
-                guard errno == ENOENT else {
-                    throw StoreError(.inputOutput, "renaming '\(source)'", String(cString: strerror(errno)))
-                }
+                guard errno == ENOENT else { throw naming(old) }
                 // An older log beside a newer database would be taken for its own.
                 unlink(old)
             }
@@ -137,7 +168,7 @@ package enum StateReplacement {
 
     /// Copies a database that nobody writes, so that it can be put in a place.
     package static func copy(_ source: String, to target: String) throws(StoreError) {
-        unlink(target)
+        removeFiles(of: target)
         let database = try Database(path: source, access: .readOnly)
         try database.backUp(to: target)
     }

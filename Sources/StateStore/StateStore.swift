@@ -254,17 +254,24 @@ package final class StateStore: @unchecked Sendable {
 
     /// Makes a snapshot of a database in a folder, named by its last checkpoint, which it answers.
     package static func writeSnapshot(of path: String, in folder: String) throws(StoreError) -> Int64 {
-        let unfinished = "\(folder)/new.unfinished"
+        // Of its own, because nobody is kept from making another at the same time.
+        let unfinished = "\(folder)/new.\(getpid()).unfinished"
         unlink(unfinished)
+        var isFinished = false
+        defer { if !isFinished { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(unfinished + suffix) } } }
         let source = try Database(path: path, access: .readOnly)
         try source.backUp(to: unfinished)
         try settle(unfinished)
-        guard let id = try StateView(path: unfinished).checkpoint?.id else {
+        let view = try StateView(path: unfinished)
+        // A copy of what is damaged would be taken for something to go back to.
+        try view.readPages { _, _, _ in }
+        guard let id = view.checkpoint?.id else {
             throw StoreError(.damaged, "making a snapshot", "there is no checkpoint in it")
         }
         guard rename(unfinished, "\(folder)/\(id).db") == 0 else {
             throw StoreError(.inputOutput, "naming '\(folder)/\(id).db'", String(cString: strerror(errno)))
         }
+        isFinished = true
         return id
     }
 

@@ -32,8 +32,11 @@ enum Declaration {
           78  the configuration is wrong
         """
 
+    private static let state = Option.value(
+        "state", "DIR", .directory, help: "where the state is", default: "Checkpoints")
+
     private static let common = [
-        Option.value("state", "DIR", .directory, help: "where the state is", default: "Checkpoints"),
+        state,
         Option.flag("json", help: "JSON for programs, as described in schemas/assayctl.schema.json"),
     ]
 
@@ -125,7 +128,7 @@ enum Declaration {
 
     private static let export = Command(
         "export", summary: "Writes the whole state, decoded: for another machine, or another version.",
-        options: [format] + common)
+        options: [format, state])
 
     private static let importing = Command(
         "import", summary: "Makes state of what export wrote.",

@@ -86,11 +86,16 @@ enum ExplainCommand {
             }
             field = String(text[..<sign])
             let given = String(text[text.index(after: sign)...])
-            let isLiteral = ["null", "true", "false"].contains(given) || given.hasPrefix("{") || given.hasPrefix("[")
-            // What could be meant as a number is one; the others are texts.
-            let isNumber =
-                Double(given) != nil && given.allSatisfy { $0.isASCII && !$0.isLetter || $0 == "e" || $0 == "E" }
-            value = isLiteral || isNumber ? given : JSON.string(given).text
+            // What is JSON is meant so; everything else is a text.
+            do throws(JSONError) {
+                if case .string = try JSON(parsing: given.utf8) {
+                    value = JSON.string(given).text
+                } else {
+                    value = given
+                }
+            } catch {
+                value = JSON.string(given).text
+            }
         }
 
         /// The last of several members with one name counts, so changes go behind all others. Coordinates go together.

@@ -8,14 +8,13 @@ enum ForgetCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         let folder = StateFolder(arguments)
         let lock = try folder.lock()
-        let state = try folder.open()
-        let users = try state.users()
-        let wanted = Set(arguments.operands)
-        let known = wanted.filter { users.place(of: Array($0.utf8)) != nil }
-        if let record = state.view.checkpoint, !known.isEmpty { try rewrite(folder, state, users, record, known) }
-        let holders = try holders(of: wanted, folder)
+        // By their bytes: texts that look alike are not the same user.
+        let wanted = Array(Set(arguments.operands.map { Array($0.utf8) }))
+        let known = try forget(wanted, folder)
+        SnapshotFiles.removeUnfinished(in: folder.snapshots.path)
+        let holders = holders(of: wanted, folder)
         extendLifetime(lock)
-        let unknown = wanted.subtracting(known).sorted()
+        let unknown = wanted.filter { !known.contains($0) }.map { String(decoding: $0, as: UTF8.self) }.sorted()
         if arguments.flag("json") {
             Page.line(
                 JSON.object([
@@ -30,8 +29,8 @@ enum ForgetCommand {
             }
             for holder in holders {
                 Page.line(
-                    "still known in \(Page.shown(holder)); remove it when it is no longer needed, or with "
-                        + "'assayctl snapshot prune'")
+                    "still known, as far as can be seen, in \(Page.shown(holder)); remove it when it is no longer "
+                        + "needed, or with 'assayctl snapshot prune'")
             }
         }
         if !unknown.isEmpty {
@@ -41,34 +40,60 @@ enum ForgetCommand {
         }
     }
 
-    /// The whole state is written anew without them, so that no page, log or free space has a byte of theirs.
-    private static func rewrite(
-        _ folder: StateFolder, _ state: OpenState, _ users: UserStates, _ record: CheckpointRecord,
-        _ forgotten: Set<String>
-    ) throws(Failure) {
-        let ids = Set(forgotten.map { Array($0.utf8) })
+    /// A state without some users, ready to take the old one's place.
+    private struct Rewritten {
+        let rewriting: StateRewriting
+        let record: CheckpointRecord
+        let older: [CheckpointRecord]
+        let audits: [AuditRow]
+        let forgotten: Set<[UInt8]>
+    }
+
+    /// Answers those who were known. The whole state is written anew without them, so that no page, log or free space
+    /// has a byte of theirs.
+    private static func forget(_ ids: [[UInt8]], _ folder: StateFolder) throws(Failure) -> Set<[UInt8]> {
+        guard let new = try rewrite(without: ids, folder) else { return [] }
         do throws(StoreError) {
-            let rewriting = try StateRewriting(folder: folder.path, function: StoredFunction.scoring)
-            try users.forEach { entry throws(StoreError) in
-                if ids.contains(entry.idBytes) { return }
-                try rewriting.add(key: UnsafeRawBufferPointer(entry.id), value: entry.state)
-            }
-            try rewriting.finish(
-                record, older: try state.view.checkpoints(), audits: try state.view.audits(), action: .forget,
-                users: Int64(forgotten.count), at: Now.milliseconds)
+            try new.rewriting.finish(
+                new.record, older: new.older, audits: new.audits, action: .forget, users: Int64(new.forgotten.count),
+                at: Now.milliseconds)
         } catch {
             throw Failure(error, file: folder.path)
         }
+        return new.forgotten
     }
 
-    /// The other files in which one of the users is still known.
-    private static func holders(of ids: Set<String>, _ folder: StateFolder) throws(Failure) -> [String] {
-        let files = folder.snapshots.ids.map { folder.snapshots.file($0) } + ["\(folder.database).old"]
-        var holders: [String] = []
-        for file in files where access(file, F_OK) == 0 {
-            let users = try folder.open(file).users()
-            if ids.contains(where: { users.place(of: Array($0.utf8)) != nil }) { holders.append(file) }
+    /// Nil when none of them is known. The old state is looked at in here only: as long as somebody reads it, the new
+    /// one can't take its place.
+    private static func rewrite(without ids: [[UInt8]], _ folder: StateFolder) throws(Failure) -> Rewritten? {
+        let state = try folder.open()
+        let users = try state.users()
+        let known = Set(ids.filter { users.place(of: $0) != nil })
+        guard let record = state.view.checkpoint, !known.isEmpty else { return nil }
+        return try state.reading { () throws(StoreError) in
+            let rewriting = try StateRewriting(folder: folder.path, function: StoredFunction.scoring)
+            try users.forEach { entry throws(StoreError) in
+                if known.contains(entry.idBytes) { return }
+                try rewriting.add(key: UnsafeRawBufferPointer(entry.id), value: entry.state)
+            }
+            return Rewritten(
+                rewriting: rewriting, record: record, older: try state.view.checkpoints(),
+                audits: try state.view.audits(), forgotten: known)
         }
-        return holders
+    }
+
+    /// The other files in which one of the users is still known, or may be.
+    private static func holders(of ids: [[UInt8]], _ folder: StateFolder) -> [String] {
+        let files = folder.snapshots.ids.map { folder.snapshots.file($0) } + ["\(folder.database).old"]
+        return files.filter { file in
+            guard access(file, F_OK) == 0 else { return false }
+            do throws(Failure) {
+                let users = try folder.open(file).users()
+                return ids.contains { users.place(of: $0) != nil }
+            } catch {
+                // What can't be read may know them.
+                return true
+            }
+        }
     }
 }

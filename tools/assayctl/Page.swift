@@ -5,19 +5,27 @@ import Glibc
 enum Page {
     static let isTerminal = isatty(STDOUT_FILENO) == 1
     private static let usesColour = isTerminal && getenv("NO_COLOR") == nil
+    // One thread writes.
     nonisolated(unsafe) private static var pending: [UInt8] = []
+    nonisolated(unsafe) private static var failure: Failure?
 
     private static let flushedAt = 1 << 16
 
     static func write(_ text: String) {
         pending.append(contentsOf: text.utf8)
-        // An error shows at the end, where it is told.
-        if pending.count > flushedAt { try? flush() }
+        guard pending.count > flushedAt, failure == nil else { return }
+        do throws(Failure) {
+            try flush()
+        } catch {
+            // Told at the end; what follows would have a hole before it.
+            failure = error
+        }
     }
 
     static func line(_ text: String = "") { write(text + "\n") }
 
     static func flush() throws(Failure) {
+        if let failure { throw failure }
         var written = 0
         while written < pending.count {
             let count = pending.withUnsafeBytes {
@@ -27,6 +35,9 @@ enum Page {
                 written += count
             } else if errno == EPIPE {
                 exit(0)
+            } else if errno == EAGAIN {
+                var event = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+                poll(&event, 1, -1)
             } else if errno != EINTR {
                 pending = []
                 throw Failure(
@@ -58,22 +69,25 @@ enum Page {
         return result
     }
 
-    /// Rows in aligned columns, numbers to the right.
-    static func table(_ header: [String], _ rows: [[String]], rightAligned: Set<Int> = []) {
+    /// Rows in aligned columns, numbers to the right. Answers the columns' widths.
+    @discardableResult
+    static func table(_ header: [String], _ rows: [[String]], rightAligned: Set<Int> = []) -> [Int] {
         var widths = header.map(\.count)
         for row in rows { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
-        func laidOut(_ row: [String]) -> String {
-            var text = ""
-            for (column, cell) in row.enumerated() {
-                let padding = String(repeating: " ", count: widths[column] - cell.count)
-                let isLast = column == row.count - 1
-                text += rightAligned.contains(column) ? padding + cell : cell + (isLast ? "" : padding)
-                if !isLast { text += "  " }
-            }
-            return text
+        line(dim(laidOut(header, widths, rightAligned: rightAligned)))
+        for row in rows { line(laidOut(row, widths, rightAligned: rightAligned)) }
+        return widths
+    }
+
+    static func laidOut(_ row: [String], _ widths: [Int], rightAligned: Set<Int>) -> String {
+        var text = ""
+        for (column, cell) in row.enumerated() {
+            let padding = String(repeating: " ", count: max(0, widths[column] - cell.count))
+            let isLast = column == row.count - 1
+            text += rightAligned.contains(column) ? padding + cell : cell + (isLast ? "" : padding)
+            if !isLast { text += "  " }
         }
-        line(dim(laidOut(header)))
-        for row in rows { line(laidOut(row)) }
+        return text
     }
 
     /// Names and values below each other.

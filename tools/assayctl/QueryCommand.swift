@@ -5,6 +5,9 @@ import StateStore
 /// `assayctl query`.
 enum QueryCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
+        if arguments.flag("json"), arguments.flag("csv") {
+            throw Failure(code: .usage, message: "--json and --csv are two answers; leave one out")
+        }
         let state = try StateFolder(arguments).open()
         let users = try state.users()
         let tables = UserTables(users, settings: state.settings, clock: state.clock).tables()
@@ -17,6 +20,8 @@ enum QueryCommand {
             } row: {
                 result.add($0)
             }
+        } catch let error as StoreError {
+            throw Failure(error, file: state.view.path)
         } catch let error as QueryDatabase.QueryError {
             throw Failure(code: .usage, message: "the query is no good: \(error.message)")
         } catch {
@@ -33,11 +38,14 @@ private protocol QueryResult {
     func end()
 }
 
-/// For people: in columns as wide as needed.
+/// For people: in columns as wide as the first rows need; many more come with the same widths, as they are found.
 private struct TableResult: QueryResult {
     private var header: [String] = []
     private var rows: [[String]] = []
     private var numeric: Set<Int> = []
+    private var widths: [Int]?
+
+    private static let measuredRows = 10_000
 
     mutating func begin(_ columns: [String]) {
         header = columns.map { Page.shown($0) }
@@ -45,19 +53,24 @@ private struct TableResult: QueryResult {
     }
 
     mutating func add(_ row: [QueryValue]) {
+        let cells = row.map { value in
+            switch value {
+            case .null: ""
+            case .integer(let number): "\(number)"
+            case .real(let number): "\(number)"
+            case .text(let text): Page.shown(text)
+            }
+        }
+        if let widths { return Page.line(Page.laidOut(cells, widths, rightAligned: numeric)) }
         for (column, value) in row.enumerated() { if case .text = value { numeric.remove(column) } }
-        rows.append(
-            row.map { value in
-                switch value {
-                case .null: ""
-                case .integer(let number): "\(number)"
-                case .real(let number): "\(number)"
-                case .text(let text): Page.shown(text)
-                }
-            })
+        rows.append(cells)
+        if rows.count == Self.measuredRows {
+            widths = Page.table(header, rows, rightAligned: numeric)
+            rows = []
+        }
     }
 
-    func end() { Page.table(header, rows, rightAligned: numeric) }
+    func end() { if widths == nil { Page.table(header, rows, rightAligned: numeric) } }
 }
 
 /// One document: the columns' names, and each row as a list.
@@ -107,6 +120,12 @@ private struct CSVResult: QueryResult {
 enum CSV {
     static func cell(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return text }
-        return "\"\(text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
+        // By scalars: a quote with an accent behind it is one character and still a quote.
+        var quoted = "\"".unicodeScalars
+        for scalar in text.unicodeScalars {
+            if scalar == "\"" { quoted.append(scalar) }
+            quoted.append(scalar)
+        }
+        return String(quoted) + "\""
     }
 }

@@ -82,8 +82,7 @@ enum SnapshotCommands {
         do throws(StoreError) {
             try StateReplacement.copy(source, to: unfinished)
             try StateStore.note(audit, in: unfinished, functions: [StoredFunction.scoring])
-            try StateReplacement.keepOld(folder.database)
-            try StateReplacement.replace(folder.database, with: unfinished)
+            try StateReplacement.replace(folder.database, with: unfinished, keepingOld: true)
         } catch {
             throw Failure(error, file: folder.path)
         }
@@ -107,6 +106,7 @@ enum SnapshotCommands {
         let lock = try folder.lock()
         let kept = Int(arguments.integer("keep") ?? 3)
         let removed = Array(folder.snapshots.ids.dropLast(kept))
+        SnapshotFiles.removeUnfinished(in: folder.snapshots.path)
         for id in removed where unlink(folder.snapshots.file(id)) != 0 {
             throw Failure(
                 code: .inputOutput,

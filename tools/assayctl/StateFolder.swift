@@ -84,7 +84,7 @@ struct SnapshotFolder {
 
     func file(_ id: Int64) -> String { "\(path)/\(id).db" }
 
-    /// The checkpoints that there are snapshots of, ascending.
+    /// The checkpoints that there are snapshots of, in the order in which they were made.
     var ids: [Int64] { SnapshotFiles.ids(in: path) }
 }
 

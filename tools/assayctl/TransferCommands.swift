@@ -70,9 +70,9 @@ enum TransferCommands {
             guard count == record.keys else {
                 throw documents.failure("there are \(count) users, the first line says \(record.keys)")
             }
-            if isThere { try StateReplacement.keepOld(folder.database) }
             try rewriting.finish(
-                record, older: [], audits: [], action: .import, users: count, at: Now.milliseconds)
+                record, older: [], audits: [], action: .import, users: count, at: Now.milliseconds,
+                keepingOld: isThere)
         } catch {
             throw error.kind == .damaged
                 ? Failure(code: .badData, message: error.message) : Failure(error, file: folder.path)

@@ -24,7 +24,7 @@ enum VerifyCommand {
             checkpoint = state.view.checkpoint?.id
             examine(state, isDeep: arguments.flag("deep"), &findings)
         } catch {
-            guard error.code == .badData || error.code == .inputOutput else { throw error }
+            guard error.code == .badData else { throw error }
             findings.problems.append(error.message)
             findings.hasUnnamed = true
         }

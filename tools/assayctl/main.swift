@@ -16,8 +16,7 @@ do {
     Diagnostics.error(error.message)
     exit(ExitCode.usage.rawValue)
 } catch let failure as Failure {
-    // What was found before is still worth reading.
-    try? Page.flush()
+    try? Page.flush()  // what was found before is still worth reading, and the first failure is the one to tell
     Diagnostics.error(failure.message)
     exit(failure.code.rawValue)
 }

@@ -98,7 +98,7 @@ package struct OutputTarget: Sendable {
     }
 
     /// Where a file will lie that is not there yet.
-    private static func futurePath(_ path: String) -> String {
+    static func futurePath(_ path: String) -> String {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         let folder = parts.dropLast().joined(separator: "/")
         let real = realPath(folder.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : folder)

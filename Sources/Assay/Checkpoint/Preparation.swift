@@ -127,16 +127,40 @@ package struct Preparation: ~Copyable {
         )
     }
 
-    /// A file that is read can't be written, nor one file twice.
+    /// A file that is read can't be written, nor one file twice, nor the state's own.
     private static func checkDistinct(_ request: PreparationRequest) throws(RunFailure) {
-        var taken = [("the input", OutputTarget.realPath("/proc/self/fd/\(request.input)"))]
-        for (role, target) in [("the output", request.output), ("the rejects", request.rejects ?? request.output)] {
+        var taken = [("the input", FileIdentity("/proc/self/fd/\(request.input)"))]
+        for name in ["state.db", "state.db-wal", "state.db-shm", "state.db.old", "lock"] {
+            if let folder = request.folder { taken.append(("a file of the state", FileIdentity("\(folder)/\(name)"))) }
+        }
+        for (role, target) in [("the output", request.output), ("the rejects", request.rejects)] {
+            guard let target else { continue }
             let situation = target.situation()
-            if role == "the rejects", request.rejects == nil || situation.realPath.isEmpty { continue }
-            if let other = taken.first(where: { $0.1 == situation.realPath && situation.isRegularFile }) {
+            guard situation.isRegularFile, !situation.realPath.isEmpty else { continue }
+            let identity = FileIdentity(situation.realPath)
+            if let other = taken.first(where: { $0.1.isSame(as: identity) }) {
                 throw RunFailure(.usage, "\(situation.name) is also \(other.0); name another file")
             }
-            taken.append((role, situation.realPath))
+            taken.append((role, identity))
+        }
+    }
+
+    /// What tells a file from others, whatever its names; of one that is not there, where it will lie.
+    private struct FileIdentity {
+        private let path: String
+        private let device: UInt64
+        private let number: UInt64
+
+        init(_ path: String) {
+            var status = stat()
+            let isThere = stat(path, &status) == 0
+            let real = OutputTarget.realPath(path)
+            self.path = real.isEmpty ? OutputTarget.futurePath(path) : real
+            (device, number) = isThere ? (UInt64(status.st_dev), UInt64(status.st_ino)) : (0, 0)
+        }
+
+        func isSame(as other: FileIdentity) -> Bool {
+            !path.isEmpty && path == other.path || number != 0 && (device, number) == (other.device, other.number)
         }
     }
 

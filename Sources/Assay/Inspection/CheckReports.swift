@@ -87,7 +87,7 @@ struct CheckReports {
         }
         let deviation = max(
             history.deviation, settings.amount.leastRelativeDeviation * history.mean, settings.amount.leastDeviation)
-        let zScore = abs(transaction.amount - history.mean) / deviation
+        let zScore = min(abs(transaction.amount - history.mean) / deviation, .greatestFiniteMagnitude)
         report.inputs += [
             ("mean", "\(history.mean)"), ("deviation", "\(deviation)"), ("transactions", "\(history.count)"),
         ]

@@ -3,6 +3,8 @@ import StateStore
 /// The documented form of decoded state: one JSON document for the checkpoint, one for each user, nothing lost.
 package enum StateTransfer {
     package static let version: Int64 = 1
+    /// Far more than anybody counts, far less than what a sum of them could not hold.
+    private static let largestCount: UInt64 = 1 << 60
 
     /// Why a document is not what it should be.
     package struct Problem: Error {
@@ -68,8 +70,30 @@ package enum StateTransfer {
             record.tallies.append(CheckpointRecord.Tally(name: name, count: try need(count.unsigned, name)))
         }
         record.tallies.sort { $0.name < $1.name }
-        guard record.id > 0 else { throw Problem(message: "'checkpoint' must be above 0") }
+        try check(record)
         return record
+    }
+
+    /// What would stop the next run, or make it count wrong.
+    private static func check(_ record: CheckpointRecord) throws(Problem) {
+        guard record.id > 0, record.id < Int64.max / 2 else { throw Problem(message: "'checkpoint' is out of bounds") }
+        var total = record.sequence
+        for count in record.tallies.map(\.count) + record.inputs.flatMap({ [$0.offset, $0.line] })
+            + record.outputs.map(\.length)
+        {
+            guard count < largestCount else { throw Problem(message: "a count is out of bounds") }
+            total = max(total, count)
+        }
+        guard total < largestCount, record.keys >= 0 else { throw Problem(message: "a count is out of bounds") }
+        guard Set(record.tallies.map(\.name)).count == record.tallies.count,
+            Set(record.inputs.map(\.name)).count == record.inputs.count,
+            Set(record.outputs.map(\.name)).count == record.outputs.count
+        else { throw Problem(message: "a name comes twice") }
+        do throws(ConfigurationError) {
+            _ = try Configuration.recorded(record.configuration).resolve(path: "the configuration")
+        } catch {
+            throw Problem(message: "'configuration' is no good, \(error.message)")
+        }
     }
 
     private static func input(_ json: JSON) throws(Problem) -> CheckpointRecord.Input {
@@ -103,7 +127,7 @@ package enum StateTransfer {
                     user.amounts.map {
                         .object([
                             ("currency", .string($0.currency)), ("count", .unsigned($0.count)),
-                            ("mean", .real($0.mean)), ("squares", .real($0.squares)),
+                            ("mean", exact($0.mean)), ("squares", exact($0.squares)),
                         ])
                     })
             ), ("places", .array(user.places.map { .array([.real($0.latitude), .real($0.longitude)]) })),
@@ -137,8 +161,9 @@ package enum StateTransfer {
             user.amounts.append(
                 UserRecord.Amount(
                     currency: try text(amount, "currency", atMost: CurrencyCode.capacity),
-                    count: try need(amount["count"]?.unsigned, "count"), mean: try need(amount["mean"]?.real, "mean"),
-                    squares: try need(amount["squares"]?.real, "squares")))
+                    count: try need(amount["count"]?.unsigned, "count"),
+                    mean: try need(amount["mean"].flatMap(real), "mean"),
+                    squares: try need(amount["squares"].flatMap(real), "squares")))
         }
         for place in try list(json, "places", atMost: UserState.mostPlaces) {
             let coordinates = try need(place.elements.flatMap { $0.count == 2 ? $0 : nil }, "places")
@@ -160,7 +185,15 @@ package enum StateTransfer {
         for hash in try list(json, "recent", atMost: UserState.recentCapacity) {
             user.recentHashes.append(try need(hash.string.flatMap { UInt64($0, radix: 16) }, "recent"))
         }
-        guard try storedAgain(user) == user else { throw Problem(message: "user '\(id)' has values that can't be") }
+        guard user.transactions < largestCount,
+            user.amounts.allSatisfy({ $0.count < largestCount && !($0.squares < 0) }),
+            Set(user.amounts.map { Array($0.currency.utf8) }).count == user.amounts.count,
+            Set(user.types.map { Array($0.name.utf8) }).count == user.types.count
+        else { throw Problem(message: "user '\(id)' has values that can't be") }
+        // Their bytes: a number that is none equals nothing.
+        guard try storedAgain(user).stateBytes == user.stateBytes else {
+            throw Problem(message: "user '\(id)' has values that can't be")
+        }
         return user
     }
 
@@ -177,6 +210,13 @@ package enum StateTransfer {
     }
 
     // MARK: Parts
+
+    /// A number that comes back the same. Those that JSON lacks, which amounts of more than 1e150 lead to, are texts.
+    private static func exact(_ value: Double) -> JSON { value.isFinite ? .real(value) : .string("\(value)") }
+
+    private static func real(_ json: JSON) -> Double? {
+        json.real ?? json.string.flatMap { ["inf", "nan", "-nan"].contains($0) ? Double($0) : nil }
+    }
 
     private static func need<Value>(_ value: Value?, _ name: String) throws(Problem) -> Value {
         guard let value else { throw Problem(message: "'\(name)' is missing or not what it should be") }

@@ -80,10 +80,10 @@ struct OutputSegment: ~Copyable {
         while written < end {
             let rest = UnsafeRawBufferPointer(rebasing: buffer.bytes[written..<end])
             let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(start) + off_t(written))
-            if count >= 0 {
+            if count > 0 {
                 written += count
-            } else if errno != EINTR {
-                throw .failed(errorNumber: errno)
+            } else if count == 0 || errno != EINTR {
+                throw .failed(errorNumber: count == 0 ? EIO : errno)
             }
         }
     }

@@ -68,7 +68,7 @@ package struct ScoreRun: ~Copyable {
         package var users = 0
         package var checkpoints = 0
         package var failure: ScoreError?
-        /// The input up to here is written out.
+        /// The input up to here is written out, or held for a file.
         package var deliveredOffset: UInt64 = 0
 
         init(failure: ScoreError? = nil) {

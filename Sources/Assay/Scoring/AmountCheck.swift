@@ -27,7 +27,8 @@ struct AmountCheck {
         let variance = others > 0 ? history.squares / others : 0
         let deviation = max(
             variance.squareRoot(), settings.leastRelativeDeviation * history.mean, settings.leastDeviation)
-        let zScore = abs(difference) / deviation
+        // JSON knows no infinity.
+        let zScore = min(abs(difference) / deviation, .greatestFiniteMagnitude)
         if zScore > settings.zScore {
             factors.append(
                 .unusualAmount(

@@ -12,6 +12,8 @@ struct LocationCheck {
     private static let planeLatitudes = -80.0...80.0
     private static let farthestOnPlane = 90.0
     private static let planeTolerance = 0.1
+    /// Between squares.
+    private static let clearlyFarther = (1 + planeTolerance) * (1 + planeTolerance)
 
     // Squares of degrees on the plane: within the first it is the same place, within the second it is neither the same
     // nor unusual. Where the plane's error might matter, neither holds.
@@ -82,7 +84,7 @@ struct LocationCheck {
         }
         if nearest <= clearlySame {
             // Two that are nearly equally near are for the sphere to tell apart.
-            return second > nearest * (1 + Self.planeTolerance) + 1e-12 ? .visited(nearestIndex) : nil
+            return second > nearest * Self.clearlyFarther + 1e-12 ? .visited(nearestIndex) : nil
         }
         return clearlyNeither.contains(nearest) ? .newPlace(kilometers: nil) : nil
     }

@@ -117,7 +117,7 @@ struct UserState: ~Copyable {
 
     // MARK: Changing
 
-    /// Makes this amount history the latest used. Nil when the currency is new.
+    /// Makes the history of this currency the latest used; an empty one when it is new.
     mutating func useAmounts(of currency: CurrencyCode, in pool: inout BlockPool) {
         var amounts = amounts
         let index: Int
