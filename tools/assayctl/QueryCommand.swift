@@ -53,14 +53,7 @@ private struct TableResult: QueryResult {
     }
 
     mutating func add(_ row: [QueryValue]) {
-        let cells = row.map { value in
-            switch value {
-            case .null: ""
-            case .integer(let number): "\(number)"
-            case .real(let number): "\(number)"
-            case .text(let text): Page.shown(text)
-            }
-        }
+        let cells = row.map { $0.cell { Page.shown($0) } }
         if let widths { return Page.line(Page.laidOut(cells, widths, rightAligned: numeric)) }
         for (column, value) in row.enumerated() { if case .text = value { numeric.remove(column) } }
         rows.append(cells)
@@ -102,18 +95,22 @@ private struct CSVResult: QueryResult {
     mutating func begin(_ columns: [String]) { Page.line(columns.map { CSV.cell($0) }.joined(separator: ",")) }
 
     mutating func add(_ row: [QueryValue]) {
-        let cells = row.map { value in
-            switch value {
-            case .null: ""
-            case .integer(let number): "\(number)"
-            case .real(let number): "\(number)"
-            case .text(let text): CSV.cell(text)
-            }
-        }
-        Page.line(cells.joined(separator: ","))
+        Page.line(row.map { $0.cell { CSV.cell($0) } }.joined(separator: ","))
     }
 
     func end() {}
+}
+
+extension QueryValue {
+    /// As a cell; texts as `shown` writes them, what is missing as nothing.
+    fileprivate func cell(_ shown: (String) -> String) -> String {
+        switch self {
+        case .null: ""
+        case .integer(let number): "\(number)"
+        case .real(let number): "\(number)"
+        case .text(let text): shown(text)
+        }
+    }
 }
 
 /// Texts as cells.
