@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's libraries are linked in: commands start in two thirds of the time, and run where no Swift is.
 BUILD = swift build -c release --static-swift-stdlib --product
@@ -37,6 +37,10 @@ test: dependencies test-dependencies check-format
 # with OPTIONS=--quick. OPTIONS='--json FILE' keeps all figures.
 bench: build .build/bench/floor .build/bench/latency .build/bench/measure
 	@tools/bench/bench.py $(OPTIONS) .build/release/assay .build/bench
+
+# The engine's rate while assayctl asks its state.
+bench-readers: build
+	@tools/bench/readers.sh .build/release/assay .build/release/assayctl
 
 # Instructions a transaction against the committed baseline. ACCEPT=1 makes the present ones the baseline.
 bench-instructions: build
