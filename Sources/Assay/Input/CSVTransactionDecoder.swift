@@ -123,7 +123,8 @@ struct CSVTransactionDecoder {
             if let number = TransactionBuilder.number(in: cell.bytes) { return builder.set(field, number: number) }
         case .metadata:
             var scanner = JSONScanner(at: cell.bytes.baseAddress!)
-            guard scanner.byte == UInt8(ascii: "{"), (try? scanner.skipObject(depth: 2)) != nil,  // no reason wanted
+            // A cell that is no object is refused the same, wherever in it the fault is.
+            guard scanner.byte == UInt8(ascii: "{"), (try? scanner.skipObject(depth: 2)) != nil,  // refused below
                 scanner.cursor == cell.bytes.baseAddress! + cell.bytes.count
             else { return builder.refuse(field) }
             return builder.setMetadata(cell.slice)
