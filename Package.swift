@@ -14,18 +14,20 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "Arguments"),
+        .target(name: "CivilTime"),
         .target(name: "StateStore", dependencies: ["CBytes", "CSQLite"]),
         .target(
-            name: "Assay", dependencies: ["Arguments", "CBytes", "CYAML", "StateStore"],
+            name: "Assay", dependencies: ["Arguments", "CBytes", "CYAML", "CivilTime", "StateStore"],
             // A process function's state may be something that exists once.
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
         .executableTarget(name: "assay", dependencies: ["Arguments", "Assay"]),
         .executableTarget(
-            name: "assayctl", dependencies: ["Arguments", "Assay", "StateStore"], path: "tools/assayctl"),
+            name: "assayctl", dependencies: ["Arguments", "Assay", "CivilTime", "StateStore"], path: "tools/assayctl"),
         .testTarget(
             name: "AssayTests", dependencies: ["Assay", "StateStore", "TestSupport"],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
         .testTarget(name: "ArgumentsTests", dependencies: ["Arguments"]),
+        .testTarget(name: "CivilTimeTests", dependencies: ["CivilTime"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(name: "FaultyDisk", path: "Tests/FaultyDisk"),
         .testTarget(name: "StateStoreTests", dependencies: ["StateStore", "TestSupport"]),

@@ -1,3 +1,5 @@
+import CivilTime
+
 @testable import Assay
 
 /// Lines in, assessments and rejects out, without files or processes.

@@ -1,3 +1,4 @@
+import CivilTime
 import Glibc
 
 /// Everything that a configuration file can say.

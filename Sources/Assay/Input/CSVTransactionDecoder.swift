@@ -1,3 +1,5 @@
+import CivilTime
+
 /// Reads transactions from CSV with a header (RFC 4180): the cells go through the same rules as JSON strings do.
 struct CSVTransactionDecoder {
     private let fields: FieldNames

@@ -1,3 +1,5 @@
+import CivilTime
+
 /// Reads transactions from JSON lines: one pass over the bytes, guided by the fields that we know.
 struct JSONTransactionDecoder {
     private let fields: FieldNames

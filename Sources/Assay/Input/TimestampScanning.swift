@@ -1,3 +1,5 @@
+import CivilTime
+
 extension EventTime {
     /// A number is seconds, milliseconds or microseconds by its size. Nil when out of range.
     @inline(__always)

@@ -1,4 +1,5 @@
 import CBytes
+import CivilTime
 
 /// Puts one transaction together, field by field, in whatever order and however often they come: the last one counts.
 struct TransactionBuilder {

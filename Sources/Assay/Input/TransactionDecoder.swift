@@ -1,4 +1,5 @@
 import CBytes
+import CivilTime
 
 /// What decoding makes of a batch: transactions and rejects, both in the order of their lines.
 struct DecodedBatch {

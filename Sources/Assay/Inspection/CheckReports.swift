@@ -1,3 +1,5 @@
+import CivilTime
+
 /// What each check sees of a transaction, and what it makes of that: all comparisons in full, for people.
 /// A test holds them together with the scoring.
 struct CheckReports {

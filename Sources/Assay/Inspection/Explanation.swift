@@ -1,3 +1,4 @@
+import CivilTime
 import StateStore
 
 /// Why a transaction would get its assessment: what each check saw, what it compared that with, and what came of it.

@@ -1,3 +1,4 @@
+import CivilTime
 import StateStore
 
 /// The tables that queries over decoded state read.

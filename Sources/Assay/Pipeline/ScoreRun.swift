@@ -1,4 +1,5 @@
 import CBytes
+import CivilTime
 import Glibc
 import StateStore
 

@@ -1,3 +1,4 @@
+import CivilTime
 import StateStore
 
 /// The middle stage, which owns all keyed state: transactions to assessments.

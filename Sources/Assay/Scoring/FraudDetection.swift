@@ -1,3 +1,5 @@
+import CivilTime
+
 /// The process function that scores transactions: five checks against the user's memory, then the memory is updated.
 struct FraudDetection: KeyedProcessFunction, ~Copyable {
     /// A transaction and the text that its slices point into.

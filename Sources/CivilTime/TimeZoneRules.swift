@@ -22,7 +22,7 @@ package struct TimeZoneRules: Sendable {
     }
 
     /// The offset that holds at an instant, and until when it surely holds.
-    func offset(at instant: Int64) -> (seconds: Int64, from: Int64, until: Int64) {
+    package func offset(at instant: Int64) -> (seconds: Int64, from: Int64, until: Int64) {
         var shift: Int64 = 0
         if instant >= cycleStart {
             shift = (instant - cycleStart) / Self.cycleSeconds * Self.cycleSeconds
@@ -39,7 +39,7 @@ package struct TimeZoneRules: Sendable {
     }
 
     /// The instant of a local time: the first of two, and in a gap by the offset from before it.
-    func instant(local: Int64) -> Int64 {
+    package func instant(local: Int64) -> Int64 {
         // No offset is larger than a day and a bit, so the right interval begins within two days before.
         var probe = local - 2 * 86_400
         var gap: Int64?
@@ -67,34 +67,10 @@ package struct TimeZoneRules: Sendable {
     }
 }
 
-/// Tells the hour and weekday of event times, remembering the zone's present offset.
-struct LocalClock {
-    private let rules: TimeZoneRules
-    private var offset: Int64 = 0
-    private var from: Int64 = .max
-    private var until: Int64 = .min
-
-    init(_ rules: TimeZoneRules) {
-        self.rules = rules
-    }
-
-    /// The hour 0…23 and the weekday, Monday 0 … Sunday 6.
-    mutating func hourAndWeekday(_ time: EventTime) -> (hour: UInt8, weekday: UInt8) {
-        let instant = time.milliseconds / 1000
-        if instant < from || instant >= until {
-            (offset, from, until) = rules.offset(at: instant)
-        }
-        let local = instant + offset
-        let day = local.floorDivided(by: 86_400)
-        let second = local - day * 86_400
-        // 1970-01-01 was a Thursday.
-        let weekday = day + 3 - (day + 3).floorDivided(by: 7) * 7
-        return (UInt8(truncatingIfNeeded: second / 3600), UInt8(truncatingIfNeeded: weekday))
-    }
-}
-
 extension Int64 {
-    func floorDivided(by divisor: Int64) -> Int64 {
+    /// Rounds towards minus infinity; for positive divisors.
+    @inlinable
+    package func floorDivided(by divisor: Int64) -> Int64 {
         let quotient = self / divisor
         return self % divisor < 0 ? quotient - 1 : quotient
     }

@@ -5,7 +5,7 @@ package enum ZoneError: Error, Equatable {
     case unknown(name: String, directory: String)
     case damaged(path: String)
 
-    var description: String {
+    package var description: String {
         switch self {
         case .unknown(let name, let directory):
             "unknown timezone '\(name)': \(directory) has no such zone (Debian's package tzdata holds them)"

@@ -1,11 +1,12 @@
 /// A date of the Gregorian calendar.
-struct CivilDate: Equatable, Sendable {
-    var year: Int64
-    var month: Int64
-    var day: Int64
+package struct CivilDate: Equatable, Sendable {
+    package var year: Int64
+    package var month: Int64
+    package var day: Int64
 
     /// Days since 1970-01-01. Counts years from March, so that the leap day is the last of its year.
-    var daysSince1970: Int64 {
+    @inlinable
+    package var daysSince1970: Int64 {
         let shifted = month <= 2 ? year - 1 : year
         let era = shifted.floorDivided(by: 400)
         let yearOfEra = shifted - era * 400
@@ -14,14 +15,15 @@ struct CivilDate: Equatable, Sendable {
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 
-    init(year: Int64, month: Int64, day: Int64) {
+    @inlinable
+    package init(year: Int64, month: Int64, day: Int64) {
         self.year = year
         self.month = month
         self.day = day
     }
 
     /// The other way round.
-    init(daysSince1970 days: Int64) {
+    package init(daysSince1970 days: Int64) {
         let shifted = days + 719_468
         let era = shifted.floorDivided(by: 146_097)
         let dayOfEra = shifted - era * 146_097
@@ -33,11 +35,13 @@ struct CivilDate: Equatable, Sendable {
         year = era * 400 + yearOfEra + (month <= 2 ? 1 : 0)
     }
 
-    static func isLeap(_ year: Int64) -> Bool {
+    @inlinable
+    package static func isLeap(_ year: Int64) -> Bool {
         year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
     }
 
-    static func daysInMonth(_ month: Int64, of year: Int64) -> Int64 {
+    @inlinable
+    package static func daysInMonth(_ month: Int64, of year: Int64) -> Int64 {
         switch month {
         case 2: isLeap(year) ? 29 : 28
         case 4, 6, 9, 11: 30
