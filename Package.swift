@@ -15,18 +15,21 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "Arguments"),
         .target(name: "CivilTime"),
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        .target(name: "CEL", dependencies: ["CBytes", "CRE2", "CivilTime"]),
         .target(name: "StateStore", dependencies: ["CBytes", "CSQLite"]),
         .target(
-            name: "Assay", dependencies: ["Arguments", "CBytes", "CYAML", "CivilTime", "StateStore"],
+            name: "Assay", dependencies: ["Arguments", "CBytes", "CEL", "CYAML", "CivilTime", "StateStore"],
             // A process function's state may be something that exists once.
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
-        .executableTarget(name: "assay", dependencies: ["Arguments", "Assay"]),
+        .executableTarget(name: "assay", dependencies: ["Arguments", "Assay", "CEL"]),
         .executableTarget(
             name: "assayctl", dependencies: ["Arguments", "Assay", "CivilTime", "StateStore"], path: "tools/assayctl"),
         .testTarget(
             name: "AssayTests", dependencies: ["Assay", "StateStore", "TestSupport"],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
         .testTarget(name: "ArgumentsTests", dependencies: ["Arguments"]),
+        .testTarget(name: "CELTests", dependencies: ["CEL", "CivilTime", "TestSupport"], exclude: ["Cases"]),
         .testTarget(name: "CivilTimeTests", dependencies: ["CivilTime"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(name: "FaultyDisk", path: "Tests/FaultyDisk"),
@@ -35,5 +38,6 @@ let package = Package(
         .testTarget(name: "Recovery", dependencies: ["assay", "assayctl", "TestSupport", "CSQLite"]),
         .testTarget(name: "Tidy"),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
 )

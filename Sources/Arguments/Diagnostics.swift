@@ -49,6 +49,14 @@ package enum Diagnostics {
         write("\(program): \(printable(message))\n")
     }
 
+    /// Lines that show a place in a text, as they are but for what a terminal would obey.
+    package static func excerpt(_ text: String) {
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            let parts = line.split(separator: "\t", omittingEmptySubsequences: false)
+            write("    " + parts.map { printable(String($0)) }.joined(separator: "\t") + "\n")
+        }
+    }
+
     package static func write(_ text: String) {
         var text = text
         // Where standard error goes nowhere, there is nobody to tell.

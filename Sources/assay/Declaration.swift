@@ -11,7 +11,7 @@ enum Declaration {
             "'assay COMMAND --help' tells about one command.",
             exitCodes,
         ],
-        subcommands: [score, checkConfig, generate])
+        subcommands: [score, checkConfig, eval, generate])
 
     private static let exitCodes = """
         Exit codes:
@@ -95,6 +95,31 @@ enum Declaration {
         options: [
             .flag("print-defaults", help: "print every setting with its default and what it is for"),
             .flag("print-schema", help: "print the JSON Schema of configuration files"),
+        ])
+
+    static let eval = Command(
+        "eval", summary: "Evaluates an expression of CEL, the language of rules.",
+        discussion: [
+            """
+            Prints the value and its type, or what is wrong and where. Expressions are CEL, the Common Expression \
+            Language, without protobuf messages. Types are checked before anything is evaluated.
+            """,
+            """
+            --batch reads a request a line, such as {"expr":"a + 1","bindings":{"a":{"int":"1"}},"container":"", \
+            "check":true,"macros":true,"type_env":[{"name":"a","type":"int"}]}, and answers each with a line: \
+            {"value":{"int":"2"}}, {"error":"..."} or, where the request has "check_only":true, {"type":"int"}.
+            """,
+            exitCodes,
+            """
+            Example:
+                assay eval 'amount > 100.0 && currency != "USD"' --with '{"amount": 120.5, "currency": "EUR"}'
+            """,
+        ],
+        operands: [Operand("EXPR", help: "the expression")],
+        options: [
+            .value("with", "JSON", .file, help: "variables: a JSON object, or a file that holds one"),
+            .flag("json", help: "print the value as JSON with types, as --batch does"),
+            .flag("batch", help: "answer requests from standard input, a line each"),
         ])
 
     static let generate = Command(

@@ -13,6 +13,7 @@ do {
         switch path.first {
         case "score": try ScoreCommand.run(arguments)
         case "check-config": try ConfigurationCommand.run(arguments)
+        case "eval": try EvalCommand.run(arguments)
         case "generate": try GenerateCommand.run(arguments)
         default: preconditionFailure("every declared command is run")
         }

@@ -41,11 +41,13 @@ import Testing
         ("Sources/Assay/Time/", ["CivilTime"]),
         ("Sources/Assay/Configuration/", ["Arguments", "CYAML", "CivilTime", "Glibc"]),
         ("Sources/Assay/Generation/", ["Glibc"]),
+        ("Sources/Assay/Expressions/", ["CEL", "CivilTime"]),
         ("Sources/Assay/Inspection/", ["CBytes", "CivilTime", "StateStore"]),
         ("Sources/Arguments/", ["Glibc"]),
+        ("Sources/CEL/", ["CBytes", "CRE2", "CivilTime", "Glibc"]),
         ("Sources/CivilTime/", ["Glibc"]),
         ("Sources/StateStore/", ["CBytes", "CSQLite", "Glibc"]),
-        ("Sources/assay/", ["Arguments", "Assay", "Glibc", "Synchronization"]),
+        ("Sources/assay/", ["Arguments", "Assay", "CEL", "Glibc", "Synchronization"]),
     ]
 
     @Test("There is something to be tidy about")

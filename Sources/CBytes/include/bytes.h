@@ -134,6 +134,7 @@ static inline void assay_prefetch(const void *address) { __builtin_prefetch(addr
 // GNU functions that the C library's module shows only to those who ask before everybody else.
 extern void *memrchr(const void *bytes, int byte, size_t count);
 extern void *rawmemchr(const void *bytes, int byte);
+extern void *memmem(const void *bytes, size_t count, const void *part, size_t part_count);
 
 // A second descriptor that writes past the system's cache; -1 where that is not possible.
 static inline int assay_open_direct(const char *path) { return open(path, O_WRONLY | O_CLOEXEC | ASSAY_O_DIRECT); }
@@ -155,6 +156,11 @@ extern int sync_file_range(int descriptor, int64_t offset, int64_t count, unsign
 // Begins to write a part of a file to its disk, without waiting for it.
 static inline int assay_begin_writing_back(int descriptor, int64_t offset, int64_t count) {
     return sync_file_range(descriptor, offset, count, 2);
+}
+
+// Whether the part occurs, in linear time.
+static inline bool assay_contains(const void *bytes, size_t count, const void *part, size_t part_count) {
+    return memmem(bytes, count, part, part_count) != NULL;
 }
 
 // The last newline among the bytes, or none.

@@ -1,0 +1,228 @@
+/// Runs a program once. Whoever makes one keeps the program alive meanwhile.
+struct Machine: ~Copyable {
+    unowned(unsafe) let program: Program
+    var locals: [Value]
+    private var stepsLeft: Int
+    private let stepsAllowed: Int
+
+    init(_ program: Program, _ limits: Limits) {
+        self.program = program
+        locals = program.localCount == 0 ? [] : Array(repeating: .null, count: program.localCount)
+        stepsLeft = limits.steps
+        stepsAllowed = limits.steps
+    }
+
+    @inline(__always)
+    func instruction(_ index: Int) -> Instruction {
+        program.instructions.withUnsafeBufferPointer { $0[index] }
+    }
+
+    mutating func charge(_ steps: Int, at index: Int) throws(EvaluationError) {
+        stepsLeft -= min(steps, stepsAllowed)
+        if stepsLeft < 0 {
+            throw failure(EvaluationError(.tooCostly, "it takes more than \(stepsAllowed) steps"), at: index)
+        }
+    }
+
+    /// The error, with its place in the source.
+    func failure(_ error: EvaluationError, at index: Int) -> EvaluationError {
+        var error = error
+        error.offset = Int(instruction(index).offset)
+        return error
+    }
+
+    func failure(
+        _ cause: EvaluationError.Cause, _ detail: String = "", at index: Int
+    ) -> EvaluationError {
+        failure(EvaluationError(cause, detail), at: index)
+    }
+
+    /// What a host or a library function throws, with the place of the instruction that asked.
+    @inline(__always)
+    func placed<T>(
+        _ index: Int, _ body: () throws(EvaluationError) -> T
+    ) throws(EvaluationError) -> T {
+        do throws(EvaluationError) {
+            return try body()
+        } catch {
+            throw failure(error, at: index)
+        }
+    }
+
+    // MARK: Bools
+
+    mutating func bool(_ index: Int, _ host: any Host) throws(EvaluationError) -> Bool {
+        let instruction = instruction(index)
+        let (x, y) = (Int(instruction.x), Int(instruction.y))
+        switch instruction.operation {
+        case .and: return try all(x, y, are: true, host)
+        case .or: return try !all(x, y, are: false, host)
+        case .not: return try !bool(x, host)
+        case .boolConstant: return instruction.bits != 0
+        case .boolVariable: return try placed(index) { () throws(EvaluationError) in try host.bool(x) }
+        case .orderDoubles:
+            return Ordering(rawValue: instruction.detail)!.holds(try double(x, host), try double(y, host))
+        case .orderInts: return Ordering(rawValue: instruction.detail)!.holds(try int(x, host), try int(y, host))
+        case .equalInts: return try (int(x, host) == int(y, host)) == (instruction.detail == 0)
+        case .equalDoubles: return try (double(x, host) == double(y, host)) == (instruction.detail == 0)
+        case .equalTexts:
+            return try text(x, host).isEqual(to: text(y, host)) == (instruction.detail == 0)
+        case .orderTexts, .inTexts, .inKeys, .startsWith, .endsWith, .containsText, .matchesPattern:
+            return try textQuestion(index, host)
+        case .order:
+            let (left, right) = (try value(x, host), try value(y, host))
+            guard let holds = Ordering(rawValue: instruction.detail)!.holds(left, right) else {
+                throw noOverload(Ordering(rawValue: instruction.detail)!.symbol, [left, right], at: index)
+            }
+            return holds
+        case .equal: return try equal(value(x, host), value(y, host), at: index) == (instruction.detail == 0)
+        case .contained: return try contained(value(x, host), in: value(y, host), at: index)
+        case .test: return try member(of: value(x, host), y, at: index) != nil
+        case .testMember:
+            let key = program.tables.texts[y]
+            return try placed(index) { () throws(EvaluationError) in try host.member(x, key) } != nil
+        case .conditional: return try bool(bool(x, host) ? y : Int(instruction.z), host)
+        default:
+            let value = try value(index, host)
+            guard case .bool(let bool) = value else { throw noOverload("a condition", [value], at: index) }
+            return bool
+        }
+    }
+
+    /// Whether all terms are what is wanted. One that is not decides, whatever errors the others have.
+    private mutating func all(
+        _ first: Int, _ count: Int, are wanted: Bool, _ host: any Host
+    ) throws(EvaluationError) -> Bool {
+        var error: EvaluationError?
+        for position in first..<first + count {
+            let term = Int(program.tables.children[position])
+            do throws(EvaluationError) {
+                if try bool(term, host) != wanted { return false }
+            } catch let failure {
+                if error == nil { error = failure }
+            }
+        }
+        if let error { throw error }
+        return true
+    }
+
+    func noOverload(_ name: String, _ operands: [Value], at index: Int) -> EvaluationError {
+        failure(.noSuchOverload, "\(name) of \(operands.map(\.kind.name).joined(separator: " and "))", at: index)
+    }
+
+    /// Comparing takes as long as the smaller of the two is large.
+    mutating func equal(_ left: Value, _ right: Value, at index: Int) throws(EvaluationError) -> Bool {
+        try charge(min(left.weight, right.weight), at: index)
+        return Value.equal(left, right)
+    }
+
+    private mutating func contained(_ element: Value, in range: Value, at index: Int) throws(EvaluationError) -> Bool {
+        switch range {
+        case .list(let list):
+            for other in list.elements where try equal(element, other, at: index) { return true }
+            return false
+        case .map(let map): return map.find(element) != nil
+        default: throw noOverload("in", [element, range], at: index)
+        }
+    }
+
+    // MARK: Numbers
+
+    mutating func int(_ index: Int, _ host: any Host) throws(EvaluationError) -> Int64 {
+        let instruction = instruction(index)
+        let (x, y) = (Int(instruction.x), Int(instruction.y))
+        switch instruction.operation {
+        case .intConstant: return Int64(bitPattern: instruction.bits)
+        case .intVariable: return try placed(index) { () throws(EvaluationError) in try host.int(x) }
+        case .addInts: return try exact(int(x, host).addingReportingOverflow(int(y, host)), at: index)
+        case .subtractInts: return try exact(int(x, host).subtractingReportingOverflow(int(y, host)), at: index)
+        case .multiplyInts: return try exact(int(x, host).multipliedReportingOverflow(by: int(y, host)), at: index)
+        case .sizeOfText:
+            let text = try text(x, host)
+            try charge(text.count / Limits.bytesPerStep, at: index)
+            // Bytes that do not go on with a code point begin one.
+            return Int64(text.count { $0 & 0xC0 != 0x80 })
+        default:
+            let value = try value(index, host)
+            guard case .int(let int) = value else { throw noOverload("an int", [value], at: index) }
+            return int
+        }
+    }
+
+    private func exact(
+        _ result: (partialValue: Int64, overflow: Bool), at index: Int
+    ) throws(EvaluationError) -> Int64 {
+        guard !result.overflow else { throw failure(.overflow, "int", at: index) }
+        return result.partialValue
+    }
+
+    mutating func double(_ index: Int, _ host: any Host) throws(EvaluationError) -> Double {
+        let instruction = instruction(index)
+        let (x, y) = (Int(instruction.x), Int(instruction.y))
+        switch instruction.operation {
+        case .doubleConstant: return Double(bitPattern: instruction.bits)
+        case .doubleVariable: return try placed(index) { () throws(EvaluationError) in try host.double(x) }
+        case .addDoubles: return try double(x, host) + double(y, host)
+        case .subtractDoubles: return try double(x, host) - double(y, host)
+        case .multiplyDoubles: return try double(x, host) * double(y, host)
+        case .divideDoubles: return try double(x, host) / double(y, host)
+        default:
+            let value = try value(index, host)
+            guard case .double(let double) = value else { throw noOverload("a double", [value], at: index) }
+            return double
+        }
+    }
+
+    // MARK: Texts that stay where they are
+
+    mutating func text(_ index: Int, _ host: any Host) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
+        let instruction = instruction(index)
+        switch instruction.operation {
+        case .textVariable:
+            return try placed(index) { () throws(EvaluationError) in try host.text(Int(instruction.x)) }
+        case .textConstant: return program.tables.storedTexts[Int(instruction.x)].bytes
+        default: preconditionFailure("only texts that last are asked for this way")
+        }
+    }
+
+    private mutating func textQuestion(_ index: Int, _ host: any Host) throws(EvaluationError) -> Bool {
+        let instruction = instruction(index)
+        let (x, y) = (Int(instruction.x), Int(instruction.y))
+        switch instruction.operation {
+        case .inTexts:
+            if isText(x) { return program.tables.textSets[y].contains(try text(x, host)) }
+            let value = try value(x, host)
+            guard case .string(let text) = value else { throw noOverload("in", [value], at: index) }
+            return text.withBytes { program.tables.textSets[y].contains($0) }
+        case .inKeys:
+            guard let key = MapKey(.int(try int(x, host))) else { return false }
+            return program.tables.keySets[y].contains(key)
+        case .matchesPattern:
+            let text = try text(x, host)
+            try charge(text.count / Limits.bytesPerStep, at: index)
+            return program.tables.patterns[y].isFound(in: text)
+        default:
+            let (left, right) = (try text(x, host), try text(y, host))
+            switch instruction.operation {
+            case .startsWith: return left.begins(with: right)
+            case .endsWith: return left.ends(with: right)
+            case .containsText:
+                try charge((left.count + right.count) / Limits.bytesPerStep, at: index)
+                return left.contains(right)
+            default:
+                let ordering = Ordering(rawValue: instruction.detail)!
+                return switch ordering {
+                case .less: left.precedes(right)
+                case .greater: right.precedes(left)
+                case .lessOrEqual: !right.precedes(left)
+                case .greaterOrEqual: !left.precedes(right)
+                }
+            }
+        }
+    }
+
+    private func isText(_ index: Int) -> Bool {
+        let operation = instruction(index).operation
+        return operation == .textVariable || operation == .textConstant
+    }
+}

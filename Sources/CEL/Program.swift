@@ -1,0 +1,119 @@
+import CivilTime
+
+/// Expressions compiled together, ready to be evaluated any number of times and by several threads at once.
+package final class Program: Sendable {
+    /// What the program needs besides its instructions. All of it is written by the emitter and never again.
+    struct Tables: Sendable {
+        var constants: [Value] = []
+        var texts: [Text] = []
+        var failures: [EvaluationError] = []
+        var children: [Int32] = []
+        var comprehensions: [CompiledComprehension] = []
+        var textSets: [TextSet] = []
+        var keySets: [Set<MapKey>] = []
+        var patterns: [RegularExpression] = []
+        var zones: [Zone] = []
+        /// Texts of which the bytes stay where they are.
+        var storedTexts: [StoredText] = []
+    }
+
+    struct CompiledComprehension: Sendable {
+        let form: Comprehension.Form
+        let range: Int
+        /// Where its one or two variables begin.
+        let firstLocal: Int
+        let variableCount: Int
+        let condition: Int?
+        let transform: Int?
+    }
+
+    /// A copy of a text that lives as long as the program.
+    final class StoredText: Sendable {
+        // Written once, before anybody else knows it.
+        nonisolated(unsafe) let bytes: UnsafeBufferPointer<UInt8>
+
+        init(_ text: Text) {
+            let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(1, text.string.utf8.count))
+            let count = copy.update(fromContentsOf: Array(text.string.utf8))
+            bytes = UnsafeBufferPointer(rebasing: copy[..<count])
+        }
+
+        deinit { bytes.deallocate() }
+    }
+
+    let instructions: [Instruction]
+    let tables: Tables
+    let roots: [Int]
+    let localCount: Int
+    let zones: @Sendable (String) -> TimeZoneRules?
+
+    init(
+        instructions: [Instruction], tables: Tables, roots: [Int], localCount: Int,
+        zones: @escaping @Sendable (String) -> TimeZoneRules?
+    ) {
+        self.instructions = instructions
+        self.tables = tables
+        self.roots = roots
+        self.localCount = localCount
+        self.zones = zones
+    }
+
+    /// The value of the expression that was added as number `index`.
+    package func value(
+        _ index: Int = 0, host: any Host, limits: Limits = Limits()
+    ) throws(EvaluationError) -> Value {
+        var machine = Machine(self, limits)
+        return try machine.value(roots[index], host)
+    }
+
+    /// The same, for one that comes to a bool.
+    package func bool(
+        _ index: Int = 0, host: any Host, limits: Limits = Limits()
+    ) throws(EvaluationError) -> Bool {
+        var machine = Machine(self, limits)
+        return try machine.bool(roots[index], host)
+    }
+}
+
+/// Compiles expressions into one program.
+package struct Compiler {
+    private let environment: Environment
+    private var emitter: Emitter
+    private var roots: [Int] = []
+
+    package init(_ environment: Environment) {
+        self.environment = environment
+        emitter = Emitter(environment)
+    }
+
+    /// What is known of an expression that was taken.
+    package struct Outline: Sendable {
+        package let type: Type
+        /// Whether the checker knows the type of every part: no evaluation can then fail for types.
+        package let isFullyTyped: Bool
+        /// The variables that it reads, by their declared names, and the functions of the host that it calls.
+        package let reads: Set<String>
+    }
+
+    /// Adds an expression as the program's next. Without `checked`, types are found out by evaluating.
+    @discardableResult
+    package mutating func add(
+        _ text: String, checked: Bool = true, macros: Bool = true, expecting type: Type? = nil
+    ) throws(SourceError) -> Outline {
+        let source = Array(text.utf8)
+        let (root, count) = try Parser.parse(source, macros: macros)
+        let findings = try Checker.check(root, count: count, source: source, in: environment, strict: checked)
+        let found = findings.types[root.number]
+        if let type, found != type, found != .dyn {
+            throw SourceError("a \(type.name) was expected, not \(found.name)", at: root.offset, in: source)
+        }
+        roots.append(Int(try emitter.emit(root, findings, source)))
+        return Outline(
+            type: found, isFullyTyped: checked && !findings.types.contains(where: \.isPartlyDynamic),
+            reads: emitter.takeReads())
+    }
+
+    package consuming func finish() -> Program {
+        emitter.program(roots: roots)
+    }
+}

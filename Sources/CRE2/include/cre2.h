@@ -1,0 +1,25 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// What Swift needs of RE2, which speaks C++ alone.
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cel_re2 cel_re2;
+
+// Compiles a pattern that may use so much memory. NULL when it is none; *message then says why, for free().
+cel_re2 *_Nullable cel_re2_new(
+    const char *_Nullable pattern, size_t count, int64_t memory, char *_Nullable *_Nonnull message);
+void cel_re2_delete(cel_re2 *_Nonnull expression);
+// Whether the pattern is found anywhere. May be called by several threads at once.
+bool cel_re2_find(const cel_re2 *_Nonnull expression, const char *_Nullable text, size_t count);
+void cel_re2_free_message(char *_Nullable message);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,122 @@
+import CEL
+import CivilTime
+
+/// Variables to try expressions with.
+enum Sample {
+    static let values: [(name: String, type: Type, value: Value)] = [
+        ("i", .int, .int(42)),
+        ("u", .uint, .uint(7)),
+        ("d", .double, .double(2.5)),
+        ("s", .string, .string("text")),
+        ("b", .bool, .bool(true)),
+        ("l", .list(.int), .list([.int(1), .int(2), .int(3)])),
+        ("m", .map(.string, .int), map([("a", .int(1)), ("b", .int(2))])),
+        ("t", .timestamp, .timestamp(Timestamp("2025-12-30T21:10:15Z")!)),
+        (
+            "anything", .map(.string, .dyn),
+            map([
+                ("name", .string("Ada")), ("first-name", .string("Ada")), ("list", .list([.int(1), .int(2)])),
+                ("amount", .double(1.5)),
+            ])
+        ),
+        ("qualified.name", .map(.string, .int), map([("there", .int(1))])),
+        ("qualified.name.here", .string, .string("yes")),
+    ]
+
+    static func map(_ entries: [(String, Value)]) -> Value {
+        .map(MapValue(entries.map { (.string($0.0), $0.1) })!)
+    }
+
+    static var environment: Environment {
+        var environment = Environment()
+        for (slot, variable) in values.enumerated() { environment.declare(variable.name, variable.type, slot: slot) }
+        environment.zones = zones
+        return environment
+    }
+
+    static let zones: @Sendable (String) -> TimeZoneRules? = { try? ZoneFile.load($0) }  // nil is the answer
+
+    enum Outcome: CustomStringConvertible {
+        case value(Value)
+        case failed(EvaluationError)
+        case refused(SourceError)
+
+        var description: String {
+            switch self {
+            case .value(let value): value.literal
+            case .failed(let error): "!\(error.cause.rawValue): \(error.message)"
+            case .refused(let error): "?\(error.report)"
+            }
+        }
+
+        func matches(_ expected: String) -> Bool {
+            switch self {
+            case .value(let value): value.literal == expected
+            case .failed(let error): "!\(error.cause.rawValue)" == expected
+            case .refused(let error): expected.hasPrefix("?") && error.message.contains(expected.dropFirst())
+            }
+        }
+    }
+
+    static func outcome(
+        of expression: String, checked: Bool, in environment: Environment? = nil, limits: Limits = Limits()
+    ) -> Outcome {
+        do throws(SourceError) {
+            var compiler = Compiler(environment ?? Self.environment)
+            try compiler.add(expression, checked: checked)
+            let program = compiler.finish()
+            do throws(EvaluationError) {
+                return .value(try program.value(host: SampleHost(), limits: limits))
+            } catch {
+                return .failed(error)
+            }
+        } catch {
+            return .refused(error)
+        }
+    }
+}
+
+final class SampleHost: Host {
+    private var texts: [UnsafeMutableBufferPointer<UInt8>] = []
+    private(set) var reads = 0
+
+    deinit { for text in texts { text.deallocate() } }
+
+    func value(_ slot: Int) throws(EvaluationError) -> Value {
+        reads += 1
+        return Sample.values[slot].value
+    }
+
+    func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
+        guard case .map(let map) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
+        return map.find(.string(key))
+    }
+
+    func int(_ slot: Int) throws(EvaluationError) -> Int64 {
+        guard case .int(let int) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
+        return int
+    }
+
+    func double(_ slot: Int) throws(EvaluationError) -> Double {
+        guard case .double(let double) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
+        return double
+    }
+
+    func bool(_ slot: Int) throws(EvaluationError) -> Bool {
+        guard case .bool(let bool) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
+        return bool
+    }
+
+    func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
+        guard case .string(let text) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
+        let bytes = Array(text.string.utf8)
+        let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
+        _ = copy.update(fromContentsOf: bytes)
+        texts.append(copy)
+        return UnsafeBufferPointer(copy)
+    }
+
+    func call(_ function: Int, _ arguments: [Value]) throws(EvaluationError) -> Value {
+        .list(arguments)
+    }
+}
