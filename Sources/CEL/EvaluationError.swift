@@ -64,6 +64,10 @@ package struct SourceError: Error, Equatable, Sendable {
     /// The line's text and, below it, a caret under the column.
     package let excerpt: String
 
+    package init(_ message: String, at offset: Int, in text: String) {
+        self.init(message, at: offset, in: Array(text.utf8))
+    }
+
     init(_ message: String, at offset: Int, in source: [UInt8]) {
         let offset = min(max(offset, 0), source.count)
         let newline = UInt8(ascii: "\n")

@@ -1,20 +1,43 @@
 /// Runs a program once. Whoever makes one keeps the program alive meanwhile.
 struct Machine: ~Copyable {
     unowned(unsafe) let program: Program
-    var locals: [Value]
+    private let hot: Program.Hot
+    private let locals: UnsafeMutablePointer<Value>?
     private var stepsLeft: Int
     private let stepsAllowed: Int
 
     init(_ program: Program, _ limits: Limits) {
         self.program = program
-        locals = program.localCount == 0 ? [] : Array(repeating: .null, count: program.localCount)
+        hot = program.hot
+        if program.localCount > 0 {
+            locals = .allocate(capacity: program.localCount)
+            locals?.initialize(repeating: .null, count: program.localCount)
+        } else {
+            locals = nil
+        }
         stepsLeft = limits.steps
         stepsAllowed = limits.steps
     }
 
+    deinit {
+        locals?.deinitialize(count: program.localCount)
+        locals?.deallocate()
+    }
+
+    /// Another expression, with all its steps.
     @inline(__always)
-    func instruction(_ index: Int) -> Instruction {
-        program.instructions.withUnsafeBufferPointer { $0[index] }
+    mutating func begin() { stepsLeft = stepsAllowed }
+
+    @inline(__always)
+    func instruction(_ index: Int) -> Instruction { hot.instructions[index] }
+
+    @inline(__always)
+    func child(_ position: Int) -> Int { Int(hot.children[position]) }
+
+    /// The variables of macros.
+    subscript(local index: Int) -> Value {
+        get { locals![index] }
+        nonmutating set { locals![index] = newValue }
     }
 
     mutating func charge(_ steps: Int, at index: Int) throws(EvaluationError) {
@@ -95,7 +118,7 @@ struct Machine: ~Copyable {
     ) throws(EvaluationError) -> Bool {
         var error: EvaluationError?
         for position in first..<first + count {
-            let term = Int(program.tables.children[position])
+            let term = child(position)
             do throws(EvaluationError) {
                 if try bool(term, host) != wanted { return false }
             } catch let failure {
@@ -180,7 +203,7 @@ struct Machine: ~Copyable {
         switch instruction.operation {
         case .textVariable:
             return try placed(index) { () throws(EvaluationError) in try host.text(Int(instruction.x)) }
-        case .textConstant: return program.tables.storedTexts[Int(instruction.x)].bytes
+        case .textConstant: return hot.texts[Int(instruction.x)]
         default: preconditionFailure("only texts that last are asked for this way")
         }
     }
@@ -190,10 +213,10 @@ struct Machine: ~Copyable {
         let (x, y) = (Int(instruction.x), Int(instruction.y))
         switch instruction.operation {
         case .inTexts:
-            if isText(x) { return program.tables.textSets[y].contains(try text(x, host)) }
-            let value = try value(x, host)
-            guard case .string(let text) = value else { throw noOverload("in", [value], at: index) }
-            return text.withBytes { program.tables.textSets[y].contains($0) }
+            if isText(x) { return hot.textSets[y].contains(try text(x, host)) }
+            // What is no text is no member either.
+            guard case .string(let text) = try value(x, host) else { return false }
+            return text.withBytes { hot.textSets[y].contains($0) }
         case .inKeys:
             guard let key = MapKey(.int(try int(x, host))) else { return false }
             return program.tables.keySets[y].contains(key)

@@ -17,7 +17,7 @@ extension Machine {
             var elements: [Value] = []
             for position in 0..<count where try visit(comprehension, range, position, host, index) {
                 guard let transform = comprehension.transform else {
-                    elements.append(locals[comprehension.firstLocal])
+                    elements.append(self[local: comprehension.firstLocal])
                     continue
                 }
                 elements.append(try value(transform, host))
@@ -44,14 +44,14 @@ extension Machine {
         switch range {
         case .list(let list):
             if comprehension.variableCount == 2 {
-                locals[local] = .int(Int64(position))
-                locals[local + 1] = list.elements[position]
+                self[local: local] = .int(Int64(position))
+                self[local: local + 1] = list.elements[position]
             } else {
-                locals[local] = list.elements[position]
+                self[local: local] = list.elements[position]
             }
         case .map(let map):
-            locals[local] = map.keys[position]
-            if comprehension.variableCount == 2 { locals[local + 1] = map.values[position] }
+            self[local: local] = map.keys[position]
+            if comprehension.variableCount == 2 { self[local: local + 1] = map.values[position] }
         default: preconditionFailure("only lists and maps are gone over")
         }
     }

@@ -6,7 +6,7 @@ extension Machine {
         switch instruction.operation {
         case .constant: return program.tables.constants[x]
         case .textConstant: return program.tables.constants[y]
-        case .local: return locals[x]
+        case .local: return self[local: x]
         case .variable: return try placed(index) { () throws(EvaluationError) in try host.value(x) }
         case .textVariable: return .string(String(decoding: try text(index, host), as: UTF8.self))
         case .member:
@@ -56,7 +56,7 @@ extension Machine {
         var values: [Value] = []
         values.reserveCapacity(count)
         for position in first..<first + count {
-            values.append(try value(Int(program.tables.children[position]), host))
+            values.append(try value(child(position), host))
         }
         return values
     }

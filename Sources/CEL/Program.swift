@@ -41,21 +41,48 @@ package final class Program: Sendable {
         deinit { bytes.deallocate() }
     }
 
-    let instructions: [Instruction]
     let tables: Tables
     let roots: [Int]
     let localCount: Int
     let zones: @Sendable (String) -> TimeZoneRules?
+    /// What running touches most, where no reference is counted.
+    let hot: Hot
+
+    /// Copies of the program's own tables, which live as long as it does.
+    ///
+    /// @unchecked Sendable: written once, before anybody else knows them.
+    struct Hot: @unchecked Sendable {
+        let instructions: UnsafePointer<Instruction>
+        let children: UnsafePointer<Int32>
+        let texts: UnsafePointer<UnsafeBufferPointer<UInt8>>
+        let textSets: UnsafePointer<TextSet.View>
+
+        fileprivate static func copy<T>(_ elements: [T]) -> UnsafePointer<T> {
+            let copy = UnsafeMutableBufferPointer<T>.allocate(capacity: max(1, elements.count))
+            _ = copy.initialize(from: elements)
+            return UnsafePointer(copy.baseAddress!)
+        }
+    }
 
     init(
         instructions: [Instruction], tables: Tables, roots: [Int], localCount: Int,
         zones: @escaping @Sendable (String) -> TimeZoneRules?
     ) {
-        self.instructions = instructions
+        hot = Hot(
+            instructions: Hot.copy(instructions), children: Hot.copy(tables.children),
+            texts: Hot.copy(tables.storedTexts.map(\.bytes)), textSets: Hot.copy(tables.textSets.map(\.view)))
         self.tables = tables
         self.roots = roots
         self.localCount = localCount
         self.zones = zones
+    }
+
+    deinit {
+        // All of them are made of plain numbers and addresses.
+        hot.instructions.deallocate()
+        hot.children.deallocate()
+        hot.texts.deallocate()
+        hot.textSets.deallocate()
     }
 
     /// The value of the expression that was added as number `index`.
@@ -72,6 +99,24 @@ package final class Program: Sendable {
     ) throws(EvaluationError) -> Bool {
         var machine = Machine(self, limits)
         return try machine.bool(roots[index], host)
+    }
+}
+
+extension Program {
+    /// Evaluates several expressions, each within the limits, and tells of those that hold, without an error, and of
+    /// those that fail.
+    package func select(
+        _ indices: [Int], host: any Host, limits: Limits, _ found: (Int, EvaluationError?) -> Void
+    ) {
+        var machine = Machine(self, limits)
+        for position in indices.indices {
+            machine.begin()
+            do throws(EvaluationError) {
+                if try machine.bool(roots[indices[position]], host) { found(position, nil) }
+            } catch {
+                found(position, error)
+            }
+        }
     }
 }
 

@@ -1,45 +1,64 @@
 import CBytes
 
 /// Texts in which one is found by its bytes, wherever they lie.
-struct TextSet: Sendable {
-    private var bytes: [UInt8] = []
-    /// Where each text begins in `bytes`, and where the last one ends.
-    private var starts: [Int] = [0]
-    /// The texts' numbers by hash, with free places between them.
-    private var table: [Int32]
-    private let mask: Int
+final class TextSet: Sendable {
+    /// What looking something up needs, for as long as the set lives.
+    ///
+    /// @unchecked Sendable: written once, before anybody else knows it.
+    struct View: @unchecked Sendable {
+        fileprivate let bytes: UnsafeMutablePointer<UInt8>
+        /// Where each text begins in `bytes`, and where the last one ends.
+        fileprivate let starts: UnsafeMutablePointer<Int>
+        /// The texts' numbers by hash, with free places between them.
+        fileprivate let table: UnsafeMutablePointer<Int32>
+        fileprivate let mask: Int
+
+        func contains(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+            var place = TextSet.hash(text) & mask
+            while table[place] >= 0 {
+                let number = Int(table[place])
+                let other = UnsafeBufferPointer(
+                    start: UnsafePointer(bytes + starts[number]), count: starts[number + 1] - starts[number])
+                if other.isEqual(to: text) { return true }
+                place = (place + 1) & mask
+            }
+            return false
+        }
+    }
+
+    let view: View
 
     init(_ texts: [Text]) {
         var size = 4
         while size < texts.count * 2 { size *= 2 }
-        table = Array(repeating: -1, count: size)
-        mask = size - 1
+        let byteCount = texts.reduce(0) { $0 + $1.string.utf8.count }
+        view = View(
+            bytes: .allocate(capacity: max(1, byteCount)), starts: .allocate(capacity: texts.count + 1),
+            table: .allocate(capacity: size), mask: size - 1)
+        view.table.initialize(repeating: -1, count: size)
+        view.starts[0] = 0
+        var count = 0
         for text in texts {
             text.withBytes { text in
-                guard !contains(text) else { return }
-                var place = Self.hash(text) & mask
-                while table[place] >= 0 { place = (place + 1) & mask }
-                table[place] = Int32(starts.count - 1)
-                bytes += text
-                starts.append(bytes.count)
+                guard !view.contains(text) else { return }
+                var place = Self.hash(text) & view.mask
+                while view.table[place] >= 0 { place = (place + 1) & view.mask }
+                let start = view.starts[count]
+                if let bytes = text.baseAddress { (view.bytes + start).update(from: bytes, count: text.count) }
+                view.table[place] = Int32(count)
+                count += 1
+                view.starts[count] = start + text.count
             }
         }
     }
 
-    func contains(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        var place = Self.hash(text) & mask
-        while table[place] >= 0 {
-            let number = Int(table[place])
-            let isSame = bytes.withUnsafeBufferPointer {
-                UnsafeBufferPointer(rebasing: $0[starts[number]..<starts[number + 1]]).isEqual(to: text)
-            }
-            if isSame { return true }
-            place = (place + 1) & mask
-        }
-        return false
+    deinit {
+        view.bytes.deallocate()
+        view.starts.deallocate()
+        view.table.deallocate()
     }
 
-    private static func hash(_ text: UnsafeBufferPointer<UInt8>) -> Int {
+    fileprivate static func hash(_ text: UnsafeBufferPointer<UInt8>) -> Int {
         Int(truncatingIfNeeded: assay_hash(text.baseAddress, text.count) & 0x7FFF_FFFF)
     }
 }

@@ -73,7 +73,7 @@ extension Emitter {
         _ element: Expression, _ range: Expression, _ expression: Expression
     ) throws(SourceError) -> Int32? {
         guard let values = knownElements(range), !values.isEmpty else { return nil }
-        if type(element) == .string {
+        if type(element) == .string || type(element) == .dyn {
             var texts: [Text] = []
             for value in values {
                 guard case .string(let text) = value else { return nil }

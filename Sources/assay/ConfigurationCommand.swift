@@ -14,7 +14,27 @@ enum Configurations {
             let configuration = if let path { try Configuration.load(path) } else { Configuration() }
             return Loaded(file: configuration, resolved: try configuration.resolve(path: path ?? "the defaults"))
         } catch {
+            if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
             throw Failure(code: .badConfiguration, message: error.description)
+        }
+    }
+}
+
+extension Configurations {
+    /// Reads the file again for its rules and lists: all of them are taken or none.
+    static func reload(_ path: String, instead present: Configuration, _ take: (RuleReload) -> Void) {
+        do throws(Failure) {
+            let loaded = try load(path)
+            let others = ConfigurationChange.settings(from: present, to: loaded.file)
+            guard others.isEmpty else {
+                throw Failure(
+                    code: .badConfiguration,
+                    message: "\(path): a reload takes rules and lists alone, and this file changes "
+                        + others.joined(separator: ", ") + "; start again for that")
+            }
+            take(RuleReload(loaded.file, rules: loaded.resolved.rules))
+        } catch {
+            Diagnostics.error("the rules stay as they were: \(error.message)")
         }
     }
 }
@@ -27,7 +47,10 @@ enum ConfigurationCommand {
         guard let path = arguments.operands.first else {
             throw Failure(code: .usage, message: "name a file to check, or use --print-defaults")
         }
-        _ = try Configurations.load(path)
+        let rules = try Configurations.load(path).resolved.rules
+        for (name, reads) in rules?.outlines ?? [] {
+            print("rule \(name) reads \(reads.isEmpty ? "nothing" : reads.joined(separator: ", "))")
+        }
         print("\(path): good")
     }
 }

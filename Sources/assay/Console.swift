@@ -24,6 +24,14 @@ final class Console: Sendable {
             if isQuiet { return }
             warn("line \(line.line) rejected, \(line.reason.code): \(line.message)")
         case .checkpointFailed(let message): warn(message)
+        case .rulesInForce(let count, let sequence):
+            if isQuiet { return }
+            state.withLock {
+                $0.progress.clear()
+                Diagnostics.say("reloaded: \(count) rules hold from sequence \(sequence + 1) on")
+            }
+        case .ruleFailed(let rule, let message):
+            warn("rule '\(rule)' failed and counts as not fired: \(message); this is said once, and counted")
         case .progress(let counts, let bytes, let checkpoint):
             guard showsProgress else { return }
             state.withLock { $0.progress.update(counts, bytes: bytes, checkpoint: checkpoint) }

@@ -16,6 +16,7 @@ enum ScoreCommand {
         parts.settings = configuration.resolved.scoring
         parts.zone = configuration.resolved.zone
         parts.fields = configuration.resolved.fields
+        parts.rules = configuration.resolved.rules
         parts.format = arguments.text("format").flatMap { InputFormat(rawValue: $0) } ?? .jsonl
         parts.isStrict = arguments.flag("strict")
         parts.waitsForGrowth = arguments.flag("follow")
@@ -35,7 +36,12 @@ enum ScoreCommand {
         parts.report = { console.report($0) }
 
         let run = ScoreRun(parts)
-        StopSignals.watch(parts.interruption, checkpoint: run.requestCheckpoint)
+        var reload: (@Sendable () -> Void)?
+        if let path = arguments.text("config") {
+            let (take, present) = (run.reload, configuration.file)
+            reload = { Configurations.reload(path, instead: present, take) }
+        }
+        StopSignals.watch(parts.interruption, checkpoint: run.requestCheckpoint, reload: reload)
         var request = PreparationRequest()
         request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? "Checkpoints"
         request.input = parts.input

@@ -1,18 +1,22 @@
 import Assay
 import Glibc
 
-/// SIGINT and SIGTERM ask a run to stop, a second one ends the process; SIGUSR1 asks for a checkpoint.
+/// SIGINT and SIGTERM ask a run to stop, a second one ends the process; SIGUSR1 asks for a checkpoint, and SIGHUP,
+/// where there is something to reload, for that.
 ///
 /// A thread waits for them, so no code runs inside a signal handler.
 enum StopSignals {
     /// Called before any other thread is made: those inherit that the signals are not theirs.
-    static func watch(_ interruption: Interruption, checkpoint: @escaping @Sendable () -> Void) {
+    static func watch(
+        _ interruption: Interruption, checkpoint: @escaping @Sendable () -> Void, reload: (@Sendable () -> Void)?
+    ) {
         var signals = sigset_t()
         sigemptyset(&signals)
         for signal in [SIGINT, SIGTERM, SIGUSR1] { sigaddset(&signals, signal) }
+        if reload != nil { sigaddset(&signals, SIGHUP) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         let context = Unmanaged.passRetained(
-            Context(signals: signals, interruption: interruption, checkpoint: checkpoint))
+            Context(signals: signals, interruption: interruption, checkpoint: checkpoint, reload: reload))
         var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
@@ -33,11 +37,16 @@ enum StopSignals {
         private var signals: sigset_t
         private let interruption: Interruption
         private let checkpoint: @Sendable () -> Void
+        private let reload: (@Sendable () -> Void)?
 
-        init(signals: sigset_t, interruption: Interruption, checkpoint: @escaping @Sendable () -> Void) {
+        init(
+            signals: sigset_t, interruption: Interruption, checkpoint: @escaping @Sendable () -> Void,
+            reload: (@Sendable () -> Void)?
+        ) {
             self.signals = signals
             self.interruption = interruption
             self.checkpoint = checkpoint
+            self.reload = reload
         }
 
         func wait() {
@@ -46,6 +55,8 @@ enum StopSignals {
             while sigwait(&signals, &signal) == 0 {
                 if signal == SIGUSR1 {
                     checkpoint()
+                } else if signal == SIGHUP {
+                    reload?()
                 } else if isStopping {
                     _exit(128 + signal)
                 } else {

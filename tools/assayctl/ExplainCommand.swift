@@ -8,17 +8,10 @@ enum ExplainCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         let state = try StateFolder(arguments).open()
         let users = try state.users()
-        var resolved = state.resolved
-        if let path = arguments.text("config") {
-            do throws(ConfigurationError) {
-                resolved = try Configuration.load(path).resolve(path: path)
-            } catch {
-                throw Failure(code: .badConfiguration, message: error.description)
-            }
-        }
+        let resolved = try configuration(arguments, state)
         let changes = try arguments.texts("set").map { text throws(Failure) in try Change(text) }
         var explainer = Explainer(
-            settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields,
+            settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields, rules: resolved.rules,
             sequence: state.view.checkpoint?.sequence ?? 0)
         let path = arguments.operands.first ?? "-"
         var number: UInt64 = 0
@@ -58,6 +51,19 @@ enum ExplainCommand {
         }
         if arguments.flag("json") {
             Page.line(JSON.object([("explanations", .array(documents))]).text)
+        }
+    }
+
+    /// The settings and rules of the last checkpoint, or those of a file.
+    private static func configuration(
+        _ arguments: ParsedArguments, _ state: OpenState
+    ) throws(Failure) -> Configuration.Resolved {
+        do throws(ConfigurationError) {
+            if let path = arguments.text("config") { return try Configuration.load(path).resolve(path: path) }
+            return try state.resolvedWithRules()
+        } catch {
+            if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
+            throw Failure(code: .badConfiguration, message: error.description)
         }
     }
 
@@ -140,6 +146,23 @@ enum ExplainCommand {
         return .object([
             ("line", .unsigned(line)), ("assessment", explanation.assessment.map { .raw($0) } ?? .null),
             ("first_transaction", .bool(explanation.isFirst)), ("checks", .array(checks)),
+            ("rules", .array(explanation.rules.map(json))),
+        ])
+    }
+
+    private static func json(_ rule: RuleReport) -> JSON {
+        let (outcome, error): (String, JSON) =
+            switch rule.outcome {
+            case .fired: ("fired", .null)
+            case .notFired: ("not_fired", .null)
+            case .failed(let message): ("failed", .string(message))
+            }
+        return .object([
+            ("rule", .string(rule.name)), ("outcome", .string(outcome)), ("error", error),
+            ("inputs", .object(rule.inputs.map { ($0.name, .string($0.value)) })),
+            ("risk", rule.risk.map { .real($0) } ?? .null),
+            ("decide", rule.decision.map { .string($0.label) } ?? .null), ("shadow", .bool(rule.isShadow)),
+            ("reason", rule.reason.map { .string($0) } ?? .null),
         ])
     }
 
@@ -170,11 +193,33 @@ enum ExplainCommand {
                         + (comparison.isTrue ? ", risk \(Figures.decimal(comparison.risk, digits: 4))" : ""))
             }
         }
-        Page.line("  score     \(sum(explanation, settings))\n")
+        for rule in explanation.rules { show(rule) }
+        Page.line("  score     \(sum(explanation, settings))")
+        if let decision = explanation.decision { Page.line("  decision  \(decision.label)") }
+        Page.line("")
+    }
+
+    private static func show(_ rule: RuleReport) {
+        var effects = rule.risk.map { ["risk \(Figures.decimal($0, digits: 4))"] } ?? []
+        if let decision = rule.decision { effects.append(decision.label) }
+        let effect = effects.joined(separator: ", ") + (rule.isShadow ? " (shadow: shown alone)" : "")
+        switch rule.outcome {
+        case .fired:
+            let reason = rule.reason.map { ": " + Page.shown($0) } ?? ""
+            Page.line("  rule \(rule.name) \(Page.alarming("fired")), \(effect)\(reason)")
+        case .notFired: Page.line("  rule \(rule.name) did not fire")
+        case .failed(let message): Page.line("  rule \(rule.name) failed: \(Page.shown(message))")
+        }
+        for (name, value) in rule.inputs { Page.line(Page.dim("            \(name): \(Page.shown(value))")) }
     }
 
     private static func sum(_ explanation: Explanation, _ settings: ScoringSettings) -> String {
-        let risks = explanation.checks.map(\.risk).filter { $0 > 0 }.map { Figures.decimal($0, digits: 4) }
+        // All rules together are one more source.
+        let ruleRisk = explanation.rules.compactMap { rule -> Double? in
+            if case .fired = rule.outcome, !rule.isShadow { rule.risk } else { nil }
+        }.max()
+        let risks = (explanation.checks.map(\.risk).filter { $0 > 0 } + [ruleRisk].compactMap(\.self))
+            .map { Figures.decimal($0, digits: 4) }
         let score = Figures.decimal(explanation.score, digits: 6)
         if risks.isEmpty { return "0: nothing was unusual" }
         return switch settings.combination {

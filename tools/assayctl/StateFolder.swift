@@ -100,13 +100,19 @@ final class OpenState {
     init(_ view: StateView) throws(StoreError) {
         self.view = view
         do throws(ConfigurationError) {
-            resolved = try Configuration.recorded(view.checkpoint?.configuration ?? "").resolve(
+            resolved = try Configuration.recorded(view.checkpoint?.configuration ?? "").resolveWithoutRules(
                 path: "the checkpoint's configuration")
         } catch {
             throw StoreError(.damaged, "reading the checkpoint's configuration", error.message)
         }
         settings = resolved.scoring
         clock = TimeText(resolved.zone)
+    }
+
+    /// With the rules of the last checkpoint, as long as their lists are what they were.
+    func resolvedWithRules() throws(ConfigurationError) -> Configuration.Resolved {
+        try Configuration.recorded(view.checkpoint?.configuration ?? "").resolve(
+            path: "the checkpoint's configuration")
     }
 
     func users() throws(Failure) -> UserStates {

@@ -45,7 +45,10 @@ enum StatusCommands {
 
     private static func describe(_ record: CheckpointRecord, _ clock: TimeText) -> [(String, String)] {
         let accepted = record.tallies.filter { isLevel($0.name) }
-        let rejected = record.tallies.filter { !isLevel($0.name) && $0.count > 0 }
+        let rules = record.tallies.filter { $0.name.hasPrefix(RuleTally.prefix) }
+        let rejected = record.tallies.filter {
+            !isLevel($0.name) && !$0.name.hasPrefix(RuleTally.prefix) && $0.count > 0
+        }
         var entries = [
             (
                 "checkpoint",
@@ -65,6 +68,12 @@ enum StatusCommands {
                     ? "none" : rejected.map { "\($0.name) \(Figures.grouped($0.count))" }.joined(separator: ", ")
             ),
         ]
+        if !rules.isEmpty {
+            let counts = rules.map { tally in
+                "\(tally.name.dropFirst(RuleTally.prefix.count)) \(Figures.grouped(tally.count))"
+            }
+            entries.append(("rules", counts.joined(separator: ", ")))
+        }
         if record.sequence > 0 {
             entries.append(("event time", "\(clock.text(record.eventTime)), \(Now.age(record.eventTime))"))
         }

@@ -287,19 +287,3 @@ package struct Preparation: ~Copyable {
         return "\(situation.name) is cut back from \(situation.length) to \(length) bytes"
     }
 }
-
-/// Tells what differs between the settings of a checkpoint and those of a run.
-enum ConfigurationChange {
-    static func warnings(from recorded: String, to present: Configuration) -> [String] {
-        let changed: [String]
-        do throws(ConfigurationError) {
-            let before = try Configuration.parse(Array(recorded.utf8), path: "the checkpoint's configuration")
-            changed = Setting.all.filter { $0.yaml(before) != $0.yaml(present) }
-                .map { "\($0.path) from \($0.yaml(before)) to \($0.yaml(present))" }
-        } catch {
-            return ["the checkpoint's configuration cannot be compared: \(error.message)"]
-        }
-        if changed.isEmpty { return [] }
-        return ["the configuration has changed since the last checkpoint: " + changed.joined(separator: ", ")]
-    }
-}

@@ -6,6 +6,8 @@ package struct Configuration: Sendable {
     package var scoring = ScoringSettings()
     /// Their names of fields, and our fields.
     package var fieldNames: [String: String] = [:]
+    package var lists: [ListDefinition] = []
+    package var rules: [RuleDefinition] = []
     /// Where the file gives each setting, by its path.
     var positions: [String: TextPosition] = [:]
 
@@ -16,6 +18,7 @@ package struct Configuration: Sendable {
         package let scoring: ScoringSettings
         package let zone: TimeZoneRules
         package let fields: FieldNames
+        package var rules: RuleSet?
     }
 
     /// Reads a file. What it does not name stays at its default.
@@ -26,7 +29,9 @@ package struct Configuration: Sendable {
         } catch {
             throw ConfigurationError(path: path, position: nil, message: error.description)
         }
-        return try parse(bytes, path: path)
+        var configuration = try parse(bytes, path: path)
+        try configuration.fixLists(path: path)
+        return configuration
     }
 
     private static let largestFile = 1 << 20
@@ -43,8 +48,15 @@ package struct Configuration: Sendable {
         return reading.configuration
     }
 
-    /// Looks up what the settings name in the world.
+    /// Looks up what the settings name in the world, and compiles the rules.
     package func resolve(path: String) throws(ConfigurationError) -> Resolved {
+        var resolved = try resolveWithoutRules(path: path)
+        resolved.rules = try compileRules(path: path)
+        return resolved
+    }
+
+    /// For those who look at states and score nothing.
+    package func resolveWithoutRules(path: String) throws(ConfigurationError) -> Resolved {
         guard let fields = FieldNames(mapping: fieldNames) else {
             preconditionFailure("field names are checked when they are read")
         }

@@ -20,6 +20,50 @@ package enum ReferenceConfiguration {
             if commented, !setting.help.isEmpty { text += "\(indent)# \(setting.help)\n" }
             text += "\(indent)\(parts.last!): \(setting.yaml(configuration))\n"
         }
+        return text + (commented ? ruleExample : rules(configuration))
+    }
+
+    private static let ruleExample = """
+
+        # Lists of texts, for rules: given here, or a file with one a line.
+        # lists:
+        #   blocked_merchants: {file: blocked.txt}
+        #   staff: [u1, u2]
+
+        # Rules in CEL. When one holds, its risk is a further source of evidence, its decision is made, or both; with
+        # 'shadow: true' neither, it is only shown and counted.
+        # rules:
+        #   - name: card_testing
+        #     when: amount < 2.0 && velocity("payment", "5m") >= 3 && user.transactions > 10
+        #     risk: 0.7
+        #     reason: 'small payments in a row: %{amount} %{currency}'
+        #   - name: trusted
+        #     when: user_id in lists.staff
+        #     decide: allow  # or review, or block; block beats allow, allow beats review
+
+        """
+
+    private static func rules(_ configuration: Configuration) -> String {
+        (configuration.lists.isEmpty ? "" : "lists:\n") + configuration.lists.map(list).joined()
+            + (configuration.rules.isEmpty ? "" : "rules:\n") + configuration.rules.map(rule).joined()
+    }
+
+    static func list(_ list: ListDefinition) -> String {
+        switch list.source {
+        case .inline(let entries):
+            return "  \(list.name): [\(entries.map(Setting.quoted).joined(separator: ", "))]\n"
+        case .file(let path, let digest):
+            let suffix = digest.map { ", digest: \(Setting.quoted($0))" } ?? ""
+            return "  \(list.name): {file: \(Setting.quoted(path))\(suffix)}\n"
+        }
+    }
+
+    static func rule(_ rule: RuleDefinition) -> String {
+        var text = "  - name: \(Setting.quoted(rule.name))\n    when: \(Setting.quoted(rule.when))\n"
+        if let risk = rule.risk { text += "    risk: \(Setting.number(risk))\n" }
+        if let decision = rule.decide { text += "    decide: \(decision.label)\n" }
+        if let reason = rule.reason { text += "    reason: \(Setting.quoted(reason))\n" }
+        if rule.isShadow { text += "    shadow: true\n" }
         return text
     }
 
@@ -56,12 +100,40 @@ package enum ReferenceConfiguration {
               "type": "object",
               "additionalProperties": false,
               "properties": {
-            \(properties.joined(separator: ",\n"))
+            \(properties.joined(separator: ",\n")),
+            \(ruleProperties)
               }
             }
 
             """
     }
+
+    private static let ruleProperties = """
+            "lists": {
+              "description": "Lists of texts, for rules.", "type": "object",
+              "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$"}, "maxProperties": 1000,
+              "additionalProperties": {"anyOf": [
+                {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+                {"type": "object", "additionalProperties": false, "required": ["file"],
+                 "properties": {"file": {"type": "string"}, "digest": {"type": "string"}}}
+              ]}
+            },
+            "rules": {
+              "description": "Rules in CEL, in order.", "type": "array", "maxItems": 1000,
+              "items": {
+                "type": "object", "additionalProperties": false, "required": ["name", "when"],
+                "anyOf": [{"required": ["risk"]}, {"required": ["decide"]}],
+                "properties": {
+                  "name": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
+                  "when": {"description": "A condition.", "type": "string", "minLength": 1},
+                  "risk": {"type": "number", "minimum": 0, "maximum": 1},
+                  "decide": {"enum": ["allow", "review", "block"]},
+                  "reason": {"description": "With expressions in %{}.", "type": "string", "maxLength": 1024},
+                  "shadow": {"type": "boolean"}
+                }
+              }
+            }
+        """
 
     private static func type(_ value: Setting.Value) -> String {
         let list = "\"type\": \"array\", \"minItems\": 1, \"maxItems\": \(Setting.mostWindows)"

@@ -22,7 +22,11 @@ struct SettingsReading {
         }
         for (key, position, value) in members {
             let path = prefix + key
-            if let setting = Setting.all.first(where: { $0.path == path }) {
+            if path == "rules" {
+                configuration.rules = try RuleReading(path: self.path).rules(value)
+            } else if path == "lists" {
+                configuration.lists = try RuleReading(path: self.path).lists(value)
+            } else if let setting = Setting.all.first(where: { $0.path == path }) {
                 configuration.positions[path] = value.position
                 try set(setting, value)
             } else if Setting.all.contains(where: { $0.path.hasPrefix(path + ".") }) {
@@ -36,8 +40,10 @@ struct SettingsReading {
     }
 
     private func unknown(_ key: String, prefix: String, _ position: TextPosition) -> ConfigurationError {
-        let siblings = Setting.all.filter { $0.path.hasPrefix(prefix) }
+        let siblings =
+            Setting.all.filter { $0.path.hasPrefix(prefix) }
             .map { String($0.path.dropFirst(prefix.count).prefix { $0 != "." }) }
+            + (prefix.isEmpty ? ["rules", "lists"] : [])
         var message = "unknown key '\(prefix)\(key)'"
         if let near = NearestName.of(key, among: siblings) {
             message += "; did you mean '\(prefix)\(near)'?"

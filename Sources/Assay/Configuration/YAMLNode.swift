@@ -17,6 +17,8 @@ struct YAMLNode {
     }
     let content: Content
     let position: TextPosition
+    /// Where a scalar's text begins, when it stands in the file as it is.
+    var textPosition: TextPosition?
 
     var kindName: String {
         switch content {
@@ -32,6 +34,8 @@ package struct ConfigurationError: Error, Equatable {
     package let path: String
     package let position: TextPosition?
     package let message: String
+    /// The lines that are meant, with a caret, where a column alone says too little.
+    package var excerpt: String?
 
     /// `file:line:column: message`.
     package var description: String {
@@ -73,7 +77,7 @@ struct YAMLReader: ~Copyable {
     }
 
     private enum Event {
-        case scalar(String, isPlain: Bool)
+        case scalar(String, isPlain: Bool, quotes: Int?)
         case listStart, listEnd, mapStart, mapEnd, documentStart, end, alias
     }
 
@@ -91,8 +95,10 @@ struct YAMLReader: ~Copyable {
     private func value(_ event: Event, _ position: TextPosition, depth: Int) throws(ConfigurationError) -> YAMLNode {
         guard depth < Self.deepestNesting else { throw fault("nested too deeply", position) }
         switch event {
-        case .scalar(let text, let isPlain):
-            return YAMLNode(content: .scalar(text, isPlain: isPlain), position: position)
+        case .scalar(let text, let isPlain, let quotes):
+            let textPosition = quotes.map { TextPosition(line: position.line, column: position.column + $0) }
+            return YAMLNode(
+                content: .scalar(text, isPlain: isPlain), position: position, textPosition: textPosition)
         case .listStart:
             var elements: [YAMLNode] = []
             while true {
@@ -105,7 +111,7 @@ struct YAMLReader: ~Copyable {
             while true {
                 let (event, keyPosition) = try next()
                 if case .mapEnd = event { return YAMLNode(content: .map(members), position: position) }
-                guard case .scalar(let key, _) = event else { throw fault("a key must be a name", keyPosition) }
+                guard case .scalar(let key, _, _) = event else { throw fault("a key must be a name", keyPosition) }
                 guard !members.contains(where: { $0.key == key }) else {
                     throw fault("'\(key)' is given twice", keyPosition)
                 }
@@ -128,9 +134,15 @@ struct YAMLReader: ~Copyable {
             case YAML_SCALAR_EVENT:
                 let scalar = event.data.scalar
                 let bytes = UnsafeBufferPointer(start: scalar.value, count: scalar.length)
+                let quotes: Int? =
+                    switch scalar.style {
+                    case YAML_PLAIN_SCALAR_STYLE: 0
+                    case YAML_SINGLE_QUOTED_SCALAR_STYLE, YAML_DOUBLE_QUOTED_SCALAR_STYLE: 1
+                    default: nil
+                    }
+                let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
                 return (
-                    .scalar(String(decoding: bytes, as: UTF8.self), isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE),
-                    position
+                    .scalar(String(decoding: bytes, as: UTF8.self), isPlain: isPlain, quotes: quotes), position
                 )
             case YAML_SEQUENCE_START_EVENT: return (.listStart, position)
             case YAML_SEQUENCE_END_EVENT: return (.listEnd, position)

@@ -38,6 +38,9 @@ package struct Explanation: Sendable {
     /// The transaction would be the user's first: nothing is known, or what was known is too old.
     package let isFirst: Bool
     package let checks: [CheckReport]
+    package let rules: [RuleReport]
+    /// What shall be done, where there are rules.
+    package let decision: Decision?
 }
 
 /// Scores transactions against stored state without changing it, with the code that scores them for good.
@@ -45,11 +48,15 @@ package struct Explainer: ~Copyable {
     private let settings: ScoringSettings
     private let zone: TimeZoneRules
     private let sequence: UInt64
+    private let rules: RuleSet?
     private var decoder: TransactionDecoder
     private let encoder: AssessmentEncoder
 
     /// `sequence`: of the last accepted transaction.
-    package init(settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames, sequence: UInt64) {
+    package init(
+        settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames, rules: RuleSet? = nil, sequence: UInt64
+    ) {
+        self.rules = rules
         self.settings = settings
         self.zone = zone
         self.sequence = sequence
@@ -96,9 +103,12 @@ package struct Explainer: ~Copyable {
         }
         var context = ProcessContext(output: FraudDetection.Output())
         let text = batch.text.view
+        let input = FraudDetection.Input(transaction: transaction, text: text)
+        function.install(rules)
+        let reports = function.explainRules(input, state)
+        context.output.rules = rules
         context.begin(transaction.time, key: 0)
-        function.process(
-            FraudDetection.Input(transaction: transaction, text: text), state: &state, context: &context)
+        function.process(input, state: &state, context: &context)
         function.forget(&state)
         let assessment = context.output.assessments[0]
         var line = OutputBuffer(capacity: 1 << 10)
@@ -110,7 +120,8 @@ package struct Explainer: ~Copyable {
                 ? String(decoding: line.bytes.dropLast(), as: UTF8.self) : nil,
             score: assessment.score, level: assessment.level, recommendation: recommendation(assessment.level),
             transactionID: text.string(transaction.id), userID: text.string(transaction.userID), isFirst: known == nil,
-            checks: CheckReports(settings, zone, known ?? UserRecord(id: []), transaction, type: type).all)
+            checks: CheckReports(settings, zone, known ?? UserRecord(id: []), transaction, type: type).all,
+            rules: reports, decision: rules == nil ? nil : assessment.decision)
     }
 
     private func isExpired(_ record: UserRecord, _ time: EventTime) -> Bool {

@@ -29,7 +29,8 @@ extension JSON {
         }
     }
 
-    private init(_ scanner: inout JSONScanner, depth: Int) throws(JSONFault) {
+    /// The value at which the scanner stands, inside `depth` objects and arrays.
+    init(_ scanner: inout JSONScanner, depth: Int) throws(JSONFault) {
         switch scanner.byte {
         case UInt8(ascii: "\""): self = .string(try scanner.text())
         case UInt8(ascii: "{"): self = try .object(members: &scanner, depth: depth + 1)
@@ -122,8 +123,12 @@ extension JSON {
 
 extension JSONScanner {
     /// The characters of the string that begins here.
-    fileprivate mutating func text() throws(JSONFault) -> String {
-        let token = try string()
+    fileprivate mutating func text() throws(JSONFault) -> String { JSON.text(of: try string()) }
+}
+
+extension JSON {
+    /// The characters that a scanned string stands for.
+    static func text(of token: JSONScanner.StringToken) -> String {
         guard token.hasEscapes else { return String(decoding: token.bytes, as: UTF8.self) }
         return String(unsafeUninitializedCapacity: token.count) {
             JSONEscapes.unescape(token, into: $0.baseAddress!)

@@ -4,7 +4,14 @@ struct RiskAssessment: Sendable {
     var sequence: UInt64 = 0
     var score = 0.0
     var level = RiskLevel.low
-    var factorCount: UInt32 = 0
+    var decision = Decision.allow
+    var factorCount: UInt16 = 0
+    /// Rules that would have counted if they were in force.
+    var shadowCount: UInt16 = 0
+    /// The rule that decided; none where the level did.
+    var decidedBy = Self.byLevel
+
+    static let byLevel = UInt16.max
 }
 
 /// How grave a score is.
@@ -24,9 +31,9 @@ package enum RiskLevel: UInt8, CaseIterable, Sendable {
     package var label: String { "\(name)" }
 }
 
-/// The five sources of evidence, in the order in which their factors are listed.
+/// The sources of evidence, in the order in which their factors are listed: five checks, and all rules together.
 enum Check: UInt8, CaseIterable, Sendable {
-    case velocity, location, amount, pattern, time
+    case velocity, location, amount, pattern, time, rules
 }
 
 /// One reason why a transaction looks risky.
@@ -39,6 +46,7 @@ enum RiskFactor: Sendable {
     case unusualType(firstType: UInt32, types: UInt32, risk: Double)
     case lateNight(hour: UInt8, risk: Double)
     case unusualWeekend(weekday: UInt8, risk: Double)
+    case rule(UInt16, reason: FactorList.Reason, risk: Double)
 
     var check: Check {
         switch self {
@@ -47,6 +55,7 @@ enum RiskFactor: Sendable {
         case .unusualAmount: .amount
         case .unusualTime, .unusualType: .pattern
         case .lateNight, .unusualWeekend: .time
+        case .rule: .rules
         }
     }
 
@@ -54,7 +63,7 @@ enum RiskFactor: Sendable {
         switch self {
         case .highVelocity(_, _, _, let risk), .unusualLocation(_, let risk), .unusualAmount(_, _, _, let risk),
             .unusualTime(_, _, let risk), .unusualType(_, _, let risk), .lateNight(_, let risk),
-            .unusualWeekend(_, let risk):
+            .unusualWeekend(_, let risk), .rule(_, _, let risk):
             risk
         }
     }

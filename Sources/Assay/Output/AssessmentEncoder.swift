@@ -40,13 +40,15 @@ struct AssessmentEncoder {
         _ transactions: [Transaction], text: BatchText, scored: borrowing FraudDetection.Output,
         into buffer: inout OutputBuffer
     ) {
+        let rules = scored.rules.map(RuleTexts.init)
         var nextFactor = 0
+        var nextShadow = 0
         for index in transactions.indices {
             let assessment = scored.assessments[index]
             guard assessment.sequence > 0 else { continue }
             encode(transactions[index], text, assessment, into: &buffer)
             for _ in 0..<assessment.factorCount {
-                encode(scored.factors, at: nextFactor, transactions[index], text, into: &buffer)
+                encode(scored.factors, at: nextFactor, transactions[index], text, rules, into: &buffer)
                 nextFactor += 1
             }
             // Each factor ended in a comma; the first one's place is the bracket's.
@@ -54,6 +56,12 @@ struct AssessmentEncoder {
             let range = recommendationRanges[Int(assessment.level.rawValue)]
             buffer.reserve(range.count)
             recommendations.withUnsafeBufferPointer { buffer.write(UnsafeBufferPointer(rebasing: $0[range])) }
+            if let rules {
+                // The line's end comes later.
+                buffer.removeLast(2)
+                rules.encode(assessment, scored.factors, firstShadow: nextShadow, into: &buffer)
+                nextShadow += Int(assessment.shadowCount)
+            }
         }
     }
 
@@ -82,7 +90,7 @@ struct AssessmentEncoder {
 
     private func encode(
         _ list: borrowing FactorList, at index: Int, _ transaction: Transaction, _ text: BatchText,
-        into buffer: inout OutputBuffer
+        _ rules: RuleTexts?, into buffer: inout OutputBuffer
     ) {
         buffer.reserve(Self.longestFactor)
         switch list.factors[index] {
@@ -130,6 +138,11 @@ struct AssessmentEncoder {
         case .unusualWeekend(let weekday, _):
             buffer.write("{\"type\":\"weekend_unusual_activity\",\"weekday\":")
             buffer.write(integer: UInt64(weekday))
+        case .rule(let rule, let reason, let risk):
+            buffer.write("{\"type\":\"rule\",")
+            rules?.encode(rule, list, reason, risk, into: &buffer)
+            buffer.write("},")
+            return
         }
         buffer.write(",\"risk_score\":")
         buffer.write(real: list.factors[index].risk)

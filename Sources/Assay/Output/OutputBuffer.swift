@@ -26,7 +26,7 @@ struct OutputBuffer: ~Copyable {
 
     mutating func removeAll() { count = 0 }
 
-    mutating func removeLast() { count -= 1 }
+    mutating func removeLast(_ removed: Int = 1) { count -= removed }
 
     /// What is behind the first bytes moves to the front.
     mutating func removeFirst(_ removed: Int) {

@@ -20,6 +20,7 @@ final class Saving {
     private var wantsCut: CheckpointRecord.Reason?
     private var nextAttempt: Double
 
+    private var nextConfiguration: String?
     private var standing = InputStanding()
     private var savedOffset: UInt64
     private var sequenceAtCut: UInt64
@@ -46,7 +47,7 @@ final class Saving {
             if let loaded = preparation.loaded {
                 try scoring.load(loaded, from: saved.store, memoryLimit: parts.stateBytes())
             }
-            record.tallies = scoring.totals.tallies
+            record.tallies = scoring.tallies
             record = try Self.commitFirst(record, saved.store, files)
             scoring.attach(try StatePageReader(path: saved.store.path))
         } catch {
@@ -108,6 +109,11 @@ final class Saving {
         act(machine.handle(.requested(reason)))
     }
 
+    /// From the next cut on.
+    func recordNext(configuration: String) {
+        nextConfiguration = configuration
+    }
+
     func drained(_ lengths: OutputLengths) {
         cut.outputs = record.outputs
         for index in cut.outputs.indices {
@@ -139,6 +145,7 @@ final class Saving {
 
     private func beginCut(_ reason: CheckpointRecord.Reason, _ scoring: inout ScoringStage, _ now: Double) {
         cut = record
+        if let nextConfiguration { cut.configuration = nextConfiguration }
         cut.reason = reason
         cut.stamp()
         standing.put(into: &cut.inputs[0])

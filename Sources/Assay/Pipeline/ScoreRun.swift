@@ -27,6 +27,7 @@ package struct ScoreRun: ~Copyable {
         package var settings = ScoringSettings()
         package var zone = TimeZoneRules.utc
         package var fields = FieldNames.standard
+        package var rules: RuleSet?
         package var format = InputFormat.jsonl
         package var input: Int32 = STDIN_FILENO
         package var interruption = Interruption()
@@ -61,6 +62,10 @@ package struct ScoreRun: ~Copyable {
         /// What the run has done so far, and the bytes of input behind it.
         case progress(ScoreCounts, bytes: UInt64, checkpoint: Int64?)
         case checkpointFailed(String)
+        /// The first time that a rule fails for a cause.
+        case ruleFailed(rule: String, message: String)
+        /// So many rules hold from the transaction behind this one on.
+        case rulesInForce(Int, sequence: UInt64)
     }
 
     /// What a run came to.
@@ -96,6 +101,12 @@ package struct ScoreRun: ~Copyable {
         { [inbox] in inbox.send(.checkpointRequested) }
     }
 
+    /// Takes other rules at the next boundary between two transactions where that can be made exact. May be called from
+    /// any thread.
+    package var reload: @Sendable (RuleReload) -> Void {
+        { [inbox] reload in inbox.send(.reload(reload)) }
+    }
+
     package consuming func run(_ preparation: consuming Preparation) -> Result {
         let parts = parts
         let inbox = inbox
@@ -105,6 +116,7 @@ package struct ScoreRun: ~Copyable {
         let turns = Turns(min(parts.threads, Turns.most))
         var scoring = ScoringStage(
             settings: parts.settings, zone: parts.zone, sequence: preparation.loaded?.sequence ?? 0)
+        scoring.install(parts.rules)
         var saving: Saving?
         do throws(RunFailure) {
             saving = try Saving(preparation, parts, inbox: inbox, scoring: &scoring)

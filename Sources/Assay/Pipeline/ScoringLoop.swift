@@ -14,6 +14,19 @@ enum ScoringMessage: Sendable {
     case drained(OutputLengths)
     case commit(Committer.Outcome)
     case checkpointRequested
+    case reload(RuleReload)
+}
+
+/// Rules that take the place of others while a run goes on.
+package struct RuleReload: Sendable {
+    let rules: RuleSet?
+    /// All settings, as checkpoints record them.
+    let configuration: String
+
+    package init(_ configuration: Configuration, rules: RuleSet?) {
+        self.rules = rules
+        self.configuration = ReferenceConfiguration.yaml(configuration, commented: false)
+    }
 }
 
 /// What the writing thread is told.
@@ -43,6 +56,8 @@ struct ScoringLoop: ~Copyable {
     /// Memory is full of what is in no checkpoint yet; batches wait.
     private var isStalled = false
     private var postponed: [Batch] = []
+    /// Rules that begin once a checkpoint with everything before them is durable; batches wait.
+    private var reload: RuleReload?
     /// This part of the states' memory may be in no checkpoint.
     private static let unsavedPart = 8
     /// Batches that were scored and not yet written.
@@ -86,7 +101,7 @@ struct ScoringLoop: ~Copyable {
     private mutating func take(_ message: ScoringMessage) {
         switch message {
         case .batch(let batch):
-            if isStalled { postponed.append(batch) } else { score(batch) }
+            if isStalled || reload != nil { postponed.append(batch) } else { score(batch) }
         case .inputIsIdle: outputBox.send(.flush)
         case .inputEnded: isInputOver = true
         case .inputFailed(let number):
@@ -103,6 +118,7 @@ struct ScoringLoop: ~Copyable {
         case .drained(let lengths): saving?.drained(lengths)
         case .commit(let outcome): commitEnded(outcome)
         case .checkpointRequested: saving?.request(.signal)
+        case .reload(let reload): begin(reload)
         }
     }
 
@@ -113,6 +129,9 @@ struct ScoringLoop: ~Copyable {
         } catch {
             free.send(batch)
             return fail(.stateDamaged(RunFailure(error, folder: saving?.folder ?? "")))
+        }
+        for failure in scoring.takeRuleFailures() {
+            parts.report(.ruleFailed(rule: failure.rule, message: failure.error.message))
         }
         saving?.note(batch.standing)
         underWay += 1
@@ -128,6 +147,28 @@ struct ScoringLoop: ~Copyable {
         // What is not written down cannot go: then scoring waits for the checkpoint.
         isStalled = scoring.memoryBytes > limit + limit / 16 && scoring.changedBytes > limit / Self.unsavedPart / 4
         if isStalled { saving.relieve() }
+    }
+
+    /// With checkpoints the new rules wait for one that has all lines before them and names the new rules: whichever
+    /// run goes on from there, or from a later one, scores as this one does.
+    private mutating func begin(_ reload: RuleReload) {
+        guard !isInputOver, result.failure == nil else { return }
+        guard let saving else { return install(reload) }
+        self.reload = reload
+        saving.recordNext(configuration: reload.configuration)
+        saving.request(.signal)
+    }
+
+    private mutating func install(_ reload: RuleReload) {
+        scoring.install(reload.rules)
+        parts.report(.rulesInForce(reload.rules?.rules.count ?? 0, sequence: scoring.sequence))
+    }
+
+    private mutating func endReload() {
+        guard let reload, saving?.last?.configuration == reload.configuration else { return }
+        self.reload = nil
+        install(reload)
+        goOnAfterStall()
     }
 
     /// A checkpoint has freed what could not go before.
@@ -152,6 +193,7 @@ struct ScoringLoop: ~Copyable {
             if case .committed = outcome { scoring.noteCommitted() }
             if let failure = saving?.commitEnded(outcome) { fail(failure) }
             if isStalled { goOnAfterStall() }
+            if reload != nil { endReload() }
         case .snapshotFailed(let error):
             parts.report(.checkpointFailed("no snapshot was made, \(error.description)"))
         }

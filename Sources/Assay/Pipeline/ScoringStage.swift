@@ -7,6 +7,9 @@ struct ScoringStage: ~Copyable {
     /// Everything so far, also of runs before this one.
     private(set) var totals = ScoreCounts()
     private(set) var greatestTime = EventTime(milliseconds: 0)
+    private var rules: RuleSet?
+    /// How often rules fired and failed, those aside that the present evaluator counts.
+    private var earlierRuleTallies: [String: UInt64] = [:]
 
     /// Names keyed state in the store.
     static let functionNumber: Int64 = 1
@@ -19,6 +22,36 @@ struct ScoringStage: ~Copyable {
     }
 
     var userCount: Int { stage.keyCount }
+
+    // MARK: Rules
+
+    /// From the next batch on.
+    mutating func install(_ rules: RuleSet?) {
+        for (name, count) in stage.function.ruleEvaluator?.counts ?? [] {
+            earlierRuleTallies[name, default: 0] += count
+        }
+        stage.changeFunction { $0.install(rules) }
+        self.rules = rules
+    }
+
+    /// Failures of rules that people should hear of.
+    func takeRuleFailures() -> [RuleEvaluator.Failure] {
+        guard let evaluator = stage.function.ruleEvaluator, evaluator.hasUntold else { return [] }
+        return evaluator.takeUntold()
+    }
+
+    /// By the names under which checkpoints keep them, of all runs.
+    var ruleTallies: [String: UInt64] {
+        var tallies = earlierRuleTallies
+        for (name, count) in stage.function.ruleEvaluator?.counts ?? [] { tallies[name, default: 0] += count }
+        return tallies
+    }
+
+    /// Everything that is counted, in order of the names.
+    var tallies: [CheckpointRecord.Tally] {
+        (totals.tallies + ruleTallies.map { CheckpointRecord.Tally(name: $0.key, count: $0.value) })
+            .sorted { $0.name < $1.name }
+    }
 
     /// How many different types the states name.
     var symbolCount: Int { stage.function.symbolCount }
@@ -36,6 +69,9 @@ struct ScoringStage: ~Copyable {
     ) throws(StoreError) {
         try stage.load(record, functionNumber: Self.functionNumber, from: store, memoryLimit: memoryLimit)
         totals = ScoreCounts(record.tallies)
+        for tally in record.tallies where tally.name.hasPrefix(RuleTally.prefix) {
+            earlierRuleTallies[tally.name] = tally.count
+        }
         greatestTime = EventTime(milliseconds: record.eventTime)
     }
 
@@ -45,7 +81,7 @@ struct ScoringStage: ~Copyable {
         record.sequence = stage.function.sequence
         record.eventTime = greatestTime.milliseconds
         record.keys = Int64(stage.keyCount)
-        record.tallies = totals.tallies
+        record.tallies = tallies
     }
 
     /// Goes on with the cut for a while. True when it is complete.
@@ -108,6 +144,7 @@ struct ScoringStage: ~Copyable {
 
     mutating func score(_ batch: Batch) throws(StoreError) {
         let text = batch.text.view
+        batch.scored.rules = rules
         stage.withOutput { swap(&$0, &batch.scored) }
         try stage.process(
             batch.decoded.transactions,

@@ -36,6 +36,11 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     var keyCount: Int { keys.count }
 
+    /// Between two elements the function may be told something new.
+    mutating func changeFunction(_ body: (inout Function) -> Void) {
+        body(&function)
+    }
+
     /// From now on states can be read back from here.
     mutating func attach(_ pages: consuming StatePageReader) {
         self.pages = consume pages

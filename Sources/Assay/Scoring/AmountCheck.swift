@@ -24,17 +24,32 @@ struct AmountCheck {
         let others = Double(history.count) - 1
         // Clearly within the deviation, as nearly all are: settled without a root and divisions.
         if difference * difference * others < clearlyUsual * history.squares { return }
-        let variance = others > 0 ? history.squares / others : 0
-        let deviation = max(
-            variance.squareRoot(), settings.leastRelativeDeviation * history.mean, settings.leastDeviation)
-        // JSON knows no infinity.
-        let zScore = min(abs(difference) / deviation, .greatestFiniteMagnitude)
+        let zScore = zScore(difference, deviation(history))
         if zScore > settings.zScore {
             factors.append(
                 .unusualAmount(
                     amount: amount, average: history.mean, zScore: zScore,
                     risk: min(zScore / settings.fullRiskZScore, 1)))
         }
+    }
+
+    /// The deviation that amounts are measured by.
+    @inline(__always)
+    func deviation(_ history: UserState.AmountHistory) -> Double {
+        let others = Double(history.count) - 1
+        let variance = others > 0 ? history.squares / others : 0
+        return max(variance.squareRoot(), settings.leastRelativeDeviation * history.mean, settings.leastDeviation)
+    }
+
+    @inline(__always)
+    private func zScore(_ difference: Double, _ deviation: Double) -> Double {
+        // JSON knows no infinity.
+        min(abs(difference) / deviation, .greatestFiniteMagnitude)
+    }
+
+    /// Nil while there is too little history.
+    func zScore(_ amount: Double, _ history: UserState.AmountHistory) -> Double? {
+        history.count >= minHistory ? zScore(amount - history.mean, deviation(history)) : nil
     }
 
     @inline(__always)

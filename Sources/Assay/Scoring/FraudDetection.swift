@@ -12,8 +12,11 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     struct Output: Sendable {
         var assessments: [RiskAssessment] = []
         var factors = FactorList()
+        /// Those that the assessments were made with.
+        var rules: RuleSet?
 
         mutating func removeAll() {
+            rules = nil
             assessments.removeAll(keepingCapacity: true)
             factors.removeAll()
         }
@@ -29,6 +32,9 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     private let amount: AmountCheck
     private let pattern: PatternCheck
     private let time: TimeCheck
+    private var rules: RuleEvaluator?
+    /// Of the types that rules ask about.
+    private var ruleSymbols: [UInt32] = []
     /// Transactions accepted so far, over all users.
     private(set) var sequence: UInt64
 
@@ -49,6 +55,38 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         }
         defaultType = symbols.intern(settings.defaultType)
         symbols.retain(defaultType)
+    }
+
+    /// What evaluates the rules, and has their counts.
+    var ruleEvaluator: RuleEvaluator? { rules }
+
+    /// From the next transaction on.
+    mutating func install(_ set: RuleSet?) {
+        for symbol in ruleSymbols { symbols.release(symbol) }
+        ruleSymbols = []
+        guard let set else {
+            rules = nil
+            return
+        }
+        let inputs = RuleInputs(settings: settings, amount: amount, location: location)
+        for query in set.velocityQueries {
+            let symbol = symbols.intern(query.type)
+            symbols.retain(symbol)
+            ruleSymbols.append(symbol)
+            inputs.queries.append((symbol, Int64(query.windowSeconds) * 1000))
+        }
+        rules = RuleEvaluator(set, inputs: inputs)
+    }
+
+    /// What each rule would see of a transaction and make of it.
+    mutating func explainRules(_ input: Input, _ state: borrowing UserState) -> [RuleReport] {
+        let symbol = symbols.intern(input.text.bytes(input.transaction.type))
+        if isExpired(state, at: input.transaction.time) {
+            applyRules(input, symbol, makeState())
+        } else {
+            applyRules(input, symbol, state)
+        }
+        return rules?.reports ?? []
     }
 
     /// How many different types are kept.
@@ -73,7 +111,9 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         let symbol =
             transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
         let firstFactor = context.output.factors.factors.count
+        if rules != nil { applyRules(input, symbol, state) }
         judge(transaction, symbol, &state, &context.output.factors)
+        rules?.takeFactors(into: &context.output.factors)
         if settings.deduplicate { state.addRecent(idHash, in: &pool) }
         state.transactions += 1
         state.lastTime = transaction.time
@@ -84,7 +124,8 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         context.output.assessments.append(
             RiskAssessment(
                 sequence: sequence, score: score, level: settings.levels.level(of: score),
-                factorCount: UInt32(factorCount)))
+                factorCount: UInt16(factorCount)))
+        rules?.decide(&context.output.assessments)
     }
 
     /// Each check sees the state as it was before this transaction; what they record touches different parts of it.
@@ -111,6 +152,16 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         amount.update(transaction.amount, transaction.currency, state: &state, pool: &pool)
         pattern.update(hour: hour, state: &state)
         time.update(weekday: weekday, state: &state)
+    }
+
+    /// Rules see the state that the checks see.
+    @inline(never)
+    private mutating func applyRules(_ input: Input, _ symbol: UInt32, _ state: borrowing UserState) {
+        let (hour, weekday) = clock.hourAndWeekday(input.transaction.time)
+        let moment = RuleInputs.Moment(
+            transaction: input.transaction, text: input.text, hour: hour, weekday: weekday,
+            isKnownType: state.types.contains { $0.symbol == symbol })
+        rules?.evaluate(moment, state: state, symbols: symbols)
     }
 
     private mutating func addType(_ symbol: UInt32, _ state: inout UserState) {

@@ -47,6 +47,11 @@ struct LocationCheck {
         return findOnPlane(location, among: places) ?? findOnSphere(location, among: places)
     }
 
+    /// The distance to the nearest of the places.
+    func kilometers(from location: Location, to places: UnsafeMutableBufferPointer<Location>) -> Double? {
+        places.lazy.map { Self.haversineKilometers(location, $0) }.min()
+    }
+
     @inline(__always)
     func assess(_ finding: Finding, factors: inout FactorList) {
         guard case .newPlace(let kilometers?) = finding else { return }

@@ -12,17 +12,20 @@ struct TimeCheck {
     }
 
     @inline(__always)
+    static func isWeekend(_ weekday: UInt8) -> Bool { weekday >= firstWeekendDay }
+
+    @inline(__always)
     func assess(hour: UInt8, weekday: UInt8, state: borrowing UserState, factors: inout FactorList) {
         if settings.isNight(hour) {
             factors.append(.lateNight(hour: hour, risk: settings.nightRisk))
         }
-        if weekday >= Self.firstWeekendDay, state.transactions >= minHistory, !state.seenOnWeekend {
+        if Self.isWeekend(weekday), state.transactions >= minHistory, !state.seenOnWeekend {
             factors.append(.unusualWeekend(weekday: weekday, risk: settings.weekendRisk))
         }
     }
 
     @inline(__always)
     func update(weekday: UInt8, state: inout UserState) {
-        if weekday >= Self.firstWeekendDay { state.seenOnWeekend = true }
+        if Self.isWeekend(weekday) { state.seenOnWeekend = true }
     }
 }

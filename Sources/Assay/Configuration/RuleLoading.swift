@@ -1,0 +1,106 @@
+import CEL
+import Glibc
+
+extension Configuration {
+    /// The rules compiled, their lists read; nil when there are none.
+    func compileRules(path: String) throws(ConfigurationError) -> RuleSet? {
+        if rules.isEmpty { return nil }
+        var contents: [(name: String, entries: [String])] = []
+        for list in lists { contents.append((list.name, try entries(of: list, path: path))) }
+        var compiler = RuleCompiler(lists: contents, longestWindow: scoring.velocity.windowSeconds.max() ?? 0)
+        for rule in rules {
+            do throws(RuleFault) {
+                try compiler.add(rule)
+            } catch {
+                throw fault(error, in: rule, path: path)
+            }
+        }
+        return compiler.finish(digest: RuleSet.digest(of: ReferenceConfiguration.yaml(self, commented: false).utf8))
+    }
+
+    /// The message at the place in the file where the expression goes wrong.
+    private func fault(_ fault: RuleFault, in rule: RuleDefinition, path: String) -> ConfigurationError {
+        let text = fault.part == .when ? rule.whenPosition : rule.reasonPosition
+        var position = text ?? rule.position
+        var place = ""
+        if let text, fault.part == .when, fault.error.line == 1 {
+            position = TextPosition(line: text.line, column: text.column + fault.error.column - 1)
+        } else {
+            place =
+                " at \(fault.error.line):\(fault.error.column) of its \(fault.part == .when ? "'when'" : "'reason'")"
+        }
+        return ConfigurationError(
+            path: path, position: position, message: "rule '\(rule.name)'\(place): \(fault.error.message)",
+            excerpt: fault.error.excerpt)
+    }
+
+    // MARK: Lists
+
+    /// Reads the files of lists beside `path` and notes what they hold, so that the text of this configuration tells
+    /// one content from another.
+    mutating func fixLists(path: String) throws(ConfigurationError) {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+        for index in lists.indices {
+            guard case .file(let file, let digest) = lists[index].source else { continue }
+            let full = file.hasPrefix("/") ? file : folder + file
+            let real = realpath(full, nil)
+            defer { free(real) }
+            lists[index].source = .file(path: real.map { String(cString: $0) } ?? full, digest: digest)
+            let entries = try entries(of: lists[index], path: path)
+            lists[index].source = .file(
+                path: real.map { String(cString: $0) } ?? full, digest: Self.digest(entries))
+        }
+    }
+
+    private static func digest(_ entries: [String]) -> String {
+        RuleSet.digest(of: entries.joined(separator: "\n").utf8)
+    }
+
+    private func entries(of list: ListDefinition, path: String) throws(ConfigurationError) -> [String] {
+        switch list.source {
+        case .inline(let entries): return entries
+        case .file(let file, let digest):
+            let bytes: [UInt8]
+            do throws(FileError) {
+                bytes = try readFile(file, atMost: ListDefinition.largestFile)
+            } catch {
+                throw fault("the list '\(list.name)' cannot be read from '\(file)': \(error.description)", list, path)
+            }
+            let entries = try parse(bytes, list, path)
+            if let digest, Self.digest(entries) != digest {
+                throw fault("the list '\(list.name)' in '\(file)' is not the one with the digest \(digest)", list, path)
+            }
+            return entries
+        }
+    }
+
+    private func fault(_ message: String, _ list: ListDefinition, _ path: String) -> ConfigurationError {
+        ConfigurationError(path: path, position: list.position, message: message)
+    }
+
+    private func parse(
+        _ bytes: [UInt8], _ list: ListDefinition, _ path: String
+    ) throws(ConfigurationError) -> [String] {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw fault("the file of the list '\(list.name)' is not UTF-8", list, path)
+        }
+        var entries: [String] = []
+        for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+            var entry = Substring(line)
+            while let last = entry.utf8.last, last == 0x20 || last == 0x09 || last == 0x0D {
+                entry = Substring(entry.utf8.dropLast())
+            }
+            while let first = entry.utf8.first, first == 0x20 || first == 0x09 {
+                entry = Substring(entry.utf8.dropFirst())
+            }
+            if entry.isEmpty || entry.utf8.first == UInt8(ascii: "#") { continue }
+            guard entry.utf8.count <= ListDefinition.longestEntry, entries.count < ListDefinition.mostEntries else {
+                throw fault(
+                    "the list '\(list.name)' is too large: \(ListDefinition.mostEntries) entries of "
+                        + "\(ListDefinition.longestEntry) bytes at most", list, path)
+            }
+            entries.append(String(entry))
+        }
+        return entries
+    }
+}

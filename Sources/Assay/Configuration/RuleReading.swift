@@ -1,0 +1,155 @@
+import Arguments
+
+/// Reads the rules and lists of a configuration, without looking at what their expressions say.
+struct RuleReading {
+    let path: String
+
+    private func fault(_ message: String, _ position: TextPosition) -> ConfigurationError {
+        ConfigurationError(path: path, position: position, message: message)
+    }
+
+    // MARK: Rules
+
+    func rules(_ node: YAMLNode) throws(ConfigurationError) -> [RuleDefinition] {
+        var rules: [RuleDefinition] = []
+        for element in try elements(node, "rules", most: RuleDefinition.mostRules) {
+            let rule = try rule(element)
+            guard !rules.contains(where: { $0.name == rule.name }) else {
+                throw fault("there are two rules '\(rule.name)'", element.position)
+            }
+            rules.append(rule)
+        }
+        return rules
+    }
+
+    private func rule(_ node: YAMLNode) throws(ConfigurationError) -> RuleDefinition {
+        guard case .map(let members) = node.content else {
+            throw fault("a rule must be a map with name, when and risk or decide, not \(node.kindName)", node.position)
+        }
+        var rule = RuleDefinition(name: "", when: "", position: node.position)
+        for (key, position, value) in members {
+            switch key {
+            case "name": rule.name = try name(value, "a rule's name")
+            case "when": (rule.when, rule.whenPosition) = (try text(value, "when"), value.textPosition)
+            case "risk": rule.risk = try risk(value)
+            case "decide":
+                let label = try text(value, "decide")
+                rule.decide = Decision(label: label)
+                guard rule.decide != nil else {
+                    throw fault("'decide' must be allow, review or block, not '\(label)'", value.position)
+                }
+            case "reason":
+                (rule.reason, rule.reasonPosition) = (try text(value, "reason"), value.textPosition)
+                guard let reason = rule.reason, reason.utf8.count <= RuleDefinition.longestReason else {
+                    throw fault("'reason' has at most \(RuleDefinition.longestReason) bytes", value.position)
+                }
+            case "shadow":
+                guard case .scalar(let text, isPlain: true) = value.content, let isShadow = Bool(text) else {
+                    throw fault("'shadow' must be true or false", value.position)
+                }
+                rule.isShadow = isShadow
+            default:
+                let near = NearestName.of(key, among: ["name", "when", "risk", "decide", "reason", "shadow"])
+                throw fault(
+                    "a rule has no '\(key)'" + (near.map { "; did you mean '\($0)'?" } ?? ""), position)
+            }
+        }
+        guard !rule.name.isEmpty else { throw fault("the rule has no 'name'", node.position) }
+        guard !rule.when.isEmpty else { throw fault("rule '\(rule.name)' has no 'when'", node.position) }
+        guard rule.risk != nil || rule.decide != nil else {
+            throw fault("rule '\(rule.name)' needs 'risk' or 'decide', or it would change nothing", node.position)
+        }
+        return rule
+    }
+
+    private func risk(_ node: YAMLNode) throws(ConfigurationError) -> Double {
+        let text = try text(node, "risk")
+        guard let risk = Double(text), (0...1).contains(risk) else {
+            throw fault("'risk' must be a number from 0 to 1, not '\(text)'", node.position)
+        }
+        return risk
+    }
+
+    // MARK: Lists
+
+    func lists(_ node: YAMLNode) throws(ConfigurationError) -> [ListDefinition] {
+        guard case .map(let members) = node.content, members.count <= ListDefinition.mostLists else {
+            throw fault("'lists' must be a map of at most \(ListDefinition.mostLists) names and lists", node.position)
+        }
+        var lists: [ListDefinition] = []
+        for (key, position, value) in members {
+            guard Self.isIdentifier(key) else {
+                throw fault(
+                    "a list's name has letters, digits and _ alone, so that rules can say lists.\(key)", position)
+            }
+            lists.append(ListDefinition(name: key, source: try source(value), position: value.position))
+        }
+        return lists
+    }
+
+    private func source(_ node: YAMLNode) throws(ConfigurationError) -> ListDefinition.Source {
+        if case .map(let members) = node.content {
+            var file: String?
+            var digest: String?
+            for (key, position, value) in members {
+                switch key {
+                case "file": file = try text(value, "file")
+                case "digest": digest = try text(value, "digest")
+                default: throw fault("a list has 'file' and maybe 'digest', no '\(key)'", position)
+                }
+            }
+            guard let file, !file.isEmpty else { throw fault("name the list's 'file'", node.position) }
+            return .file(path: file, digest: digest)
+        }
+        var entries: [String] = []
+        for element in try elements(node, "a list", most: ListDefinition.mostEntries) {
+            entries.append(try text(element, "an entry"))
+        }
+        return .inline(entries)
+    }
+
+    // MARK: Values of one kind
+
+    private func elements(_ node: YAMLNode, _ name: String, most: Int) throws(ConfigurationError) -> [YAMLNode] {
+        // Nothing behind the key is an empty list.
+        if case .scalar("", isPlain: true) = node.content { return [] }
+        guard case .list(let elements) = node.content else {
+            throw fault("'\(name)' must be a list, not \(node.kindName)", node.position)
+        }
+        guard elements.count <= most else { throw fault("'\(name)' has at most \(most) elements", node.position) }
+        return elements
+    }
+
+    private func text(_ node: YAMLNode, _ name: String) throws(ConfigurationError) -> String {
+        guard case .scalar(let text, _) = node.content else {
+            throw fault("'\(name)' must be a text, not \(node.kindName)", node.position)
+        }
+        return text
+    }
+
+    private func name(_ node: YAMLNode, _ purpose: String) throws(ConfigurationError) -> String {
+        let name = try text(node, purpose)
+        let isGood =
+            RuleDefinition.nameLengths.contains(name.utf8.count)
+            && name.utf8.allSatisfy { Self.isWordByte($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
+        guard isGood, name != "level" else {
+            throw fault(
+                "\(purpose) has 1 to 64 letters, digits and _ - . and is not 'level', unlike '\(name)'", node.position)
+        }
+        return name
+    }
+
+    private static func isIdentifier(_ text: String) -> Bool {
+        guard let first = text.utf8.first, text.utf8.count <= 64 else { return false }
+        return text.utf8.allSatisfy(isWordByte) && !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
+    }
+
+    private static func isWordByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import CEL
+
+/// The members of a JSON object as it lies in a line, without taking the others apart.
+struct JSONMembers {
+    private let object: UnsafeBufferPointer<UInt8>
+
+    init(_ slice: ByteSlice, _ text: BatchText) {
+        object = text.bytes(slice)
+    }
+
+    /// The last one of this name.
+    func find(_ key: Text) -> Value? {
+        var found: Value?
+        let name = Array(key.string.utf8)
+        forEach { token, scanner throws(JSONFault) in
+            let isMatch =
+                token.hasEscapes
+                ? JSON.text(of: token) == key.string : name.withUnsafeBufferPointer { $0.elementsEqual(token.bytes) }
+            guard isMatch else { return try scanner.skipValue(depth: 1) }
+            found = Value(plain: try JSON(&scanner, depth: 1))
+        }
+        return found
+    }
+
+    /// All of them, as a map.
+    var all: Value {
+        var members: [(String, JSON)] = []
+        forEach { token, scanner throws(JSONFault) in
+            members.append((JSON.text(of: token), try JSON(&scanner, depth: 1)))
+        }
+        return Value(plain: .object(members))
+    }
+
+    /// The line was decoded before, so that nothing in it is a surprise; a record of CSV is no object, and has none.
+    private func forEach(_ body: (JSONScanner.StringToken, inout JSONScanner) throws(JSONFault) -> Void) {
+        guard object.first == UInt8(ascii: "{"), let start = object.baseAddress else { return }
+        var scanner = JSONScanner(at: start)
+        do throws(JSONFault) {
+            scanner.cursor += 1
+            scanner.skipSpace()
+            if scanner.take("}") { return }
+            repeat {
+                let token = try scanner.string()
+                scanner.skipSpace()
+                guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
+                scanner.skipSpace()
+                try body(token, &scanner)
+            } while try scanner.nextMember()
+        } catch {
+            preconditionFailure("a decoded line is JSON: \(error.kind.message)")
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import CEL
+
+/// A rule's reason: text with the values of expressions in it.
+struct ReasonTemplate: Sendable {
+    enum Piece: Sendable {
+        case text([UInt8])
+        /// By its number in the program.
+        case expression(Int)
+    }
+
+    enum Part: Equatable {
+        case text(String)
+        case expression(String)
+    }
+
+    var pieces: [Piece] = []
+
+    /// Longer reasons are cut.
+    static let longestBytes = 4096
+
+    /// Takes `text %{expression} text` apart; `%%{` stands for `%{`.
+    static func parts(_ template: String) throws(SourceError) -> [Part] {
+        var parts: [Part] = []
+        var text = ""
+        var rest = Substring(template)
+        while let percent = rest.firstIndex(of: "%") {
+            text += rest[..<percent]
+            rest = rest[percent...]
+            if rest.hasPrefix("%%{") {
+                text += "%{"
+                rest = rest.dropFirst(3)
+            } else if rest.hasPrefix("%{") {
+                let offset = template.utf8.count - rest.utf8.count
+                guard let end = closing(rest.dropFirst(2)) else {
+                    throw SourceError("the closing '}' of '%{' is missing", at: offset, in: template)
+                }
+                if !text.isEmpty { parts.append(.text(text)) }
+                text = ""
+                parts.append(.expression(String(rest[rest.index(rest.startIndex, offsetBy: 2)..<end])))
+                rest = rest[rest.index(after: end)...]
+            } else {
+                text += "%"
+                rest = rest.dropFirst()
+            }
+        }
+        text += rest
+        if !text.isEmpty || parts.isEmpty { parts.append(.text(text)) }
+        return parts
+    }
+
+    /// The brace that ends an expression: those of maps inside it come in pairs, those in its texts do not count.
+    private static func closing(_ text: Substring) -> Substring.Index? {
+        var depth = 0
+        var quote: Character?
+        var isEscaped = false
+        for index in text.indices {
+            let character = text[index]
+            if let open = quote {
+                if isEscaped {
+                    isEscaped = false
+                } else if character == "\\" {
+                    isEscaped = true
+                } else if character == open {
+                    quote = nil
+                }
+                continue
+            }
+            switch character {
+            case "'", "\"": quote = character
+            case "{": depth += 1
+            case "}":
+                if depth == 0 { return index }
+                depth -= 1
+            default: break
+            }
+        }
+        return nil
+    }
+}

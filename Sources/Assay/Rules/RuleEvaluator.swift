@@ -1,0 +1,182 @@
+import CEL
+
+/// Evaluates rules for one transaction after another, and counts what comes of it.
+final class RuleEvaluator {
+    let ruleSet: RuleSet
+    private let program: Program
+    private let roots: [Int]
+    let inputs: RuleInputs
+    private(set) var fired: [UInt64]
+    /// By rule and cause.
+    private var failed: [UInt64]
+    /// The first failure of each rule and cause that nobody was told of yet.
+    private var untold: [Failure] = []
+
+    struct Failure: Sendable {
+        let rule: String
+        let error: EvaluationError
+    }
+
+    // What the rules made of the transaction at hand.
+    private var decision: Decision?
+    private var decidedBy = 0
+    private var found: [Found] = []
+
+    /// A rule that holds and has something to show.
+    private struct Found {
+        let rule: Int
+        let reason: [UInt8]
+    }
+
+    /// One evaluation may not hold up the stream.
+    private static let limits: Limits = {
+        var limits = Limits()
+        limits.steps = 100_000
+        return limits
+    }()
+
+    private static let causes = EvaluationError.Cause.allCases
+
+    init(_ set: RuleSet, inputs: RuleInputs) {
+        self.ruleSet = set
+        program = set.program
+        roots = set.rules.map(\.root)
+        self.inputs = inputs
+        fired = Array(repeating: 0, count: ruleSet.rules.count)
+        failed = Array(repeating: 0, count: ruleSet.rules.count * Self.causes.count)
+    }
+
+    /// The state is the one before this transaction.
+    func evaluate(
+        _ moment: RuleInputs.Moment, state: borrowing UserState, symbols: borrowing SymbolTable
+    ) {
+        decision = nil
+        found.removeAll(keepingCapacity: true)
+        withUnsafePointer(to: state) { state in
+            withUnsafePointer(to: symbols) { symbols in
+                inputs.begin(moment, state: state, symbols: symbols)
+                program.select(roots, host: inputs, limits: Self.limits) { index, error in
+                    if let error { note(error, of: index) } else { apply(index) }
+                }
+            }
+        }
+    }
+
+    /// The rule holds.
+    private func apply(_ index: Int) {
+        fired[index] += 1
+        let rule = ruleSet.rules[index]
+        if rule.isShadow || rule.risk != nil { found.append(Found(rule: index, reason: reason(rule))) }
+        if !rule.isShadow, let decision = rule.decision, decision.beats(self.decision) {
+            self.decision = decision
+            decidedBy = index
+        }
+    }
+
+    /// The factors of the rules that hold, in their order.
+    func takeFactors(into factors: inout FactorList) {
+        for found in found {
+            let rule = ruleSet.rules[found.rule]
+            let reason = factors.addReason(found.reason)
+            if rule.isShadow {
+                factors.append(FactorList.Shadow(rule: UInt16(found.rule), reason: reason))
+            } else if let risk = rule.risk {
+                factors.append(.rule(UInt16(found.rule), reason: reason, risk: risk))
+            }
+        }
+    }
+
+    /// Completes the last assessment.
+    func decide(_ assessments: inout [RiskAssessment]) {
+        let last = assessments.count - 1
+        assessments[last].decision = decision ?? assessments[last].level.decision
+        if decision != nil { assessments[last].decidedBy = UInt16(decidedBy) }
+        if !found.isEmpty { assessments[last].shadowCount = UInt16(found.count { ruleSet.rules[$0.rule].isShadow }) }
+    }
+
+    func holds(_ rule: RuleSet.Rule) throws(EvaluationError) -> Bool {
+        try program.bool(rule.root, host: inputs, limits: Self.limits)
+    }
+
+    /// A rule that fails does not hold.
+    private func note(_ error: EvaluationError, of rule: Int) {
+        guard let cause = Self.causes.firstIndex(of: error.cause) else { return }
+        let place = rule * Self.causes.count + cause
+        failed[place] += 1
+        if failed[place] == 1 { untold.append(Failure(rule: ruleSet.rules[rule].name, error: error)) }
+    }
+
+    func reason(_ rule: RuleSet.Rule) -> [UInt8] {
+        var text: [UInt8] = []
+        for piece in rule.reason.pieces {
+            switch piece {
+            case .text(let bytes): text += bytes
+            case .expression(let root):
+                do throws(EvaluationError) {
+                    text += ReasonText.of(try ruleSet.program.value(root, host: inputs, limits: Self.limits)).utf8
+                } catch {
+                    text.append(UInt8(ascii: "?"))
+                }
+            }
+        }
+        if text.count > ReasonTemplate.longestBytes {
+            // Not inside a code point.
+            var end = ReasonTemplate.longestBytes
+            while text[end] & 0xC0 == 0x80 { end -= 1 }
+            text.removeSubrange(end...)
+        }
+        return text
+    }
+
+    // MARK: Counts
+
+    /// Failures that people should hear of, once each.
+    func takeUntold() -> [Failure] {
+        defer { untold = [] }
+        return untold
+    }
+
+    var hasUntold: Bool { !untold.isEmpty }
+
+    /// How often each rule fired, and failed by cause, by the names under which checkpoints keep them.
+    var counts: [(name: String, count: UInt64)] {
+        var counts: [(name: String, count: UInt64)] = []
+        for (index, rule) in ruleSet.rules.enumerated() {
+            counts.append((RuleTally.fired(rule.name), fired[index]))
+            for (cause, name) in Self.causes.enumerated() where failed[index * Self.causes.count + cause] > 0 {
+                counts.append((RuleTally.failed(rule.name, name), failed[index * Self.causes.count + cause]))
+            }
+        }
+        return counts
+    }
+}
+
+/// The names of rules' counts among a checkpoint's tallies.
+package enum RuleTally {
+    package static let prefix = "rule:"
+
+    static func fired(_ rule: String) -> String { prefix + rule }
+    static func failed(_ rule: String, _ cause: EvaluationError.Cause) -> String {
+        "\(prefix)\(rule):\(cause.rawValue)"
+    }
+}
+
+/// Values as reasons show them.
+enum ReasonText {
+    static func of(_ value: Value) -> String {
+        switch value {
+        case .string(let text): return text.string
+        case .double(let double):
+            // As assessments write numbers.
+            guard double.isFinite else { return value.literal }
+            var buffer = OutputBuffer(capacity: OutputBuffer.longestNumber)
+            buffer.reserve(OutputBuffer.longestNumber)
+            buffer.write(real: double)
+            return String(decoding: buffer.bytes, as: UTF8.self)
+        case .timestamp(let timestamp): return timestamp.text
+        case .duration(let duration): return duration.text
+        case .uint(let uint): return String(uint)
+        default: return value.literal
+        }
+    }
+}
