@@ -34,7 +34,8 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(name: "FaultyDisk", path: "Tests/FaultyDisk"),
         .testTarget(name: "StateStoreTests", dependencies: ["StateStore", "TestSupport"]),
-        .testTarget(name: "CommandTests", dependencies: ["assay", "assayctl", "TestSupport"]),
+        .testTarget(
+            name: "CommandTests", dependencies: ["assay", "assayctl", "TestSupport"], exclude: ["check-backtest.py"]),
         .testTarget(name: "Recovery", dependencies: ["assay", "assayctl", "TestSupport", "CSQLite"]),
         .testTarget(name: "Tidy"),
     ],

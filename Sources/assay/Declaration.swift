@@ -11,7 +11,7 @@ enum Declaration {
             "'assay COMMAND --help' tells about one command.",
             exitCodes,
         ],
-        subcommands: [score, checkConfig, eval, generate])
+        subcommands: [score, checkConfig, testRules, backtest, eval, generate])
 
     private static let exitCodes = """
         Exit codes:
@@ -95,6 +95,59 @@ enum Declaration {
         options: [
             .flag("print-defaults", help: "print every setting with its default and what it is for"),
             .flag("print-schema", help: "print the JSON Schema of configuration files"),
+        ])
+
+    static let testRules = Command(
+        "test-rules", summary: "Runs transactions through rules and compares with what is expected.",
+        discussion: [
+            """
+            CASES is a list of cases, each with a name, the transactions given before ('given'), the transaction in \
+            question ('transaction') and what is expected of it ('expect'): 'fired', 'shadow' and 'failed' are the \
+            rules that do so, all of them; 'decision', 'decided_by', 'level' and 'score' as in assessments. Only what \
+            is named is compared. Every case begins without any memory. In given transactions 'count' and 'every' \
+            repeat one. What a transaction lacks is supplied: an id, the user u, the amount 1, the time a minute \
+            behind the one before.
+            """,
+            """
+            Example:
+                - name: small payments in a row are caught
+                  given:
+                    - {amount: 20, count: 11, every: 1h}
+                    - {amount: 1, count: 3, every: 10s}
+                  transaction: {amount: 1.5}
+                  expect: {fired: [card_testing], level: high}
+            """,
+            "Exits with 0 when all are as expected, with 1 when some are not.",
+        ],
+        operands: [
+            Operand("CONFIG", help: "the configuration with the rules"), Operand("CASES", help: "the file of cases"),
+        ],
+        options: [.flag("json", help: "print the outcome as JSON")])
+
+    static let backtest = Command(
+        "backtest", summary: "Compares two configurations over the same history.",
+        discussion: [
+            """
+            Both score the input in one pass, each with a memory of its own, which is forgotten at the end. Shown are \
+            levels, decisions, what changed, how often each rule fired in both, and with labels how well they find \
+            fraud: precision, recall, and average precision over all scores.
+            """,
+            """
+            Labels are lines of a transaction id, or of an id and a label; 0, false, no, legitimate and normal mean \
+            that it was none.
+            """,
+            "Example:\n    assay backtest payments.jsonl --config new.yaml --against old.yaml --labels fraud.csv",
+        ],
+        operands: [Operand("INPUT", help: "a file, or - for standard input (default)")],
+        options: [
+            .value("config", short: "c", "NEW", .file, help: "the configuration to try"),
+            .value("against", "OLD", .file, help: "the one to compare with", default: "the defaults, without rules"),
+            .value("labels", "FILE", .file, help: "which transactions were fraud"),
+            .value("changes", "FILE", .file, help: "write each transaction whose level or decision changed, as JSON"),
+            .value(
+                "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
+                help: "how transactions are written: jsonl or csv", default: "jsonl"),
+            .flag("json", help: "print the comparison as JSON"),
         ])
 
     static let eval = Command(

@@ -13,6 +13,8 @@ do {
         switch path.first {
         case "score": try ScoreCommand.run(arguments)
         case "check-config": try ConfigurationCommand.run(arguments)
+        case "test-rules": try TestRulesCommand.run(arguments)
+        case "backtest": try BacktestCommand.run(arguments)
         case "eval": try EvalCommand.run(arguments)
         case "generate": try GenerateCommand.run(arguments)
         default: preconditionFailure("every declared command is run")

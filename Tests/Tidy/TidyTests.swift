@@ -44,6 +44,7 @@ import Testing
         ("Sources/Assay/Generation/", ["Glibc"]),
         ("Sources/Assay/Expressions/", ["CEL", "CivilTime"]),
         ("Sources/Assay/Inspection/", ["CBytes", "CivilTime", "StateStore"]),
+        ("Sources/Assay/Trials/", ["Arguments", "Glibc", "StateStore"]),
         ("Sources/Arguments/", ["Glibc"]),
         ("Sources/CEL/", ["CBytes", "CRE2", "CivilTime", "Glibc"]),
         ("Sources/CivilTime/", ["Glibc"]),

@@ -61,6 +61,15 @@ struct InputText: ~Copyable {
         self.firstLine = firstLine
     }
 
+    /// The same bytes from the same place, before anything was decoded.
+    mutating func copy(_ other: borrowing InputText) {
+        reset(offset: other.offset, firstLine: other.firstLine)
+        if other.filled > capacity { grow(to: other.capacity, keeping: 0) }
+        base.update(from: other.base, count: other.filled)
+        (count, filled, isLast) = (other.count, other.filled, other.isLast)
+        (cutLine, uncounted, endsInsideLine) = (other.cutLine, other.uncounted, other.endsInsideLine)
+    }
+
     /// The position in the input behind everything that this batch stands for.
     var endOffset: UInt64 { UInt64(Int64(offset) + Int64(count) + uncounted) }
 

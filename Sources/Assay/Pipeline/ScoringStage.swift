@@ -34,6 +34,8 @@ struct ScoringStage: ~Copyable {
         self.rules = rules
     }
 
+    var ruleEvaluator: RuleEvaluator? { stage.function.ruleEvaluator }
+
     /// Failures of rules that people should hear of.
     func takeRuleFailures() -> [RuleEvaluator.Failure] {
         guard let evaluator = stage.function.ruleEvaluator, evaluator.hasUntold else { return [] }

@@ -22,6 +22,9 @@ final class RuleEvaluator {
     private var decidedBy = 0
     private var found: [Found] = []
 
+    /// By transaction, the rules that held, for those who ask for it.
+    private var log: [[UInt16]]?
+
     /// A rule that holds and has something to show.
     private struct Found {
         let rule: Int
@@ -52,6 +55,7 @@ final class RuleEvaluator {
     ) {
         decision = nil
         found.removeAll(keepingCapacity: true)
+        log?.append([])
         withUnsafePointer(to: state) { state in
             withUnsafePointer(to: symbols) { symbols in
                 inputs.begin(moment, state: state, symbols: symbols)
@@ -65,6 +69,7 @@ final class RuleEvaluator {
     /// The rule holds.
     private func apply(_ index: Int) {
         fired[index] += 1
+        if log != nil { log![log!.count - 1].append(UInt16(index)) }
         let rule = ruleSet.rules[index]
         if rule.isShadow || rule.risk != nil { found.append(Found(rule: index, reason: reason(rule))) }
         if !rule.isShadow, let decision = rule.decision, decision.beats(self.decision) {
@@ -129,6 +134,14 @@ final class RuleEvaluator {
     }
 
     // MARK: Counts
+
+    /// From now on notes which rules held of each transaction.
+    func beginLog() { log = [] }
+
+    func takeLog() -> [[UInt16]] {
+        defer { log = [] }
+        return log ?? []
+    }
 
     /// Failures that people should hear of, once each.
     func takeUntold() -> [Failure] {

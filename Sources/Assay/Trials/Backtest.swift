@@ -1,0 +1,164 @@
+import Glibc
+
+/// Two configurations over the same history.
+package struct Backtest: ~Copyable {
+    private var new: TrialLane
+    private var old: TrialLane
+    /// Ids of transactions that were fraud.
+    private let frauds: Set<[UInt8]>?
+    private let change: (BacktestChange) -> Void
+    private var report: BacktestReport
+    private var newCurve = RankingCurve()
+    private var oldCurve = RankingCurve()
+
+    /// `change` is told of each transaction whose level or decision is another.
+    package init(
+        new: Configuration.Resolved, old: Configuration.Resolved, format: InputFormat, frauds: Set<[UInt8]>?,
+        change: @escaping (BacktestChange) -> Void
+    ) {
+        self.new = TrialLane(new, format: format)
+        self.old = TrialLane(old, format: format)
+        self.frauds = frauds
+        self.change = change
+        report = BacktestReport(
+            rules: Self.names(new.rules, old.rules).map { BacktestReport.Rule(name: $0) }, hasLabels: frauds != nil)
+    }
+
+    /// Those of the new configuration in their order, then those that are gone.
+    private static func names(_ new: RuleSet?, _ old: RuleSet?) -> [String] {
+        let present = new?.rules.map(\.name) ?? []
+        return present + (old?.rules.map(\.name) ?? []).filter { !present.contains($0) }
+    }
+
+    package consuming func run(input: Int32) throws(InputError) -> BacktestReport {
+        var reader = LineReader(descriptor: input, isDigested: false, start: LineReader.Start())
+        while true {
+            new.batch.reset()
+            old.batch.reset()
+            guard try reader.fill(&new.batch.text) == .lines else { break }
+            old.batch.text.copy(new.batch.text)
+            let (newVerdicts, oldVerdicts) = (new.score(), old.score())
+            reader.advance(past: new.batch.text, lines: new.batch.decoded.lineCount)
+            report.newSide.rejected += UInt64(new.batch.decoded.rejects.count)
+            report.oldSide.rejected += UInt64(old.batch.decoded.rejects.count)
+            compare(newVerdicts, oldVerdicts)
+        }
+        if frauds != nil {
+            report.newSide.averagePrecision = newCurve.averagePrecision
+            report.oldSide.averagePrecision = oldCurve.averagePrecision
+        }
+        report.frauds = newCurve.frauds
+        return report
+    }
+
+    /// Both in the order of their lines; a line may be accepted by one alone.
+    private mutating func compare(_ newVerdicts: [TrialLane.Verdict], _ oldVerdicts: [TrialLane.Verdict]) {
+        let numbers = Dictionary(uniqueKeysWithValues: report.rules.enumerated().map { ($1.name, $0) })
+        var others = oldVerdicts[...]
+        for verdict in newVerdicts {
+            while let other = others.first, other.transaction.lineIndex < verdict.transaction.lineIndex {
+                count(nil, others.removeFirst(), numbers)
+            }
+            let isShared = others.first?.transaction.lineIndex == verdict.transaction.lineIndex
+            count(verdict, isShared ? others.removeFirst() : nil, numbers)
+        }
+        for other in others { count(nil, other, numbers) }
+    }
+
+    private mutating func count(
+        _ new: TrialLane.Verdict?, _ old: TrialLane.Verdict?, _ numbers: [String: Int]
+    ) {
+        report.transactions += 1
+        let isFraud = isFraud(new, old)
+        if let new {
+            report.newSide.count(new.assessment, isFraud: isFraud)
+            newCurve.add(new.assessment.score, isFraud: isFraud)
+        }
+        if let old {
+            report.oldSide.count(old.assessment, isFraud: isFraud)
+            oldCurve.add(old.assessment.score, isFraud: isFraud)
+        }
+        let newRules = Set((new?.fired ?? []).compactMap { numbers[self.new.name($0)] })
+        let oldRules = Set((old?.fired ?? []).compactMap { numbers[self.old.name($0)] })
+        for rule in newRules.union(oldRules) {
+            report.rules[rule].count(isNew: newRules.contains(rule), isOld: oldRules.contains(rule), isFraud: isFraud)
+        }
+        guard let new, let old else { return }
+        let levelChanged = new.assessment.level != old.assessment.level
+        let decisionChanged = new.assessment.decision != old.assessment.decision
+        if levelChanged { report.changedLevels += 1 }
+        if decisionChanged { report.changedDecisions += 1 }
+        if levelChanged || decisionChanged {
+            report.changed += 1
+            let text = self.new.batch.text.view
+            change(
+                BacktestChange(
+                    transactionID: text.string(new.transaction.id), userID: text.string(new.transaction.userID),
+                    old: side(old.assessment, self.old.rules), new: side(new.assessment, self.new.rules),
+                    fired: newRules.subtracting(oldRules).sorted().map { report.rules[$0].name },
+                    noLongerFired: oldRules.subtracting(newRules).sorted().map { report.rules[$0].name },
+                    isFraud: frauds == nil ? nil : isFraud))
+        }
+    }
+
+    private func side(_ assessment: RiskAssessment, _ rules: RuleSet?) -> BacktestChange.Side {
+        BacktestChange.Side(
+            level: assessment.level, score: assessment.score, decision: assessment.decision,
+            decidedBy: assessment.decidedBy == RiskAssessment.byLevel
+                ? "level" : rules?.rules[Int(assessment.decidedBy)].name ?? "level")
+    }
+
+    private func isFraud(_ new: TrialLane.Verdict?, _ old: TrialLane.Verdict?) -> Bool {
+        guard let frauds else { return false }
+        if let new { return frauds.contains(Array(self.new.batch.text.view.bytes(new.transaction.id))) }
+        guard let old else { return false }
+        return frauds.contains(Array(self.old.batch.text.view.bytes(old.transaction.id)))
+    }
+}
+
+/// A transaction that the new configuration judges otherwise.
+package struct BacktestChange {
+    package struct Side {
+        package let level: RiskLevel
+        package let score: Double
+        package let decision: Decision
+        package let decidedBy: String
+    }
+
+    package let transactionID: String
+    package let userID: String
+    package let old: Side
+    package let new: Side
+    /// Rules that hold now and did not, and the other way round.
+    package let fired: [String]
+    package let noLongerFired: [String]
+    package let isFraud: Bool?
+}
+
+/// How many transactions and frauds have each score, in steps of a millionth, as assessments write them.
+private struct RankingCurve {
+    private var transactions = [UInt64](repeating: 0, count: 1_000_001)
+    private var hits = [UInt64](repeating: 0, count: 1_000_001)
+    private(set) var frauds: UInt64 = 0
+
+    mutating func add(_ score: Double, isFraud: Bool) {
+        let step = Int((min(max(score, 0), 1) * 1_000_000).rounded())
+        transactions[step] += 1
+        if isFraud {
+            hits[step] += 1
+            frauds += 1
+        }
+    }
+
+    /// The mean precision over the frauds, from the greatest score down; those of one score are found together.
+    var averagePrecision: Double? {
+        guard frauds > 0 else { return nil }
+        var (alarms, found, sum) = (0.0, 0.0, 0.0)
+        for step in transactions.indices.reversed() where transactions[step] > 0 {
+            alarms += Double(transactions[step])
+            found += Double(hits[step])
+            sum += Double(hits[step]) * found / alarms
+        }
+        return sum / Double(frauds)
+    }
+}

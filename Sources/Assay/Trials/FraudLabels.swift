@@ -1,0 +1,30 @@
+/// Which transactions were fraud, as `assay generate --labels` writes it and as people keep it.
+package enum FraudLabels {
+    private static let largestFile = 1 << 30
+    /// What a label says of a transaction that was none.
+    private static let harmless: Set<String> = ["0", "false", "no", "legitimate", "legit", "normal", "genuine"]
+
+    /// A line is an id, or an id and a label behind a comma; a first line `transaction_id…` is a header.
+    package static func read(_ path: String) throws(FileError) -> Set<[UInt8]> {
+        let bytes = try readFile(path, atMost: largestFile)
+        var frauds: Set<[UInt8]> = []
+        for (index, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
+            let fields = line.split(separator: UInt8(ascii: ","), maxSplits: 1).map(unquoted)
+            guard let id = fields.first, !id.isEmpty else { continue }
+            if index == 0, id == Array("transaction_id".utf8) { continue }
+            if fields.count > 1, harmless.contains(String(decoding: fields[1], as: UTF8.self).lowercased()) { continue }
+            frauds.insert(id)
+        }
+        return frauds
+    }
+
+    private static func unquoted(_ field: ArraySlice<UInt8>) -> [UInt8] {
+        var field = field
+        while let last = field.last, last == 0x0D || last == 0x20 { field.removeLast() }
+        while field.first == 0x20 { field.removeFirst() }
+        if field.count >= 2, field.first == UInt8(ascii: "\""), field.last == UInt8(ascii: "\"") {
+            field = field.dropFirst().dropLast()
+        }
+        return Array(field)
+    }
+}

@@ -1,0 +1,75 @@
+import StateStore
+
+/// Scores lines in memory with one configuration, to see what comes of it.
+struct TrialLane: ~Copyable {
+    let settings: ScoringSettings
+    let rules: RuleSet?
+    let batch = Batch()
+    private var decoder: TransactionDecoder
+    private var stage: ScoringStage
+
+    init(_ resolved: Configuration.Resolved, format: InputFormat) {
+        settings = resolved.scoring
+        rules = resolved.rules
+        decoder = TransactionDecoder(format: format, fields: resolved.fields, zone: resolved.zone)
+        stage = ScoringStage(settings: resolved.scoring, zone: resolved.zone)
+        stage.install(resolved.rules)
+        stage.ruleEvaluator?.beginLog()
+    }
+
+    /// What became of one transaction.
+    struct Verdict {
+        let transaction: Transaction
+        let assessment: RiskAssessment
+        /// The rules that held, by number, shadows included.
+        let fired: [UInt16]
+    }
+
+    /// Decodes and scores what is in the batch's text. Answers the accepted transactions in their order.
+    mutating func score() -> [Verdict] {
+        decoder.decode(&batch.text, into: &batch.decoded)
+        do throws(StoreError) {
+            try stage.score(batch)
+        } catch {
+            preconditionFailure("there is no store that could fail: \(error.description)")
+        }
+        var fired = stage.ruleEvaluator?.takeLog()[...] ?? []
+        var verdicts: [Verdict] = []
+        verdicts.reserveCapacity(batch.decoded.transactions.count)
+        for (transaction, assessment) in zip(batch.decoded.transactions, batch.scored.assessments)
+        where assessment.sequence > 0 {
+            var assessment = assessment
+            if rules == nil { assessment.decision = assessment.level.decision }
+            verdicts.append(
+                Verdict(transaction: transaction, assessment: assessment, fired: fired.popFirst() ?? []))
+        }
+        return verdicts
+    }
+
+    /// Whole lines from memory, the last one without its end.
+    mutating func score(lines: [UInt8], firstLine: UInt64) -> [Verdict] {
+        batch.reset()
+        if lines.count + 1 > batch.text.capacity { batch.text.grow(to: lines.count + 1, keeping: 0) }
+        batch.text.reset(offset: 0, firstLine: firstLine)
+        lines.withUnsafeBufferPointer { batch.text.append($0) }
+        batch.text.isLast = true
+        guard batch.text.filled > 0 else { return [] }
+        batch.text.endLastLine()
+        return score()
+    }
+
+    /// Rules that failed for a cause for the first time.
+    func takeFailures() -> [RuleEvaluator.Failure] { stage.takeRuleFailures() }
+
+    /// How often each rule has failed, for whatever cause.
+    var failedCounts: [String: UInt64] {
+        var counts: [String: UInt64] = [:]
+        for (name, count) in stage.ruleTallies {
+            let parts = name.split(separator: ":")
+            if parts.count == 3 { counts[String(parts[1]), default: 0] += count }
+        }
+        return counts
+    }
+
+    func name(_ rule: UInt16) -> String { rules?.rules[Int(rule)].name ?? "" }
+}

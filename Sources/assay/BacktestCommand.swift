@@ -1,0 +1,142 @@
+import Arguments
+import Assay
+import Glibc
+
+/// `assay backtest`.
+enum BacktestCommand {
+    static func run(_ arguments: ParsedArguments) throws(Failure) {
+        guard let newPath = arguments.text("config") else {
+            throw Failure(code: .usage, message: "name the configuration to try with --config")
+        }
+        let new = try Configurations.load(newPath).resolved
+        let old = try Configurations.load(arguments.text("against")).resolved
+        var frauds: Set<[UInt8]>?
+        if let path = arguments.text("labels") {
+            do throws(FileError) {
+                frauds = try FraudLabels.read(path)
+            } catch {
+                throw Failure(code: .noInput, message: "cannot read '\(path)': \(error.description)")
+            }
+        }
+        let changes = try arguments.text("changes").map { path throws(Failure) in
+            ChangeFile(try Files.create(path), path)
+        }
+        let backtest = Backtest(
+            new: new, old: old, format: arguments.text("format").flatMap { InputFormat(rawValue: $0) } ?? .jsonl,
+            frauds: frauds, change: { changes?.add($0) })
+        let inputPath = arguments.operands.first ?? "-"
+        let input = try Files.openInput(inputPath)
+        let report: BacktestReport
+        do throws(InputError) {
+            report = try backtest.run(input: input)
+        } catch {
+            throw Failure(
+                code: .inputOutput, message: "cannot read '\(inputPath)': \(Diagnostics.explain(error.errorNumber))")
+        }
+        try changes?.end()
+        if arguments.flag("json") { print(report.json.text) } else { show(report) }
+    }
+
+    /// Lines of changed transactions, written in blocks.
+    private final class ChangeFile {
+        private let descriptor: Int32
+        private let path: String
+        private var text = ""
+        private var failure: Int32?
+
+        private static let blockBytes = 1 << 18
+
+        init(_ descriptor: Int32, _ path: String) {
+            self.descriptor = descriptor
+            self.path = path
+        }
+
+        func add(_ change: BacktestChange) {
+            text += change.json.text + "\n"
+            if text.utf8.count > Self.blockBytes { write() }
+        }
+
+        private func write() {
+            text.withUTF8 { bytes in
+                var rest = UnsafeRawBufferPointer(bytes)[...]
+                while !rest.isEmpty, failure == nil {
+                    let count = Glibc.write(
+                        descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                    if count >= 0 { rest = rest.dropFirst(count) } else if errno != EINTR { failure = errno }
+                }
+            }
+            text = ""
+        }
+
+        func end() throws(Failure) {
+            write()
+            if let failure {
+                throw Failure(
+                    code: .inputOutput, message: "cannot write '\(path)': \(Diagnostics.explain(failure))")
+            }
+        }
+    }
+
+    // MARK: For people
+
+    private static func show(_ report: BacktestReport) {
+        let (new, old) = (report.newSide, report.oldSide)
+        print("\(grouped(report.transactions)) transactions\n")
+        var rows = [["", "new", "old"]]
+        for level in RiskLevel.allCases.reversed() {
+            rows.append(
+                [level.label, grouped(new.levels[Int(level.rawValue)]), grouped(old.levels[Int(level.rawValue)])])
+        }
+        for decision in [Decision.block, .review, .allow] {
+            let index = Int(decision.rawValue)
+            rows.append([decision.label, grouped(new.decisions[index]), grouped(old.decisions[index])])
+        }
+        rows.append(["rejected", grouped(new.rejected), grouped(old.rejected)])
+        TextTable.show(rows)
+        print(
+            "\nchanged: \(grouped(report.changed)) transactions, \(grouped(report.changedLevels)) in level, "
+                + "\(grouped(report.changedDecisions)) in decision")
+        if !report.rules.isEmpty {
+            print("")
+            let labels = report.hasLabels ? ["fraud"] : []
+            TextTable.show(
+                [["rule", "new", "old", "both", "only new", "only old"] + labels]
+                    + report.rules.map { rule in
+                        [rule.name]
+                            + [rule.new, rule.old, rule.both, rule.onlyNew, rule.onlyOld].map(grouped)
+                            + (report.hasLabels ? [part(rule.newFrauds, of: rule.new)] : [])
+                    })
+        }
+        if report.hasLabels { showQuality(report) }
+    }
+
+    private static func showQuality(_ report: BacktestReport) {
+        print("\n\(grouped(report.frauds)) frauds\n")
+        var rows = [["", "precision new", "old", "recall new", "old"]]
+        func add(_ name: String, _ new: BacktestReport.Quality, _ old: BacktestReport.Quality) {
+            rows.append([
+                name, percent(new.precision), percent(old.precision), percent(new.recall), percent(old.recall),
+            ])
+        }
+        for level in [RiskLevel.critical, .high, .medium] {
+            let name = level == .critical ? level.label : "\(level.label) and above"
+            add(name, report.newSide.quality(from: level), report.oldSide.quality(from: level))
+        }
+        add("blocked", report.newSide.blocking, report.oldSide.blocking)
+        TextTable.show(rows)
+        let (new, old) = (report.newSide.averagePrecision, report.oldSide.averagePrecision)
+        print("\naverage precision \(decimal(new)) new, \(decimal(old)) old")
+    }
+
+    private static func grouped(_ number: UInt64) -> String { Figures.grouped(number) }
+
+    private static func percent(_ part: Double?) -> String {
+        part.map { Figures.decimal($0 * 100, digits: 2) + " %" } ?? "-"
+    }
+
+    private static func part(_ count: UInt64, of all: UInt64) -> String {
+        percent(all == 0 ? nil : Double(count) / Double(all))
+    }
+
+    private static func decimal(_ number: Double?) -> String { number.map { Figures.decimal($0, digits: 4) } ?? "-" }
+}

@@ -1,0 +1,36 @@
+import Arguments
+import Assay
+import Glibc
+
+/// `assay test-rules`.
+enum TestRulesCommand {
+    static func run(_ arguments: ParsedArguments) throws(Failure) {
+        guard arguments.operands.count == 2 else {
+            throw Failure(code: .usage, message: "name a configuration and a file of cases")
+        }
+        let resolved = try Configurations.load(arguments.operands[0]).resolved
+        let outcomes: [RuleCases.Outcome]
+        do throws(ConfigurationError) {
+            outcomes = try RuleCases(path: arguments.operands[1]).run(resolved)
+        } catch {
+            throw Failure(code: .badData, message: error.description)
+        }
+        let failed = outcomes.count { !$0.differences.isEmpty }
+        if arguments.flag("json") {
+            let cases = outcomes.map { outcome in
+                JSON.object([
+                    ("name", .string(outcome.name)), ("passed", .bool(outcome.differences.isEmpty)),
+                    ("differences", .array(outcome.differences.map { .string($0) })),
+                ])
+            }
+            print(JSON.object([("cases", .array(cases)), ("failed", .integer(Int64(failed)))]).text)
+        } else {
+            for outcome in outcomes {
+                print("\(outcome.differences.isEmpty ? "ok    " : "FAILED") \(outcome.name)")
+                for difference in outcome.differences { print("         \(difference)") }
+            }
+            print("\(outcomes.count) cases, \(failed) failed")
+        }
+        if failed > 0 { exit(ExitCode.no.rawValue) }
+    }
+}
