@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules conformance test-thread test-address format check-format dependencies test-dependencies
 
 # All libraries are linked in, at fixed addresses: commands start in a third of the time, and run where no Swift is.
 BUILD = swift build -c release -Xswiftc -static-executable -Xlinker -no-pie -Xswiftc -use-ld=lld --product
@@ -41,6 +41,14 @@ bench: build .build/bench/floor .build/bench/latency .build/bench/measure
 # The engine's rate while assayctl asks its state.
 bench-readers: build
 	@tools/bench/readers.sh .build/release/assay .build/release/assayctl
+
+# What twenty rules cost, and a backtest of them.
+bench-rules: build
+	@tools/bench/rules.py .build/release/assay tools/bench/rules.yaml
+
+# The cases of the expression language by section. SUITE=FILE answers a file of requests, as 'assay eval --batch' does.
+conformance: build
+	@tools/conformance.py .build/release/assay Tests/CELTests/Cases $(SUITE)
 
 # Instructions a transaction against the committed baseline. ACCEPT=1 makes the present ones the baseline.
 bench-instructions: build

@@ -44,6 +44,7 @@ enum ConfigurationCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         if arguments.flag("print-defaults") { return print(ReferenceConfiguration.text, terminator: "") }
         if arguments.flag("print-schema") { return print(ReferenceConfiguration.schema, terminator: "") }
+        if arguments.flag("print-variables") { return printVariables() }
         guard let path = arguments.operands.first else {
             throw Failure(code: .usage, message: "name a file to check, or use --print-defaults")
         }
@@ -52,5 +53,16 @@ enum ConfigurationCommand {
             print("rule \(name) reads \(reads.isEmpty ? "nothing" : reads.joined(separator: ", "))")
         }
         print("\(path): good")
+    }
+
+    private static func printVariables() {
+        let rows = RuleReference.variables
+        let name = rows.map(\.name.utf8.count).max() ?? 0
+        let type = rows.map(\.type.utf8.count).max() ?? 0
+        for row in rows {
+            let nameSpace = String(repeating: " ", count: name - row.name.utf8.count + 2)
+            let typeSpace = String(repeating: " ", count: type - row.type.utf8.count + 2)
+            print("\(row.name)\(nameSpace)\(row.type)\(typeSpace)\(row.help)")
+        }
     }
 }

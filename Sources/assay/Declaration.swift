@@ -43,6 +43,11 @@ enum Declaration {
             SIGINT and SIGTERM finish what was read, take a checkpoint, write the summary and exit 0; a second one \
             exits at once. SIGUSR1 takes a checkpoint now.
             """,
+            """
+            With --config, SIGHUP reads the file's rules and lists again, all of them or, when one is wrong, none. The \
+            lines before are scored with the old ones and are in a checkpoint before the first line is scored with the \
+            new ones, so that a run that goes on from there or from later scores the same.
+            """,
             exitCodes,
             "Example:\n    assay score payments.jsonl -o assessments.jsonl --rejects rejects.jsonl",
         ],
@@ -90,11 +95,18 @@ enum Declaration {
         ])
 
     static let checkConfig = Command(
-        "check-config", summary: "Checks a configuration file, or prints the reference.",
+        "check-config", summary: "Checks a configuration file with its rules, or prints the reference.",
+        discussion: [
+            """
+            Every rule is checked with the types of what it names; what each reads is printed. A mistake is told with \
+            file, line and column, and shown.
+            """
+        ],
         operands: [Operand("FILE", help: "the file to check")],
         options: [
             .flag("print-defaults", help: "print every setting with its default and what it is for"),
             .flag("print-schema", help: "print the JSON Schema of configuration files"),
+            .flag("print-variables", help: "print what rules can name, with types"),
         ])
 
     static let testRules = Command(

@@ -1,5 +1,18 @@
 import CEL
 
+/// What is published about what rules can name.
+package enum RuleReference {
+    package static var variables: [(name: String, type: String, help: String)] {
+        RuleVariable.allCases.map { ($0.name, $0.type.name, $0.help) } + [
+            (
+                "velocity(type, window)", "int",
+                "this user's of a type in the last \"5m\", up to twice the type's largest threshold"
+            ),
+            ("lists.NAME", "list(string)", "a list of the configuration"),
+        ]
+    }
+}
+
 /// What rules can name: the transaction, the user as known before it, and what the checks look at.
 enum RuleVariable: Int, CaseIterable, Sendable {
     case transactionID, userID, amount, timestamp, transactionType, currency, accountID, merchantID
