@@ -56,12 +56,23 @@ final class RuleEvaluator {
         decision = nil
         found.removeAll(keepingCapacity: true)
         log?.append([])
+        withInputs(moment, state, symbols) {
+            program.select(roots, host: inputs, limits: Self.limits) { index, error in
+                if let error { note(error, of: index) } else { apply(index) }
+            }
+        }
+    }
+
+    /// What the inputs point to lasts for the body alone.
+    func withInputs<Result>(
+        _ moment: RuleInputs.Moment, _ state: borrowing UserState, _ symbols: borrowing SymbolTable,
+        _ body: () -> Result
+    ) -> Result {
         withUnsafePointer(to: state) { state in
             withUnsafePointer(to: symbols) { symbols in
                 inputs.begin(moment, state: state, symbols: symbols)
-                program.select(roots, host: inputs, limits: Self.limits) { index, error in
-                    if let error { note(error, of: index) } else { apply(index) }
-                }
+                defer { inputs.end() }
+                return body()
             }
         }
     }

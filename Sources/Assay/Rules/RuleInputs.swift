@@ -40,6 +40,11 @@ final class RuleInputs: Host {
         self.symbols = symbols
     }
 
+    func end() {
+        state = nil
+        symbols = nil
+    }
+
     private static func variable(_ slot: Int) -> RuleVariable {
         // Slots are those that the environment declared.
         guard let variable = RuleVariable(rawValue: slot) else { preconditionFailure("there is no variable \(slot)") }

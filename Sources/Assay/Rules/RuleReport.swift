@@ -19,23 +19,27 @@ package struct RuleReport: Sendable {
 }
 
 extension RuleEvaluator {
-    /// Of every rule, for the transaction that was evaluated last. Counts nothing.
-    var reports: [RuleReport] {
-        ruleSet.rules.map { rule in
-            var outcome = RuleReport.Outcome.notFired
-            var text: String?
-            do throws(EvaluationError) {
-                if try holds(rule) {
-                    outcome = .fired
-                    text = String(decoding: reason(rule), as: UTF8.self)
-                }
-            } catch {
-                outcome = .failed(error.message)
+    /// Of every rule. Counts nothing.
+    func reports(
+        _ moment: RuleInputs.Moment, state: borrowing UserState, symbols: borrowing SymbolTable
+    ) -> [RuleReport] {
+        withInputs(moment, state, symbols) { ruleSet.rules.map(report) }
+    }
+
+    private func report(_ rule: RuleSet.Rule) -> RuleReport {
+        var outcome = RuleReport.Outcome.notFired
+        var text: String?
+        do throws(EvaluationError) {
+            if try holds(rule) {
+                outcome = .fired
+                text = String(decoding: reason(rule), as: UTF8.self)
             }
-            return RuleReport(
-                name: rule.name, outcome: outcome, inputs: values(rule), risk: rule.risk, decision: rule.decision,
-                isShadow: rule.isShadow, reason: text)
+        } catch {
+            outcome = .failed(error.message)
         }
+        return RuleReport(
+            name: rule.name, outcome: outcome, inputs: values(rule), risk: rule.risk, decision: rule.decision,
+            isShadow: rule.isShadow, reason: text)
     }
 
     private func values(_ rule: RuleSet.Rule) -> [(name: String, value: String)] {

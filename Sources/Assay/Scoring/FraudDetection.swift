@@ -80,13 +80,14 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     /// What each rule would see of a transaction and make of it.
     mutating func explainRules(_ input: Input, _ state: borrowing UserState) -> [RuleReport] {
-        let symbol = symbols.intern(input.text.bytes(input.transaction.type))
+        let symbol =
+            input.transaction.type.isEmpty
+            ? defaultType : symbols.intern(input.text.bytes(input.transaction.type))
         if isExpired(state, at: input.transaction.time) {
-            applyRules(input, symbol, makeState())
-        } else {
-            applyRules(input, symbol, state)
+            let empty = makeState()
+            return rules?.reports(moment(input, symbol, empty), state: empty, symbols: symbols) ?? []
         }
-        return rules?.reports ?? []
+        return rules?.reports(moment(input, symbol, state), state: state, symbols: symbols) ?? []
     }
 
     /// How many different types are kept.
@@ -157,11 +158,16 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     /// Rules see the state that the checks see.
     @inline(never)
     private mutating func applyRules(_ input: Input, _ symbol: UInt32, _ state: borrowing UserState) {
+        rules?.evaluate(moment(input, symbol, state), state: state, symbols: symbols)
+    }
+
+    private mutating func moment(
+        _ input: Input, _ symbol: UInt32, _ state: borrowing UserState
+    ) -> RuleInputs.Moment {
         let (hour, weekday) = clock.hourAndWeekday(input.transaction.time)
-        let moment = RuleInputs.Moment(
+        return RuleInputs.Moment(
             transaction: input.transaction, text: input.text, hour: hour, weekday: weekday,
             isKnownType: state.types.contains { $0.symbol == symbol })
-        rules?.evaluate(moment, state: state, symbols: symbols)
     }
 
     private mutating func addType(_ symbol: UInt32, _ state: inout UserState) {
