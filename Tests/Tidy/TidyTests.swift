@@ -45,6 +45,7 @@ import Testing
         ("Sources/Assay/Expressions/", ["CEL", "CivilTime"]),
         ("Sources/Assay/Inspection/", ["CBytes", "CivilTime", "StateStore"]),
         ("Sources/Assay/Trials/", ["Arguments", "Glibc", "StateStore"]),
+        ("Sources/Assay/Windows/", []),
         ("Sources/Arguments/", ["Glibc"]),
         ("Sources/CEL/", ["CBytes", "CRE2", "CivilTime", "Glibc"]),
         ("Sources/CivilTime/", ["Glibc"]),

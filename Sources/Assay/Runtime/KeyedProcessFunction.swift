@@ -17,6 +17,9 @@ protocol KeyedProcessFunction: ~Copyable {
     /// Event time has come to the key's timer, which is gone now.
     mutating func timerFired(state: inout State, context: inout ProcessContext<Output>)
 
+    /// Timers of one time fire in ascending order of this, then of the keys' bytes.
+    func timerRank(_ state: borrowing State, at time: EventTime) -> Int64
+
     /// Fetches the memory that `process` will touch.
     func prefetch(_ state: borrowing State)
 
@@ -38,6 +41,8 @@ extension KeyedProcessFunction where Self: ~Copyable {
 
     mutating func forget(_ state: inout State) {}
 
+    func timerRank(_ state: borrowing State, at time: EventTime) -> Int64 { 0 }
+
     func prefetch(_ state: borrowing State) {}
 
     func memoryBytes(_ state: borrowing State) -> Int { 0 }
@@ -49,7 +54,10 @@ struct ProcessContext<Output> {
     private(set) var time: EventTime
     /// Where results are put.
     var output: Output
-    private var key = 0
+    /// The key that is being worked on, by its number in the stage.
+    private(set) var key = 0
+    /// Nothing that came before this is expected any more, in milliseconds.
+    private(set) var watermark = Int64.min
     private var timers = TimerQueue()
 
     init(output: Output) {
@@ -74,6 +82,8 @@ struct ProcessContext<Output> {
         self.time = time
         self.key = key
     }
+
+    mutating func advance(to watermark: Int64) { self.watermark = watermark }
 
     var nextTimer: EventTime? {
         mutating get { timers.next }

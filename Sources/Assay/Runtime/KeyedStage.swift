@@ -92,13 +92,36 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return keys.insert(key, hash: hash, state: function.makeState())
     }
 
-    /// Event time has come to `watermark`: fires the timers up to it, in order of time, then key bytes.
+    /// Takes one element, for functions whose event time moves on with each.
+    mutating func process(
+        _ input: Function.Input, key: UnsafeBufferPointer<UInt8>, at time: EventTime
+    ) throws(StoreError) {
+        let index = try intern(key, hash: key.stableHash)
+        noteChange(index)
+        context.begin(time, key: index)
+        let before = function.memoryBytes(keys[index])
+        function.process(input, state: &keys[index], context: &context)
+        stateBytes += function.memoryBytes(keys[index]) - before
+    }
+
+    /// The bytes of a key by its number.
+    func withKey<Result>(_ key: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        keys.withKey(key, body)
+    }
+
+    /// Event time has come to `watermark`: fires the timers up to it, in order of time, rank and key bytes.
     mutating func advance(to watermark: EventTime) {
+        context.advance(to: watermark.milliseconds)
         while let time = context.nextTimer, time <= watermark {
-            let due = context.popTimers(at: time).sorted { left, right in
-                keys.withKey(left) { left in keys.withKey(right) { left.lexicographicallyPrecedes($0) } }
-            }
-            for key in due {
+            let due = context.popTimers(at: time)
+                .map { key in (rank: function.timerRank(keys[key], at: time), key: key) }
+                .sorted { left, right in
+                    if left.rank != right.rank { return left.rank < right.rank }
+                    return keys.withKey(left.key) { left in
+                        keys.withKey(right.key) { left.lexicographicallyPrecedes($0) }
+                    }
+                }
+            for (_, key) in due {
                 noteChange(key)
                 context.begin(time, key: key)
                 function.timerFired(state: &keys[key], context: &context)

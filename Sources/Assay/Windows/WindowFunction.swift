@@ -1,0 +1,262 @@
+/// What a window knows of its events.
+protocol WindowContent {
+    associatedtype Element
+
+    init()
+
+    mutating func add(_ element: Element)
+
+    /// Takes over what another window, or another part of the same one, knows.
+    mutating func merge(_ other: Self)
+
+    /// As bytes that any later version can read.
+    func encode(into bytes: inout OutputBuffer)
+
+    init(_ reader: inout StateByteReader) throws(StateDecodingError)
+}
+
+/// The windows of one key.
+struct WindowState<Content: WindowContent> {
+    /// A pane of sliding windows, or a session.
+    struct Part {
+        var window: TimeWindow
+        var content: Content
+    }
+
+    /// Ascending by start. Sessions of a key never touch.
+    var parts: [Part] = []
+}
+
+/// Collects events in windows of event time, one set of windows a key.
+///
+/// A window fires when the watermark says that nothing can come for it any more, and again with each event that comes
+/// after that and before it is forgotten. The semantics are those of Apache Flink's windows with the default trigger.
+struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
+    struct Input {
+        let element: Content.Element
+        let time: EventTime
+    }
+
+    struct Firing {
+        let window: TimeWindow
+        /// By its number in the stage.
+        let key: Int
+        let content: Content
+    }
+
+    struct Output {
+        var firings: [Firing] = []
+        /// Events that no window took, and that did not fall between two.
+        var late: [Content.Element] = []
+
+        mutating func removeAll() {
+            firings.removeAll(keepingCapacity: true)
+            late.removeAll(keepingCapacity: true)
+        }
+    }
+
+    let shape: WindowShape
+    /// How long a window is remembered after it is complete.
+    let lateness: Int64
+    private let places: SlidingPlaces?
+    /// Events that were given to `late`.
+    private(set) var lateCount: UInt64 = 0
+
+    init(_ shape: WindowShape, lateness: Int64 = 0) {
+        self.shape = shape
+        self.lateness = lateness
+        if case .sliding(let size, let slide, let offset) = shape {
+            places = SlidingPlaces(size: size, slide: slide, offset: offset)
+        } else {
+            places = nil
+        }
+    }
+
+    func makeState() -> WindowState<Content> { WindowState() }
+
+    mutating func process(
+        _ input: Input, state: inout WindowState<Content>, context: inout ProcessContext<Output>
+    ) {
+        let wasTaken: Bool
+        switch shape {
+        case .sliding: wasTaken = addToPane(input, &state, &context)
+        case .session(let gap): wasTaken = addToSession(input, gap, &state, &context)
+        }
+        if wasTaken {
+            setTimer(state, &context)
+        } else if isLate(input.time.milliseconds, context.watermark) {
+            lateCount += 1
+            context.output.late.append(input.element)
+        }
+    }
+
+    /// The watermark has come to the end of a window, or of the time that one is remembered.
+    mutating func timerFired(state: inout WindowState<Content>, context: inout ProcessContext<Output>) {
+        let moment = context.time.milliseconds
+        switch shape {
+        case .sliding: firePanes(completeAt: moment, state, &context)
+        case .session:
+            for part in state.parts where part.window.lastMoment == moment {
+                context.output.firings.append(
+                    Firing(window: part.window, key: context.key, content: part.content))
+            }
+        }
+        state.parts.removeAll { isForgotten($0.window, at: moment) }
+        setTimer(state, after: moment, &context)
+    }
+
+    /// Of sessions with one end the one with the earliest start comes first; sliding windows have one start then.
+    func timerRank(_ state: WindowState<Content>, at time: EventTime) -> Int64 {
+        if places != nil { return 0 }
+        return state.parts.first { $0.window.lastMoment == time.milliseconds }?.window.start ?? .min
+    }
+
+    // MARK: As bytes
+
+    private static var version: UInt8 { 1 }
+    private static var mostParts: UInt64 { 1 << 24 }
+
+    func encode(_ state: WindowState<Content>, into bytes: inout OutputBuffer) {
+        bytes.append(byte: Self.version)
+        bytes.append(varint: UInt64(state.parts.count))
+        for part in state.parts {
+            bytes.append(fixed: UInt64(bitPattern: part.window.start))
+            bytes.append(varint: UInt64(part.window.end - part.window.start))
+            part.content.encode(into: &bytes)
+        }
+    }
+
+    mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> WindowState<Content> {
+        var reader = StateByteReader(bytes)
+        let version = try reader.byte()
+        guard version == Self.version else { throw StateDecodingError(.unknownVersion(version)) }
+        var state = WindowState<Content>()
+        let count = try reader.varint()
+        guard count <= Self.mostParts else { throw StateDecodingError(.outOfBounds) }
+        for _ in 0..<count {
+            let start = Int64(bitPattern: try reader.fixed())
+            guard let length = Int64(exactly: try reader.varint()), length > 0,
+                start <= .max - length, state.parts.last.map({ $0.window.start < start }) ?? true
+            else { throw StateDecodingError(.outOfBounds) }
+            state.parts.append(
+                WindowState.Part(
+                    window: TimeWindow(start: start, end: start + length), content: try Content(&reader)))
+        }
+        try reader.finish()
+        return state
+    }
+
+    // MARK: Lateness
+
+    /// The window of a pane is the last one that has it, so that the pane lives as long as that.
+    private func isForgotten(_ part: TimeWindow, at watermark: Int64) -> Bool {
+        let window = places?.lastWindow(with: part.start) ?? part
+        return !isAlive(window, watermark)
+    }
+
+    private func isAlive(_ window: TimeWindow, _ watermark: Int64) -> Bool {
+        window.lastMoment.addingSaturating(lateness) > watermark
+    }
+
+    private func isLate(_ time: Int64, _ watermark: Int64) -> Bool { time.addingSaturating(lateness) <= watermark }
+
+    // MARK: Sliding windows
+
+    private func addToPane(
+        _ input: Input, _ state: inout WindowState<Content>, _ context: inout ProcessContext<Output>
+    ) -> Bool {
+        guard let places else { preconditionFailure("the places are those of the shape") }
+        let time = input.time.milliseconds
+        let takers = places.windows(of: time).filter { isAlive($0, context.watermark) }
+        if takers.isEmpty { return false }
+        let start = places.paneStart(time)
+        // Mostly the last one.
+        var index = state.parts.count
+        while index > 0, state.parts[index - 1].window.start > start { index -= 1 }
+        if index > 0, state.parts[index - 1].window.start == start {
+            state.parts[index - 1].content.add(input.element)
+        } else {
+            var content = Content()
+            content.add(input.element)
+            state.parts.insert(
+                WindowState.Part(window: TimeWindow(start: start, end: start + places.pane), content: content),
+                at: index)
+        }
+        for window in takers where window.lastMoment <= context.watermark { fire(window, state, &context) }
+        return true
+    }
+
+    /// With everything in its panes.
+    private func fire(
+        _ window: TimeWindow, _ state: WindowState<Content>, _ context: inout ProcessContext<Output>
+    ) {
+        var content: Content?
+        for part in state.parts where part.window.start >= window.start && part.window.end <= window.end {
+            if content == nil { content = part.content } else { content?.merge(part.content) }
+        }
+        guard let content else { return }
+        context.output.firings.append(Firing(window: window, key: context.key, content: content))
+    }
+
+    private func firePanes(
+        completeAt moment: Int64, _ state: WindowState<Content>, _ context: inout ProcessContext<Output>
+    ) {
+        guard let places else { preconditionFailure("the places are those of the shape") }
+        let window = TimeWindow(start: moment + 1 - places.size, end: moment + 1)
+        // The timer may have been for a pane to be forgotten.
+        guard places.windows(of: window.start).first == window else { return }
+        fire(window, state, &context)
+    }
+
+    // MARK: Sessions
+
+    private func addToSession(
+        _ input: Input, _ gap: Int64, _ state: inout WindowState<Content>, _ context: inout ProcessContext<Output>
+    ) -> Bool {
+        let time = input.time.milliseconds
+        var window = TimeWindow(start: time, end: time + gap)
+        // Those that are here are alive. What overlaps or touches is next to each other.
+        let first = state.parts.firstIndex { $0.window.end >= window.start } ?? state.parts.count
+        var last = first
+        while last < state.parts.count, state.parts[last].window.start <= window.end {
+            window.start = min(window.start, state.parts[last].window.start)
+            window.end = max(window.end, state.parts[last].window.end)
+            last += 1
+        }
+        if first == last, !isAlive(window, context.watermark) { return false }
+        var content = first == last ? Content() : state.parts[first].content
+        for part in state.parts[min(first + 1, last)..<last] { content.merge(part.content) }
+        content.add(input.element)
+        state.parts.replaceSubrange(first..<last, with: [WindowState.Part(window: window, content: content)])
+        if window.lastMoment <= context.watermark {
+            context.output.firings.append(Firing(window: window, key: context.key, content: content))
+        }
+        return true
+    }
+
+    // MARK: Timers
+
+    private func setTimer(
+        _ state: WindowState<Content>, after moment: Int64? = nil, _ context: inout ProcessContext<Output>
+    ) {
+        let moment = moment ?? context.watermark
+        let next = state.parts.map { nextMoment($0.window, after: moment) }.min()
+        if let next { context.setTimer(at: EventTime(milliseconds: next)) } else { context.deleteTimer() }
+    }
+
+    /// When something happens to a part: a window of it is complete, or it is forgotten.
+    private func nextMoment(_ part: TimeWindow, after moment: Int64) -> Int64 {
+        if let places {
+            if let window = places.firstWindow(with: part.start, completeAfter: moment) { return window.lastMoment }
+            return (places.lastWindow(with: part.start) ?? part).lastMoment.addingSaturating(lateness)
+        }
+        return part.lastMoment > moment ? part.lastMoment : part.lastMoment.addingSaturating(lateness)
+    }
+}
+
+extension Int64 {
+    func addingSaturating(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}
