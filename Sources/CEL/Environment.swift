@@ -85,3 +85,51 @@ package protocol Host: AnyObject {
     func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8>
     func call(_ function: Int, _ arguments: [Value]) throws(EvaluationError) -> Value
 }
+
+/// For hosts that have values and nothing faster.
+extension Host {
+    package func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
+        guard case .map(let map) = try value(slot) else { throw EvaluationError(.noSuchOverload, "fields of no map") }
+        return map.find(.string(key))
+    }
+
+    package func int(_ slot: Int) throws(EvaluationError) -> Int64 {
+        guard case .int(let int) = try value(slot) else { throw EvaluationError(.noSuchOverload, "no int") }
+        return int
+    }
+
+    package func double(_ slot: Int) throws(EvaluationError) -> Double {
+        guard case .double(let double) = try value(slot) else { throw EvaluationError(.noSuchOverload, "no double") }
+        return double
+    }
+
+    package func bool(_ slot: Int) throws(EvaluationError) -> Bool {
+        guard case .bool(let bool) = try value(slot) else { throw EvaluationError(.noSuchOverload, "no bool") }
+        return bool
+    }
+
+    package func call(_ function: Int, _ arguments: [Value]) throws(EvaluationError) -> Value {
+        throw EvaluationError(.unknownFunction, "\(function)")
+    }
+}
+
+/// Texts of values at places that stay, for hosts that have to lend them.
+package final class LentTexts {
+    private var texts: [Int: UnsafeMutableBufferPointer<UInt8>] = [:]
+
+    package init() {}
+
+    deinit { for text in texts.values { text.deallocate() } }
+
+    /// The bytes of a slot's text, copied when they are asked for first.
+    package func bytes(_ slot: Int, of value: () throws(EvaluationError) -> Value) throws(EvaluationError)
+        -> UnsafeBufferPointer<UInt8>
+    {
+        if let text = texts[slot] { return UnsafeBufferPointer(text) }
+        guard case .string(let text) = try value() else { throw EvaluationError(.noSuchOverload, "no string") }
+        let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.string.utf8.count)
+        _ = copy.update(fromContentsOf: Array(text.string.utf8))
+        texts[slot] = copy
+        return UnsafeBufferPointer(copy)
+    }
+}

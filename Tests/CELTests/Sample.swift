@@ -77,43 +77,16 @@ enum Sample {
 }
 
 final class SampleHost: Host {
-    private var texts: [UnsafeMutableBufferPointer<UInt8>] = []
+    private let texts = LentTexts()
     private(set) var reads = 0
-
-    deinit { for text in texts { text.deallocate() } }
 
     func value(_ slot: Int) throws(EvaluationError) -> Value {
         reads += 1
         return Sample.values[slot].value
     }
 
-    func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
-        guard case .map(let map) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
-        return map.find(.string(key))
-    }
-
-    func int(_ slot: Int) throws(EvaluationError) -> Int64 {
-        guard case .int(let int) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
-        return int
-    }
-
-    func double(_ slot: Int) throws(EvaluationError) -> Double {
-        guard case .double(let double) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
-        return double
-    }
-
-    func bool(_ slot: Int) throws(EvaluationError) -> Bool {
-        guard case .bool(let bool) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
-        return bool
-    }
-
     func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
-        guard case .string(let text) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
-        let bytes = Array(text.string.utf8)
-        let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
-        _ = copy.update(fromContentsOf: bytes)
-        texts.append(copy)
-        return UnsafeBufferPointer(copy)
+        try texts.bytes(slot) { () throws(EvaluationError) in try value(slot) }
     }
 
     func call(_ function: Int, _ arguments: [Value]) throws(EvaluationError) -> Value {

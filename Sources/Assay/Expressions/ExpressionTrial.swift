@@ -108,50 +108,18 @@ package enum ExpressionTrial {
 private final class BoundValues: Host {
     static let unbound = -1
     private let values: [Value]
-    /// Copies of those that were read, which stay where they are.
-    private var texts: [Int: UnsafeMutableBufferPointer<UInt8>] = [:]
+    private let texts = LentTexts()
 
     init(_ values: [Value]) {
         self.values = values
     }
-
-    deinit { for text in texts.values { text.deallocate() } }
 
     func value(_ slot: Int) throws(EvaluationError) -> Value {
         guard slot != Self.unbound else { throw EvaluationError(.unknownName, "of a variable without a value") }
         return values[slot]
     }
 
-    func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
-        guard case .map(let map) = try value(slot) else { throw EvaluationError(.noSuchOverload, "fields of no map") }
-        return map.find(.string(key))
-    }
-
-    func int(_ slot: Int) throws(EvaluationError) -> Int64 {
-        guard case .int(let int) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
-        return int
-    }
-
-    func double(_ slot: Int) throws(EvaluationError) -> Double {
-        guard case .double(let double) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
-        return double
-    }
-
-    func bool(_ slot: Int) throws(EvaluationError) -> Bool {
-        guard case .bool(let bool) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
-        return bool
-    }
-
     func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
-        if let text = texts[slot] { return UnsafeBufferPointer(text) }
-        guard case .string(let text) = try value(slot) else { throw EvaluationError(.noSuchOverload) }
-        let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.string.utf8.count)
-        _ = copy.update(fromContentsOf: Array(text.string.utf8))
-        texts[slot] = copy
-        return UnsafeBufferPointer(copy)
-    }
-
-    func call(_ function: Int, _ arguments: [Value]) throws(EvaluationError) -> Value {
-        throw EvaluationError(.unknownFunction)
+        try texts.bytes(slot) { () throws(EvaluationError) in try value(slot) }
     }
 }
