@@ -188,23 +188,31 @@ enum Declaration {
         ])
 
     static let generate = Command(
-        "generate", summary: "Makes up a stream of transactions for demonstrations and benchmarks.",
+        "generate", summary: "Makes up a stream of transactions or orders for demonstrations and benchmarks.",
         discussion: [
             """
             Users have homes, habits and amounts; a part of the transactions belongs to fraud of four kinds: burst, \
-            travel, spike and takeover. The same options give the same bytes.
+            travel, spike and takeover. With --kind orders it is a shop's orders: products, prices, quantities and \
+            addresses, a tenth of them from one aggressive address. The same options give the same bytes.
             """,
             "Example:\n    assay generate --transactions 1000000 --users 100000 | assay score > assessments.jsonl",
         ],
         options: [
             .value("transactions", short: "n", "N", .integer(0...Int64.max), help: "how many", default: "100000"),
+            .value("kind", "KIND", .choice(["transactions", "orders"]), help: "of what", default: "transactions"),
             .value("users", "N", .integer(1...1_000_000_000), help: "of how many users", default: "1000"),
-            .value("days", "DAYS", .real(0.001...36_500), help: "spread over so many days", default: "30"),
+            .value(
+                "days", "DAYS", .real(0.001...36_500), help: "spread over so many days",
+                default: "30, or 1 for orders; with --rate as long as it takes"),
+            .value(
+                "start", "WHEN", .choice(["2025", "now"]), help: "the first event is of 2025-01-01, or of now",
+                default: "2025"),
+            .value("rate", "N", .real(0.001...1e9), help: "write N lines a second, in real time"),
             .value("seed", "N", .integer(0...Int64.max), help: "another seed, another stream", default: "1"),
             .value("fraud", "RATE", .real(0...0.5), help: "the part that belongs to fraud", default: "0.01"),
             .value(
                 "disorder", "SECONDS", .real(0...86_400), help: "arrive up to this much too late", default: "0"),
-            .value("labels", "FILE", .file, help: "write the ids of fraudulent transactions here, as CSV"),
+            .value("labels", "FILE", .file, help: "write the ids of what is suspicious here, as CSV"),
             .value("output", short: "o", "FILE", .file, help: "write to this file", default: "-"),
         ])
 }

@@ -5,14 +5,10 @@ import Glibc
 /// `assay generate`.
 enum GenerateCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
-        var options = TransactionGenerator.Options()
-        if let transactions = arguments.integer("transactions") { options.transactions = UInt64(transactions) }
-        if let users = arguments.integer("users") { options.users = UInt64(users) }
-        if let days = arguments.real("days") { options.days = days }
-        if let seed = arguments.integer("seed") { options.seed = UInt64(seed) }
-        if let fraud = arguments.real("fraud") { options.fraud = fraud }
-        if let disorder = arguments.real("disorder") { options.disorderSeconds = disorder }
-
+        let isOrders = arguments.text("kind") == "orders"
+        if isOrders, let option = ["fraud", "disorder"].first(where: { arguments.flag($0) }) {
+            throw Failure(code: .usage, message: "--\(option) is about transactions, not orders")
+        }
         let outputPath = arguments.text("output") ?? "-"
         let output = try Files.create(outputPath)
         let labelsPath = arguments.text("labels")
@@ -21,7 +17,12 @@ enum GenerateCommand {
             labels = try Files.create(labelsPath)
         }
         do throws(GenerationRun.Fault) {
-            try GenerationRun.run(options, lines: output, labels: labels)
+            if isOrders {
+                try GenerationRun.run(orders(arguments), lines: output, labels: labels, rate: arguments.real("rate"))
+            } else {
+                try GenerationRun.run(
+                    transactions(arguments), lines: output, labels: labels, rate: arguments.real("rate"))
+            }
         } catch {
             switch error {
             case .closed: return
@@ -33,5 +34,38 @@ enum GenerateCommand {
                     code: .inputOutput, message: "cannot write '\(labelsPath ?? "")': \(Diagnostics.explain(number))")
             }
         }
+    }
+
+    private static func transactions(_ arguments: ParsedArguments) -> TransactionGenerator.Options {
+        var options = TransactionGenerator.Options()
+        if let transactions = arguments.integer("transactions") { options.transactions = UInt64(transactions) }
+        if let users = arguments.integer("users") { options.users = UInt64(users) }
+        if let seed = arguments.integer("seed") { options.seed = UInt64(seed) }
+        if let fraud = arguments.real("fraud") { options.fraud = fraud }
+        if let disorder = arguments.real("disorder") { options.disorderSeconds = disorder }
+        options.days = days(arguments, lines: options.transactions) ?? options.days
+        if arguments.text("start") == "now" { options.startSeconds = presentSeconds }
+        return options
+    }
+
+    private static func orders(_ arguments: ParsedArguments) -> OrderGenerator.Options {
+        var options = OrderGenerator.Options()
+        if let orders = arguments.integer("transactions") { options.orders = UInt64(orders) }
+        if let customers = arguments.integer("users") { options.customers = UInt64(customers) }
+        if let seed = arguments.integer("seed") { options.seed = UInt64(seed) }
+        options.days = days(arguments, lines: options.orders) ?? options.days
+        if arguments.text("start") == "now" { options.startSeconds = presentSeconds }
+        return options
+    }
+
+    /// As asked for, or as long as the lines take at their rate, so that event time goes with real time.
+    private static func days(_ arguments: ParsedArguments, lines: UInt64) -> Double? {
+        arguments.real("days") ?? arguments.real("rate").map { Double(lines) / $0 / 86_400 }
+    }
+
+    private static var presentSeconds: Double {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
     }
 }

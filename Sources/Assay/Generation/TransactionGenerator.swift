@@ -2,7 +2,7 @@ import Glibc
 
 /// Makes up a stream of transactions with some fraud in it: for demonstrations, tests and benchmarks. The same options
 /// give the same bytes.
-package struct TransactionGenerator: ~Copyable {
+package struct TransactionGenerator: LineGenerator, ~Copyable {
     package struct Options: Sendable {
         package var transactions: UInt64 = 100_000
         package var users: UInt64 = 1000
@@ -12,6 +12,8 @@ package struct TransactionGenerator: ~Copyable {
         package var fraud = 0.01
         /// Transactions arrive up to this much after they happened.
         package var disorderSeconds = 0.0
+        /// The event time of the first one.
+        package var startSeconds = GenerationRun.startSeconds
 
         package init() {}
     }
@@ -64,11 +66,8 @@ package struct TransactionGenerator: ~Copyable {
         }
     }
 
-    /// 2025-01-01T00:00:00Z.
-    private static let startSeconds = 1_735_689_600.0
     /// The mean number of transactions of an episode, weighed over the four kinds.
     private static let meanEpisode = 7.5
-    private static let longestLine = 1024
 
     private let options: Options
     private var random: SeededRandom
@@ -83,22 +82,19 @@ package struct TransactionGenerator: ~Copyable {
         random = SeededRandom(seed: options.seed &* 0x2545_F491_4F6C_DD1D)
     }
 
-    /// Appends the next lines, as many as fill about `bytes`; false when there are no more. `labels` gets a CSV line
-    /// for each fraudulent transaction.
-    mutating func write(_ bytes: Int, into lines: inout OutputBuffer, labels: inout OutputBuffer) -> Bool {
-        while lines.count < bytes {
-            guard let event = nextArrival() else { return false }
-            lines.reserve(Self.longestLine)
-            writeLine(event, into: &lines)
-            if let fraud = event.fraud {
-                labels.reserve(Self.longestLine)
-                writeID(into: &labels)
-                labels.write(",")
-                labels.write(fraud.label)
-                labels.write("\n")
-            }
-            written += 1
+    var labelHeader: StaticString { "transaction_id,label\n" }
+
+    /// `labels` gets a CSV line for a fraudulent transaction.
+    mutating func writeNext(into lines: inout OutputBuffer, labels: inout OutputBuffer) -> Bool {
+        guard let event = nextArrival() else { return false }
+        writeLine(event, into: &lines)
+        if let fraud = event.fraud {
+            writeID(into: &labels)
+            labels.write(",")
+            labels.write(fraud.label)
+            labels.write("\n")
         }
+        written += 1
         return true
     }
 
@@ -119,7 +115,7 @@ package struct TransactionGenerator: ~Copyable {
     /// When the next ordinary transaction falls due, in milliseconds.
     private var presentTime: UInt64 {
         let part = Double(made) / Double(max(options.transactions, 1))
-        return UInt64((Self.startSeconds + part * options.days * 86_400) * 1000)
+        return UInt64((options.startSeconds + part * options.days * 86_400) * 1000)
     }
 
     private mutating func nextEvent() -> Event? {
@@ -263,7 +259,7 @@ package struct TransactionGenerator: ~Copyable {
 
 extension OutputBuffer {
     /// With zeros in front, as many digits as asked for or more.
-    fileprivate mutating func write(_ value: UInt64, digits: Int) {
+    mutating func write(_ value: UInt64, digits: Int) {
         var limit: UInt64 = 1
         for _ in 1..<digits { limit *= 10 }
         while value < limit, limit > 1 {
