@@ -14,7 +14,8 @@ struct Checker {
     let environment: Environment
     let isStrict: Bool
     var substitution = Substitution()
-    private(set) var types: [Type]
+    /// Nil for what is never looked at by itself, such as the first part of a dotted name.
+    private(set) var types: [Type?]
     private(set) var meanings: [Meaning?]
     private var scope: [(name: String, type: Type)] = []
 
@@ -22,6 +23,8 @@ struct Checker {
     struct Findings {
         let types: [Type]
         let meanings: [Meaning?]
+        /// Every part has a type of its own.
+        let isFullyTyped: Bool
     }
 
     static func check(
@@ -29,15 +32,18 @@ struct Checker {
     ) throws(SourceError) -> Findings {
         var checker = Checker(source: source, environment: environment, isStrict: strict, count: count)
         _ = try checker.check(root)
+        let types = checker.types.map { type in type.map { checker.substitution.settle($0) } }
         return Findings(
-            types: checker.types.map { checker.substitution.settle($0) }, meanings: checker.meanings)
+            types: types.map { $0 ?? .dyn }, meanings: checker.meanings,
+            isFullyTyped: strict && !checker.substitution.hasMixedNull
+                && !types.contains { $0?.isPartlyDynamic ?? false })
     }
 
     private init(source: [UInt8], environment: Environment, isStrict: Bool, count: Int) {
         self.source = source
         self.environment = environment
         self.isStrict = isStrict
-        types = Array(repeating: .dyn, count: count)
+        types = Array(repeating: nil, count: count)
         meanings = Array(repeating: nil, count: count)
     }
 
@@ -47,8 +53,10 @@ struct Checker {
 
     mutating func check(_ expression: Expression) throws(SourceError) -> Type {
         let type = try find(expression)
-        types[expression.number] = isStrict ? type : .dyn
-        return types[expression.number]
+        // So deep a type tells nobody anything, and takes long to compare.
+        let known = !isStrict || substitution.isDeeper(type, than: Limits.deepestType) ? .dyn : type
+        types[expression.number] = known
+        return known
     }
 
     private mutating func find(_ expression: Expression) throws(SourceError) -> Type {
@@ -74,10 +82,8 @@ struct Checker {
         case .order(let ordering, let left, let right):
             return try operation(ordering.symbol, Ordering.overloads, [left, right], at: expression)
         case .equal(let left, let right, let negated):
-            let types = [try check(left), try check(right)]
-            if Type.areNullAndTime(types[0], types[1]) { return .bool }
             let overload = Function.Overload.global([Function.some, Function.some], .bool)
-            return try resolve(negated ? "!=" : "==", [overload], types, at: expression)
+            return try operation(negated ? "!=" : "==", [overload], [left, right], at: expression)
         case .contained(let element, let range):
             let overloads: [Function.Overload] = [
                 .global([Function.some, .list(Function.some)], .bool),
@@ -101,7 +107,6 @@ struct Checker {
             let (yesType, noType) = (try check(yes), try check(no))
             guard isStrict else { return .dyn }
             let type = substitution.fresh()
-            if Type.areNullAndTime(yesType, noType) { return .dyn }
             guard substitution.assign([yesType, noType], to: [type, type]) else {
                 throw fault("both results of '?' must be of one type, not \(list([yesType, noType]))", at: expression)
             }
@@ -194,7 +199,9 @@ struct Checker {
                 return .type(kind.type)
             }
         }
-        return nil
+        guard !name.contains("."), let variable = environment.discover?(name) else { return nil }
+        meanings[expression.number] = .variable(variable)
+        return variable.type
     }
 
     /// What lies in a field of the operand.
@@ -288,7 +295,7 @@ struct Checker {
         for (name, type) in zip(comprehension.variables, variableTypes) { scope.append((name, type)) }
         defer { scope.removeLast(variableTypes.count) }
         if let condition = comprehension.condition {
-            try expect(.bool, of: condition, "the condition of \(comprehension.form.name)() must be a bool")
+            try expect(.bool, of: condition, "the condition of \(comprehension.name)() must be a bool")
         }
         let transformed = try comprehension.transform.map { transform throws(SourceError) in try check(transform) }
         switch comprehension.form {
@@ -337,7 +344,7 @@ extension Value {
 
     private static func common(_ values: [Value]) -> Type {
         guard let first = values.first?.type else { return .dyn }
-        return values.allSatisfy { $0.type == first } ? first : .dyn
+        return values.dropFirst().allSatisfy { $0.type == first } ? first : .dyn
     }
 }
 

@@ -90,3 +90,8 @@ extension Value {
             }
     }
 }
+
+extension Value {
+    /// Whether the first comes before the second, as `<` tells; false where there is no order.
+    package static func isLess(_ left: Value, _ right: Value) -> Bool { Ordering.less.holds(left, right) ?? false }
+}

@@ -13,7 +13,7 @@ enum Conversion {
             }
             return .int(Int64(double))
         case .string(let text):
-            guard let int = Int64(text.string), isDecimal(text.string) else { throw noNumber(text, "int") }
+            guard let int = Int64(text.string) else { throw noNumber(text, "int") }
             return .int(int)
         case .timestamp(let timestamp): return .int(timestamp.seconds)
         default: return nil
@@ -32,7 +32,9 @@ enum Conversion {
             }
             return .uint(UInt64(double))
         case .string(let text):
-            guard let uint = UInt64(text.string), isDecimal(text.string) else { throw noNumber(text, "uint") }
+            guard let uint = UInt64(text.string), text.string.utf8.first != UInt8(ascii: "+") else {
+                throw noNumber(text, "uint")
+            }
             return .uint(uint)
         default: return nil
         }
@@ -44,10 +46,10 @@ enum Conversion {
         case .int(let int): return .double(Double(int))
         case .uint(let uint): return .double(Double(uint))
         case .string(let text):
-            switch text.string {
-            case "NaN": return .double(.nan)
-            case "Infinity", "+Infinity", "Inf", "+Inf", "inf", "+inf": return .double(.infinity)
-            case "-Infinity", "-Inf", "-inf": return .double(-.infinity)
+            switch text.string.lowercased() {
+            case "nan": return .double(.nan)
+            case "infinity", "+infinity", "inf", "+inf": return .double(.infinity)
+            case "-infinity", "-inf": return .double(-.infinity)
             default:
                 let isPlain = text.string.utf8.allSatisfy {
                     switch $0 {
@@ -131,10 +133,6 @@ enum Conversion {
         }
     }
 
-    private static func isDecimal(_ text: String) -> Bool {
-        text.utf8.first != UInt8(ascii: "+")
-    }
-
     private static func noNumber(_ text: Text, _ type: String) -> EvaluationError {
         EvaluationError(.badConversion, "\(quoted(text)) is no \(type)")
     }
@@ -172,6 +170,9 @@ enum Conversion {
 }
 
 extension Value {
+    /// For messages: of what is long, its type alone.
+    var shortLiteral: String { weight <= 16 ? literal : kind.name }
+
     /// As an expression would write it.
     package var literal: String {
         switch self {

@@ -1,12 +1,15 @@
 /// Turns checked expressions into instructions, those for known types where it can.
 struct Emitter {
-    let environment: Environment
+    var environment: Environment
     var instructions: [Instruction] = []
     var tables = Program.Tables()
+    var namedTextSets: [ObjectIdentifier: Int32] = [:]
     private var localCount = 0
     /// How many variables of macros are in scope; the checker numbers them the same way.
     private var scopeDepth = 0
     private var reads: Set<String> = []
+    /// What can only fail when it is evaluated.
+    var doubts: [SourceError] = []
     private var types: [Type] = []
     private var meanings: [Checker.Meaning?] = []
     private var source: [UInt8] = []
@@ -22,6 +25,11 @@ struct Emitter {
         meanings = findings.meanings
         self.source = source
         return try emit(root)
+    }
+
+    mutating func takeDoubts() -> [SourceError] {
+        defer { doubts = [] }
+        return doubts
     }
 
     mutating func takeReads() -> Set<String> {
@@ -82,7 +90,7 @@ struct Emitter {
         }
     }
 
-    private mutating func failure(
+    mutating func failure(
         _ cause: EvaluationError.Cause, _ detail: String, _ expression: Expression
     ) -> Int32 {
         tables.failures.append(EvaluationError(cause, detail))
@@ -203,6 +211,10 @@ struct Emitter {
             return failure(.noSuchOverload, "\(plain)()", expression)
         }
         if let folded = folded(function, operands) { return constant(folded, expression) }
+        // Looking for a zone takes a file: those that are named are looked for once.
+        if function.takesZone, operands.count == 2, case .literal(.string(let name)) = operands[1].content {
+            tables.zones[name.string] = environment.zones(name.string)
+        }
         let (first, count) = try children(operands)
         return add(.call, expression, detail: UInt8(Function.allCases.firstIndex(of: function)!), x: first, y: count)
     }
@@ -253,7 +265,7 @@ struct Emitter {
         let transform = try comprehension.transform.map { transform throws(SourceError) in Int(try emit(transform)) }
         tables.comprehensions.append(
             Program.CompiledComprehension(
-                form: comprehension.form, range: Int(range), firstLocal: firstLocal,
+                name: comprehension.name, form: comprehension.form, range: Int(range), firstLocal: firstLocal,
                 variableCount: comprehension.variables.count, condition: condition, transform: transform))
         return add(.comprehension, expression, x: Int32(tables.comprehensions.count - 1))
     }

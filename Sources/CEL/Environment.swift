@@ -7,6 +7,8 @@ package struct Environment {
     package private(set) var variables: [String: Variable] = [:]
     package private(set) var constants: [String: Value] = [:]
     package private(set) var functions: [String: HostFunction] = [:]
+    /// Asked for a simple name that nothing else declares; nil leaves it undeclared.
+    package var discover: ((String) -> Variable?)?
     /// Finds time zones by name.
     package var zones: @Sendable (String) -> TimeZoneRules? = { _ in nil }
 
@@ -16,6 +18,11 @@ package struct Environment {
         /// By which the host knows it.
         package let slot: Int
         package let type: Type
+
+        package init(slot: Int, type: Type) {
+            self.slot = slot
+            self.type = type
+        }
     }
 
     /// A name may have dots: the longest one that is declared wins.
@@ -81,6 +88,8 @@ package protocol Host: AnyObject {
     func int(_ slot: Int) throws(EvaluationError) -> Int64
     func double(_ slot: Int) throws(EvaluationError) -> Double
     func bool(_ slot: Int) throws(EvaluationError) -> Bool
+    /// The steps that it takes to give a variable or one of its members, where that is more than a few.
+    func cost(_ slot: Int) -> Int
     /// Valid until the evaluation ends.
     func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8>
     func call(_ function: Int, _ arguments: [Value]) throws(EvaluationError) -> Value
@@ -88,6 +97,8 @@ package protocol Host: AnyObject {
 
 /// For hosts that have values and nothing faster.
 extension Host {
+    package func cost(_ slot: Int) -> Int { 0 }
+
     package func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
         guard case .map(let map) = try value(slot) else { throw EvaluationError(.noSuchOverload, "fields of no map") }
         return map.find(.string(key))

@@ -58,6 +58,8 @@ package struct EvaluationError: Error, Sendable {
 /// An expression that cannot be taken, and where it went wrong.
 package struct SourceError: Error, Equatable, Sendable {
     package let message: String
+    /// In bytes from the beginning of the text.
+    package let offset: Int
     /// Both counted from 1, the column in code points.
     package let line: Int
     package let column: Int
@@ -75,6 +77,7 @@ package struct SourceError: Error, Equatable, Sendable {
         let end = source[offset...].firstIndex(of: newline) ?? source.count
         let before = String(decoding: source[start..<offset], as: UTF8.self).unicodeScalars
         self.message = message
+        self.offset = offset
         line = source[..<offset].count { $0 == newline } + 1
         column = before.count + 1
         // Tabs stay, so that the caret stands where the reader sees the place; what a terminal would act on does not.

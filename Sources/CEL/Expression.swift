@@ -59,20 +59,10 @@ enum Arithmetic: UInt8, Sendable {
 struct Comprehension: Sendable {
     enum Form: UInt8, Sendable {
         case all, exists, existsOne, filter, transformList, transformMap, transformMapEntry
-
-        var name: String {
-            switch self {
-            case .all: "all"
-            case .exists: "exists"
-            case .existsOne: "exists_one"
-            case .filter: "filter"
-            case .transformList: "transformList"
-            case .transformMap: "transformMap"
-            case .transformMapEntry: "transformMapEntry"
-            }
-        }
     }
 
+    /// As it was called.
+    let name: String
     let form: Form
     let range: Expression
     /// One: the element or the key. Two: index and element, or key and value.

@@ -49,6 +49,9 @@ enum Function: String, CaseIterable, Sendable {
         }
     }
 
+    /// Whether the second of two arguments is a time zone.
+    var takesZone: Bool { overloads.contains { $0.parameters == [.timestamp, .string] } }
+
     /// Whether it exists as a method, and otherwise.
     func exists(asMember: Bool, arguments: Int) -> Bool {
         overloads.contains { $0.isMember == asMember && $0.parameters.count == arguments }

@@ -33,6 +33,8 @@ extension Function {
     private func search(_ text: Text, _ part: Text) throws(EvaluationError) -> Bool {
         if self == .matches {
             let pattern = try RegularExpression.compile(part).get()
+            let steps = text.withBytes { pattern.steps(for: $0.count) }
+            guard steps <= Limits().steps else { throw EvaluationError(.tooCostly, "too large a pattern for the text") }
             return text.withBytes { pattern.isFound(in: $0) }
         }
         return text.withBytes { text in

@@ -67,7 +67,7 @@ struct Lexer {
 
     private mutating func number() throws(SourceError) -> Token.Kind {
         let start = position
-        if byte() == UInt8(ascii: "0"), byte(1) | 0x20 == UInt8(ascii: "x") {
+        if byte() == UInt8(ascii: "0"), byte(1) == UInt8(ascii: "x") {
             position += 2
             let digits = position
             while byte().isHexDigit { position += 1 }

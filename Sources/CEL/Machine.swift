@@ -94,6 +94,7 @@ struct Machine: ~Copyable {
             return try textQuestion(index, host)
         case .order:
             let (left, right) = (try value(x, host), try value(y, host))
+            try charge(min(left.weight, right.weight), at: index)
             guard let holds = Ordering(rawValue: instruction.detail)!.holds(left, right) else {
                 throw noOverload(Ordering(rawValue: instruction.detail)!.symbol, [left, right], at: index)
             }
@@ -102,6 +103,7 @@ struct Machine: ~Copyable {
         case .contained: return try contained(value(x, host), in: value(y, host), at: index)
         case .test: return try member(of: value(x, host), y, at: index) != nil
         case .testMember:
+            try charge(host.cost(x), at: index)
             let key = program.tables.texts[y]
             return try placed(index) { () throws(EvaluationError) in try host.member(x, key) } != nil
         case .conditional: return try bool(bool(x, host) ? y : Int(instruction.z), host)
@@ -144,7 +146,9 @@ struct Machine: ~Copyable {
         case .list(let list):
             for other in list.elements where try equal(element, other, at: index) { return true }
             return false
-        case .map(let map): return map.find(element) != nil
+        case .map(let map):
+            try charge(element.weight, at: index)
+            return map.find(element) != nil
         default: throw noOverload("in", [element, range], at: index)
         }
     }
@@ -221,9 +225,17 @@ struct Machine: ~Copyable {
             guard let key = MapKey(.int(try int(x, host))) else { return false }
             return program.tables.keySets[y].contains(key)
         case .matchesPattern:
-            let text = try text(x, host)
-            try charge(text.count / Limits.bytesPerStep, at: index)
-            return program.tables.patterns[y].isFound(in: text)
+            if isText(x) {
+                let text = try text(x, host)
+                let pattern = program.tables.patterns[y]
+                try charge(pattern.steps(for: text.count), at: index)
+                return pattern.isFound(in: text)
+            }
+            let value = try value(x, host)
+            guard case .string(let text) = value else { throw noOverload("matches()", [value], at: index) }
+            let pattern = program.tables.patterns[y]
+            try charge(pattern.steps(for: text.string.utf8.count), at: index)
+            return text.withBytes { pattern.isFound(in: $0) }
         default:
             let (left, right) = (try text(x, host), try text(y, host))
             switch instruction.operation {

@@ -8,7 +8,7 @@ extension Machine {
         switch range {
         case .list(let list): count = list.elements.count
         case .map(let map): count = map.keys.count
-        default: throw noOverload("\(comprehension.form.name)()", [range], at: index)
+        default: throw noOverload("\(comprehension.name)()", [range], at: index)
         }
         switch comprehension.form {
         case .all, .exists, .existsOne:

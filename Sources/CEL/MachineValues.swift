@@ -7,9 +7,12 @@ extension Machine {
         case .constant: return program.tables.constants[x]
         case .textConstant: return program.tables.constants[y]
         case .local: return self[local: x]
-        case .variable: return try placed(index) { () throws(EvaluationError) in try host.value(x) }
+        case .variable:
+            try charge(host.cost(x), at: index)
+            return try placed(index) { () throws(EvaluationError) in try host.value(x) }
         case .textVariable: return .string(String(decoding: try text(index, host), as: UTF8.self))
         case .member:
+            try charge(host.cost(x), at: index)
             let key = program.tables.texts[y]
             let found = try placed(index) { () throws(EvaluationError) in try host.member(x, key) }
             guard let found else { throw failure(.noSuchKey, key.string, at: index) }
@@ -139,11 +142,16 @@ extension Machine {
     /// The list, when it is not too large.
     func bounded(_ list: ListValue, at index: Int) throws(EvaluationError) -> ListValue {
         guard list.weight <= Limits.largestWeight else { throw tooLarge("list", at: index) }
+        guard list.depth <= Limits.deepestValue else { throw tooDeep(at: index) }
         return list
     }
 
     private func tooLarge(_ name: String, at index: Int) -> EvaluationError {
         failure(.tooCostly, "a \(name) of more than \(Limits.largestWeight) values", at: index)
+    }
+
+    private func tooDeep(at index: Int) -> EvaluationError {
+        failure(.tooCostly, "more than \(Limits.deepestValue) lists and maps inside each other", at: index)
     }
 
     private func time(
@@ -169,7 +177,10 @@ extension Machine {
         return result
     }
 
-    private func element(of value: Value, at position: Value, _ index: Int) throws(EvaluationError) -> Value {
+    private mutating func element(
+        of value: Value, at position: Value, _ index: Int
+    ) throws(EvaluationError) -> Value {
+        if case .string = position { try charge(position.weight, at: index) }
         switch value {
         case .list(let list):
             let number: Int?
@@ -180,11 +191,11 @@ extension Machine {
             default: throw noOverload("[]", [value, position], at: index)
             }
             guard let number, list.elements.indices.contains(number) else {
-                throw failure(.noSuchIndex, position.literal, at: index)
+                throw failure(.noSuchIndex, position.shortLiteral, at: index)
             }
             return list.elements[number]
         case .map(let map):
-            guard let found = map.find(position) else { throw failure(.noSuchKey, position.literal, at: index) }
+            guard let found = map.find(position) else { throw failure(.noSuchKey, position.shortLiteral, at: index) }
             return found
         default: throw noOverload("[]", [value, position], at: index)
         }
@@ -213,9 +224,10 @@ extension Machine {
         switch MapValue.of(keys: keys, values: values) {
         case .success(let map):
             guard map.weight <= Limits.largestWeight else { throw tooLarge("map", at: index) }
+            guard map.depth <= Limits.deepestValue else { throw tooDeep(at: index) }
             return .map(map)
         case .failure(.badKey(let kind)): throw failure(.badKey, kind.name, at: index)
-        case .failure(.duplicateKey(let key)): throw failure(.duplicateKey, key.literal, at: index)
+        case .failure(.duplicateKey(let key)): throw failure(.duplicateKey, key.shortLiteral, at: index)
         }
     }
 
@@ -225,13 +237,20 @@ extension Machine {
         _ function: Function, _ first: Int, _ count: Int, _ host: any Host, _ index: Int
     ) throws(EvaluationError) -> Value {
         let arguments = try values(first, count, host)
-        switch function {
-        case .contains, .startsWith, .endsWith, .matches, .string, .bytes:
-            try charge(arguments.reduce(1) { $0.addingSaturating($1.weight) }, at: index)
-        default: break
+        if function == .matches, arguments.count == 2, case .string(let pattern) = arguments[1] {
+            try charge(pattern.string.utf8.count * Limits.stepsPerPatternByte, at: index)
         }
-        let zones = program.zones
-        let result = try placed(index) { () throws(EvaluationError) in try function.apply(arguments, zones: zones) }
+        // Lists and maps tell their size at once; texts are gone through.
+        for argument in arguments {
+            switch argument {
+            case .string, .bytes: try charge(argument.weight, at: index)
+            default: break
+            }
+        }
+        let (known, others) = (program.tables.zones, program.zones)
+        let result = try placed(index) { () throws(EvaluationError) in
+            try function.apply(arguments) { name in known[name] ?? others(name) }
+        }
         guard let result else { throw noOverload("\(function.rawValue)()", arguments, at: index) }
         return result
     }

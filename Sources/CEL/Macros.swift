@@ -46,7 +46,7 @@ extension Parser {
             (condition, transform) = (rest.count == 2 ? rest.first : nil, rest.last)
         }
         let comprehension = Comprehension(
-            form: form, range: range, variables: variables, condition: condition, transform: transform)
+            name: name, form: form, range: range, variables: variables, condition: condition, transform: transform)
         return try make(.comprehension(comprehension), at: offset, over: [range] + rest)
     }
 }

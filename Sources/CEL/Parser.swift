@@ -245,8 +245,12 @@ struct Parser {
     private mutating func arguments(until end: Token.Symbol) throws(SourceError) -> [Expression] {
         var arguments: [Expression] = []
         if try take(end) { return [] }
+        // So says the grammar: a list may end in a comma, whatever is before it.
+        if end == .rightBracket, try take(.comma) {
+            try expect(end)
+            return []
+        }
         repeat {
-            // A list may end in a comma.
             if end == .rightBracket, isAt(end) { break }
             arguments.append(try expression())
         } while try take(.comma)
@@ -305,6 +309,7 @@ struct Parser {
         let offset = token.offset
         try advance()
         var entries: [(key: Expression, value: Expression)] = []
+        if try take(.comma), !isAt(.rightBrace) { throw unexpected("'}'") }
         while !isAt(.rightBrace) {
             let key = try expression()
             try expect(.colon, " and the key's value")

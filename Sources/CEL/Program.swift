@@ -12,12 +12,14 @@ package final class Program: Sendable {
         var textSets: [TextSet] = []
         var keySets: [Set<MapKey>] = []
         var patterns: [RegularExpression] = []
-        var zones: [Zone] = []
+        /// By name, those that the program names itself.
+        var zones: [String: TimeZoneRules] = [:]
         /// Texts of which the bytes stay where they are.
         var storedTexts: [StoredText] = []
     }
 
     struct CompiledComprehension: Sendable {
+        let name: String
         let form: Comprehension.Form
         let range: Int
         /// Where its one or two variables begin.
@@ -122,9 +124,12 @@ extension Program {
 
 /// Compiles expressions into one program.
 package struct Compiler {
-    private let environment: Environment
+    private var environment: Environment
     private var emitter: Emitter
     private var roots: [Int] = []
+
+    /// How many expressions were added.
+    package var rootCount: Int { roots.count }
 
     package init(_ environment: Environment) {
         self.environment = environment
@@ -138,6 +143,8 @@ package struct Compiler {
         package let isFullyTyped: Bool
         /// The variables that it reads, by their declared names, and the functions of the host that it calls.
         package let reads: Set<String>
+        /// Parts that fail whenever they are evaluated, such as bad patterns.
+        package let doubts: [SourceError]
     }
 
     /// Adds an expression as the program's next. Without `checked`, types are found out by evaluating.
@@ -147,6 +154,18 @@ package struct Compiler {
     ) throws(SourceError) -> Outline {
         let source = Array(text.utf8)
         let (root, count) = try Parser.parse(source, macros: macros)
+        return try add(root, count: count, source, checked: checked, expecting: type)
+    }
+
+    /// A variable that only expressions added from now on may name.
+    mutating func declareLifted(_ name: String, _ variable: Environment.Variable) {
+        environment.declare(name, variable.type, slot: variable.slot)
+        emitter.environment = environment
+    }
+
+    mutating func add(
+        _ root: Expression, count: Int, _ source: [UInt8], checked: Bool = true, expecting type: Type? = nil
+    ) throws(SourceError) -> Outline {
         let findings = try Checker.check(root, count: count, source: source, in: environment, strict: checked)
         let found = findings.types[root.number]
         if let type, found != type, found != .dyn {
@@ -154,8 +173,8 @@ package struct Compiler {
         }
         roots.append(Int(try emitter.emit(root, findings, source)))
         return Outline(
-            type: found, isFullyTyped: checked && !findings.types.contains(where: \.isPartlyDynamic),
-            reads: emitter.takeReads())
+            type: found, isFullyTyped: findings.isFullyTyped,
+            reads: emitter.takeReads(), doubts: emitter.takeDoubts())
     }
 
     package consuming func finish() -> Program {

@@ -26,9 +26,19 @@ final class RegularExpression: Sendable {
     /// What one pattern's automata may take; past it RE2 goes on more slowly.
     private static let memoryBytes: Int64 = 1 << 20
 
+    /// How many instructions the pattern has.
+    private let size: Int
+
+    /// So many are tried at once for each byte at the cost of one step for sixteen bytes.
+    private static let usualSize = 64
+
     private init(_ pattern: OpaquePointer) {
         self.pattern = pattern
+        size = Int(cel_re2_size(pattern))
     }
+
+    /// What a search costs at most.
+    func steps(for bytes: Int) -> Int { bytes / Limits.bytesPerStep * (1 + size / Self.usualSize) + 1 }
 
     deinit { cel_re2_delete(pattern) }
 

@@ -2,6 +2,10 @@
 struct Substitution {
     private var types: [Int: Type] = [:]
     private var count = 0
+    /// What a parameter was before each change, for attempts that fail.
+    private var changes: [(number: Int, before: Type?)] = []
+    /// Null was taken for a time somewhere, so that a value of that type may be none.
+    private(set) var hasMixedNull = false
 
     mutating func fresh() -> Type {
         count += 1
@@ -22,10 +26,30 @@ struct Substitution {
     /// when all of them can.
     mutating func assign(_ types: [Type], to expected: [Type]) -> Bool {
         guard types.count == expected.count else { return false }
-        var attempt = self
-        for (type, expected) in zip(types, expected) where !attempt.unify(type, expected) { return false }
-        self = attempt
+        let hadMixedNull = hasMixedNull
+        changes.removeAll(keepingCapacity: true)
+        for (type, expected) in zip(types, expected) where !unify(type, expected) {
+            for change in changes.reversed() { self.types[change.number] = change.before }
+            hasMixedNull = hadMixedNull
+            return false
+        }
         return true
+    }
+
+    private mutating func set(_ number: Int, _ type: Type) {
+        changes.append((number, types.updateValue(type, forKey: number)))
+    }
+
+    /// Whether there are more than so many types inside each other, with everything put in that is known.
+    func isDeeper(_ type: Type, than depth: Int) -> Bool {
+        if depth < 0 { return true }
+        return switch type {
+        case .parameter(let number): types[number].map { isDeeper($0, than: depth) } ?? false
+        case .list(let element): isDeeper(element, than: depth - 1)
+        case .map(let key, let value): isDeeper(key, than: depth - 1) || isDeeper(value, than: depth - 1)
+        case .type(let type): isDeeper(type, than: depth - 1)
+        default: false
+        }
     }
 
     mutating func assign(_ type: Type, to expected: Type) -> Bool { assign([type], to: [expected]) }
@@ -42,7 +66,15 @@ struct Substitution {
         }
         if case .parameter(let number) = type { return bind(number, to: expected).fits }
         switch (type, expected) {
-        case (.dyn, _), (_, .dyn): return true
+        case (.dyn, _):
+            dissolve(expected)
+            return true
+        case (_, .dyn):
+            dissolve(type)
+            return true
+        case (.null, _) where expected.takesNull, (_, .null) where type.takesNull:
+            hasMixedNull = true
+            return true
         case (.list(let type), .list(let expected)): return unify(type, expected)
         case (.map(let key, let value), .map(let expectedKey, let expectedValue)):
             return unify(key, expectedKey) && unify(value, expectedValue)
@@ -51,16 +83,30 @@ struct Substitution {
         }
     }
 
+    /// What met a value of any type may hold one: parameters inside it stand for no certain type any more.
+    private mutating func dissolve(_ type: Type) {
+        switch type {
+        case .parameter(let number):
+            if let known = types[number], known != .dyn, known.isParameterised { dissolve(known) }
+            set(number, .dyn)
+        case .list(let element): dissolve(element)
+        case .map(let key, let value):
+            dissolve(key)
+            dissolve(value)
+        default: return
+        }
+    }
+
     private mutating func bind(_ number: Int, to type: Type) -> (fits: Bool, wasKnown: Bool) {
         if type == .parameter(number) { return (true, false) }
         if let known = types[number] {
             guard unify(type, known) else { return (false, true) }
             let general = moreGeneral(type, known)
-            if !occurs(number, in: general) { types[number] = general }
+            if !occurs(number, in: general) { set(number, general) }
             return (true, true)
         }
         guard !occurs(number, in: type) else { return (false, false) }
-        types[number] = type
+        set(number, type)
         return (true, false)
     }
 
@@ -75,19 +121,18 @@ struct Substitution {
         }
     }
 
+    /// What is more general in one part and less in another is general in both.
     private func moreGeneral(_ first: Type, _ second: Type) -> Type {
-        isAsGeneral(first, as: second) ? first : second
-    }
-
-    private func isAsGeneral(_ first: Type, as second: Type) -> Bool {
         switch (first, second) {
-        case (.dyn, _), (.parameter, _): true
-        case (_, .dyn), (_, .parameter): false
-        case (.list(let first), .list(let second)): isAsGeneral(first, as: second)
+        case (.dyn, _), (_, .dyn): .dyn
+        case (.null, _): second
+        case (_, .null): first
+        case (.parameter, _): first
+        case (_, .parameter): second
+        case (.list(let first), .list(let second)): .list(moreGeneral(first, second))
         case (.map(let key, let value), .map(let otherKey, let otherValue)):
-            isAsGeneral(key, as: otherKey) && isAsGeneral(value, as: otherValue)
-        case (.type, .type): true
-        default: first == second
+            .map(moreGeneral(key, otherKey), moreGeneral(value, otherValue))
+        default: first
         }
     }
 }

@@ -26,18 +26,19 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 
     /// Nil past the years 1 to 9999.
     static func + (timestamp: Timestamp, duration: Duration) -> Timestamp? {
-        let whole = duration.nanoseconds.floorDivided(by: 1_000_000_000)
-        let rest = Int64(timestamp.nanoseconds) + (duration.nanoseconds - whole * 1_000_000_000)
-        return Timestamp(
-            seconds: timestamp.seconds + whole + rest / 1_000_000_000, nanoseconds: Int32(rest % 1_000_000_000))
+        shifted(timestamp, duration.nanoseconds / 1_000_000_000, duration.nanoseconds % 1_000_000_000)
     }
 
     static func - (timestamp: Timestamp, duration: Duration) -> Timestamp? {
-        let whole = duration.nanoseconds.floorDivided(by: 1_000_000_000)
-        let rest = Int64(timestamp.nanoseconds) - (duration.nanoseconds - whole * 1_000_000_000)
+        shifted(timestamp, -(duration.nanoseconds / 1_000_000_000), -(duration.nanoseconds % 1_000_000_000))
+    }
+
+    /// By whole seconds and less than one more, both of any sign.
+    private static func shifted(_ timestamp: Timestamp, _ seconds: Int64, _ nanoseconds: Int64) -> Timestamp? {
+        let sum = Int64(timestamp.nanoseconds) + nanoseconds
+        let carry = sum.floorDivided(by: 1_000_000_000)
         return Timestamp(
-            seconds: timestamp.seconds - whole - (rest < 0 ? 1 : 0),
-            nanoseconds: Int32(rest < 0 ? rest + 1_000_000_000 : rest))
+            seconds: timestamp.seconds + seconds + carry, nanoseconds: Int32(sum - carry * 1_000_000_000))
     }
 
     /// Nil when it is more than a duration can hold.
@@ -205,21 +206,20 @@ private struct TimeReader {
             guard !tooLong, !overflow else { return nil }
             whole = sum
         }
-        var billionths: Int64 = 0
+        // Up to eighteen digits behind the point, as so many parts of the unit.
+        var (numerator, denominator): (Int64, Int64) = (0, 1)
         if take(".") {
-            if let fraction = fraction() {
-                billionths = fraction
-            } else if !hasDigits {
-                return nil
+            while let digit = digit() {
+                hasDigits = true
+                if denominator < 1_000_000_000_000_000_000 {
+                    numerator = numerator * 10 + digit
+                    denominator *= 10
+                }
             }
-        } else if !hasDigits {
-            return nil
         }
-        guard let unit = unit() else { return nil }
+        guard hasDigits, let unit = unit() else { return nil }
         let (nanoseconds, tooLong) = whole.multipliedReportingOverflow(by: -unit)
-        // At most 3,600 billion billionths, the product of the two, fits in 64 bits only when divided first.
-        let part = billionths.multipliedFullWidth(by: unit)
-        let fraction = Int64(1_000_000_000).dividingFullWidth(part).quotient
+        let fraction = denominator.dividingFullWidth(numerator.multipliedFullWidth(by: unit)).quotient
         let (sum, overflow) = nanoseconds.subtractingReportingOverflow(fraction)
         return tooLong || overflow ? nil : sum
     }

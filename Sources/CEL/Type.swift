@@ -82,6 +82,15 @@ package indirect enum Type: Hashable, Sendable {
         return parts + [last]
     }
 
+    var isParameterised: Bool {
+        switch self {
+        case .parameter: true
+        case .list(let element): element.isParameterised
+        case .map(let key, let value): key.isParameterised || value.isParameterised
+        default: false
+        }
+    }
+
     var isPartlyDynamic: Bool {
         switch self {
         case .dyn: true
@@ -91,10 +100,10 @@ package indirect enum Type: Hashable, Sendable {
         }
     }
 
-    /// Whether null is a thing to compare with and to have instead.
-    static func areNullAndTime(_ first: Type, _ second: Type) -> Bool {
-        switch (first, second) {
-        case (.null, .timestamp), (.null, .duration), (.timestamp, .null), (.duration, .null): true
+    /// Whether null may be there instead.
+    var takesNull: Bool {
+        switch self {
+        case .null, .timestamp, .duration: true
         default: false
         }
     }

@@ -74,13 +74,8 @@ extension Emitter {
     ) throws(SourceError) -> Int32? {
         guard let values = knownElements(range), !values.isEmpty else { return nil }
         if type(element) == .string || type(element) == .dyn {
-            var texts: [Text] = []
-            for value in values {
-                guard case .string(let text) = value else { return nil }
-                texts.append(text)
-            }
-            tables.textSets.append(TextSet(texts))
-            return add(.inTexts, expression, x: try emit(element), y: Int32(tables.textSets.count - 1))
+            guard let set = textSet(values, of: range) else { return nil }
+            return add(.inTexts, expression, x: try emit(element), y: set)
         }
         guard type(element) == .int else { return nil }
         var keys: Set<MapKey> = []
@@ -90,6 +85,23 @@ extension Emitter {
         }
         tables.keySets.append(keys)
         return add(.inKeys, expression, x: try emit(element), y: Int32(tables.keySets.count - 1))
+    }
+
+    /// The number of the set of texts; one for all that name the same list.
+    private mutating func textSet(_ values: [Value], of range: Expression) -> Int32? {
+        var name: ObjectIdentifier?
+        if case .list(let list)? = knownConstant(range) { name = ObjectIdentifier(list) }
+        if let name, let known = namedTextSets[name] { return known }
+        var texts: [Text] = []
+        for value in values {
+            guard case .string(let text) = value else { return nil }
+            texts.append(text)
+        }
+        tables.textSets.append(TextSet(texts))
+        let number = Int32(tables.textSets.count - 1)
+        // The environment keeps the list, and with it its identity.
+        if let name { namedTextSets[name] = number }
+        return number
     }
 
     /// The elements of a list of which all are known.
@@ -104,9 +116,30 @@ extension Emitter {
         return values
     }
 
+    /// A pattern that is known is compiled now, whatever it is looked for in. A bad one is an error when it is used,
+    /// and a doubt before.
+    private mutating func matches(
+        _ target: Expression, _ text: Text, at argument: Expression, _ expression: Expression
+    ) throws(SourceError) -> Int32 {
+        switch RegularExpression.compile(text) {
+        case .success(let pattern):
+            tables.patterns.append(pattern)
+            let number = Int32(tables.patterns.count - 1)
+            return add(.matchesPattern, expression, x: try emit(target), y: number)
+        case .failure(let error):
+            doubts.append(fault(error.message, argument))
+            return failure(error.cause, error.detail, expression)
+        }
+    }
+
     private mutating func textCall(
         _ name: String, _ target: Expression, _ arguments: [Expression], _ expression: Expression
     ) throws(SourceError) -> Int32? {
+        if name == "matches", arguments.count == 1, [.string, .dyn].contains(type(target)),
+            case .literal(.string(let pattern)) = arguments[0].content
+        {
+            return try matches(target, pattern, at: arguments[0], expression)
+        }
         guard isBorrowable(target) else { return nil }
         if name == "size", arguments.isEmpty { return add(.sizeOfText, expression, x: try emit(target)) }
         guard arguments.count == 1, isBorrowable(arguments[0]) else { return nil }
@@ -115,15 +148,6 @@ extension Emitter {
         case "startsWith": operation = .startsWith
         case "endsWith": operation = .endsWith
         case "contains": operation = .containsText
-        case "matches":
-            guard case .literal(.string(let text)) = arguments[0].content else { return nil }
-            switch RegularExpression.compile(text) {
-            case .success(let pattern):
-                tables.patterns.append(pattern)
-                return add(
-                    .matchesPattern, expression, x: try emit(target), y: Int32(tables.patterns.count - 1))
-            case .failure(let error): throw fault(error.message, arguments[0])
-            }
         default: return nil
         }
         let (x, y) = (try emit(target), try emit(arguments[0]))

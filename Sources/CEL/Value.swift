@@ -62,6 +62,15 @@ package enum Value: Sendable {
         }
     }
 
+    /// How many lists and maps are inside each other.
+    var depth: Int {
+        switch self {
+        case .list(let list): list.depth
+        case .map(let map): map.depth
+        default: 0
+        }
+    }
+
     /// How many values this one consists of, itself included; long texts count by their length. What is shared counts
     /// each time, as whoever walks through it meets it each time.
     var weight: Int {
@@ -124,9 +133,11 @@ extension UnsafeBufferPointer<UInt8> {
 package final class ListValue: Sendable {
     package let elements: [Value]
     let weight: Int
+    let depth: Int
 
     package init(_ elements: [Value]) {
         self.elements = elements
+        depth = elements.reduce(0) { max($0, $1.depth) } + 1
         weight = elements.reduce(1) { $0.addingSaturating($1.weight) }
     }
 }
@@ -136,6 +147,7 @@ package final class MapValue: Sendable {
     package let keys: [Value]
     package let values: [Value]
     let weight: Int
+    let depth: Int
     /// Where each key stands; small maps are searched.
     private let index: [MapKey: Int]
     private let normalizedKeys: [MapKey]
@@ -180,6 +192,7 @@ package final class MapValue: Sendable {
         self.values = values
         normalizedKeys = normalized
         self.index = index
+        depth = values.reduce(0) { max($0, $1.depth) } + 1
         weight = zip(keys, values).reduce(1) { $0.addingSaturating($1.0.weight).addingSaturating($1.1.weight) }
     }
 

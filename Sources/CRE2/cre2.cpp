@@ -30,4 +30,6 @@ bool cel_re2_find(const cel_re2 *expression, const char *text, size_t count) {
     return RE2::PartialMatch(re2::StringPiece(text, count), expression->pattern);
 }
 
+int cel_re2_size(const cel_re2 *expression) { return expression->pattern.ProgramSize(); }
+
 void cel_re2_free_message(char *message) { free(message); }

@@ -10,6 +10,8 @@ enum BacktestCommand {
         }
         let new = try Configurations.load(newPath).resolved
         let old = try Configurations.load(arguments.text("against")).resolved
+        let inputPath = arguments.operands.first ?? "-"
+        let input = try Files.openInput(inputPath)
         var frauds: Set<[UInt8]>?
         if let path = arguments.text("labels") {
             do throws(FileError) {
@@ -19,13 +21,14 @@ enum BacktestCommand {
             }
         }
         let changes = try arguments.text("changes").map { path throws(Failure) in
-            ChangeFile(try Files.create(path), path)
+            guard !Files.isOpen(path, as: input) else {
+                throw Failure(code: .usage, message: "--changes would write over the input")
+            }
+            return ChangeFile(try Files.create(path), path)
         }
         let backtest = Backtest(
             new: new, old: old, format: arguments.text("format").flatMap { InputFormat(rawValue: $0) } ?? .jsonl,
             frauds: frauds, change: { changes?.add($0) })
-        let inputPath = arguments.operands.first ?? "-"
-        let input = try Files.openInput(inputPath)
         let report: BacktestReport
         do throws(InputError) {
             report = try backtest.run(input: input)

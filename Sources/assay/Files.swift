@@ -25,6 +25,13 @@ enum Files {
         return UInt64(status.st_size)
     }
 
+    /// Whether a path names the file that a descriptor has open.
+    static func isOpen(_ path: String, as descriptor: Int32) -> Bool {
+        var (named, opened) = (stat(), stat())
+        guard stat(path, &named) == 0, fstat(descriptor, &opened) == 0 else { return false }
+        return named.st_dev == opened.st_dev && named.st_ino == opened.st_ino && named.st_mode & S_IFMT == S_IFREG
+    }
+
     /// A file that is made, or started over.
     static func create(_ path: String) throws(Failure) -> Int32 {
         if path == "-" { return STDOUT_FILENO }

@@ -6,6 +6,8 @@ import Glibc
 enum ScoreCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         try checkTogether(arguments)
+        // A reload that is asked for while the rules are still being read waits for them.
+        if arguments.text("config") != nil { StopSignals.hold(SIGHUP) }
         let configuration = try Configurations.load(arguments.text("config"))
         let inputPath = arguments.operands.first ?? "-"
         let output = OutputTarget(path: arguments.text("output").flatMap { $0 == "-" ? nil : $0 })
@@ -136,7 +138,14 @@ enum ScoreCommand {
         if !isQuiet {
             for line in Summary(result, seconds: MonotonicClock.seconds - started).lines { Diagnostics.say(line) }
         }
-        if result.failure == .outputClosed { try saveDelivered(parts, request, upTo: result.deliveredOffset) }
+        if result.failure == .outputClosed {
+            // A reload has a checkpoint of its own: everything behind the last one is of the rules taken last.
+            var (parts, request) = (parts, request)
+            if let reload = result.reload {
+                (parts.rules, request.configuration) = (reload.rules, reload.configuration)
+            }
+            try saveDelivered(parts, request, upTo: result.deliveredOffset)
+        }
         if let failure = result.failure {
             try end(failure, inputPath: request.inputPath, request)
         }

@@ -33,6 +33,14 @@ enum StopSignals {
         pthread_detach(thread)
     }
 
+    /// Keeps a signal from having its way until somebody watches for it.
+    static func hold(_ signal: Int32) {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, signal)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
     private final class Context {
         private var signals: sigset_t
         private let interruption: Interruption

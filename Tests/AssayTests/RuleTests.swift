@@ -181,6 +181,10 @@ import Testing
         arguments: [
             ("rules:\n  - name: a\n    when: amuont > 5.0\n    risk: 1", 3, 11, "did you mean 'amount'?"),
             ("rules:\n  - name: a\n    when: 'amount > 5.0 && x'\n    risk: 1", 3, 28, "undeclared reference to 'x'"),
+            ("rules:\n  - name: a\n    when: 'amount > 1.0 && ''x'' > y'\n    risk: 1", 2, 5, "at 1:23 of its 'when'"),
+            ("rules:\n  - name: a\n    when: amount > 1.0\n      && y\n    risk: 1", 2, 5, "reference to 'y'"),
+            ("rules:\n  - name: a\n    when: user_id.matches('(')\n    risk: 1", 3, 27, "bad pattern"),
+            ("lists: {a: {file: /dev/null}}\nrules: [{name: a, when: 'true', risk: 1}]", 1, 12, "no regular file"),
             ("rules:\n  - name: a\n    when: amount\n    risk: 1", 3, 11, "a bool was expected, not double"),
             ("rules:\n  - name: a\n    when: amount * 2 > 5.0\n    risk: 1", 3, 18, "write the int as a double"),
             ("rules:\n  - name: a\n    when: user.transaction > 5\n    risk: 1", 3, 11, "'user' has amount_count"),
@@ -200,7 +204,7 @@ import Testing
             ("rules:\n  - {name: level, when: 'true', risk: 1}", 2, 12, "is not 'level'"),
             ("rules:\n  - {name: a, when: 'true', risk: 1}\n  - {name: a, when: 'true', risk: 1}", 3, 5, "two rules"),
             ("rules:\n  - {name: a, when: 'true', risk: 1, reason: '%{amount'}", 2, 47, "closing '}'"),
-            ("rules:\n  - {name: a, when: 'true', risk: 1, reason: '%{amont}'}", 2, 47, "did you mean 'amount'?"),
+            ("rules:\n  - {name: a, when: 'true', risk: 1, reason: 'x %{amont}'}", 2, 51, "did you mean 'amount'?"),
             ("lists: {a: {file: /does/not/exist}}\nrules: [{name: a, when: 'true', risk: 1}]", 1, 12, "cannot be read"),
             ("lists: {'a-b': [x]}", 1, 9, "letters, digits"),
             ("rules: {a: b}", 1, 8, "must be a list, not a map"),
@@ -222,6 +226,7 @@ import Testing
             lists: {staff: [u1, "odd \\" name", "3"], none: []}
             rules:
               - {name: a.b-c, when: "amount > 1.5 && user_id in lists.staff", risk: 0.25, decide: block, shadow: true}
+              - {name: e, when: "true", risk: 1, reason: "\\x7f \\x85 \\u2028 \\ufeff \\x9f \\x1b"}
               - {name: d, when: "transaction_id == '''x\\ny'''", decide: review, reason: "tab \\t %{amount}"}
             """
         let first = ReferenceConfiguration.yaml(try Self.configuration(yaml), commented: false)
@@ -243,11 +248,45 @@ import Testing
         #expect(try Self.configuration(same).resolve(path: "x").rules?.digest == digests[0])
     }
 
+    @Test("A record of CSV is no event, and a line may begin with space", arguments: [InputFormat.csv, .jsonl])
+    func events(_ format: InputFormat) throws {
+        let yaml = "rules: [{name: a, when: 'has(event.x) || event.user_id == \"u\"', risk: 0.5}]"
+        let resolved = try Self.configuration(yaml).resolve(path: "rules.yaml")
+        var harness = ScoringHarness(format: format)
+        harness.stage.install(resolved.rules)
+        let text =
+            format == .csv
+            ? "transaction_id,user_id,amount,timestamp\n{1,u,5,1735732800\n" : "  \t" + Self.line(1) + "\n"
+        let lines = harness.score(text).assessments
+        #expect(lines.count == 1 && lines[0].contains("\"rule\":\"a\"") == (format == .jsonl), "\(lines)")
+    }
+
+    @Test("Names are members by their bytes, not by what they look like")
+    func canonicalEquivalence() throws {
+        let metadata = #","metadata":{"\u00e9":1,"e\u0301":2}"#
+        let yaml = #"rules: [{name: a, when: 'metadata["é"] == 1 && size(metadata) == 2', risk: 0.5}]"#
+        #expect(try Self.score(yaml, [Self.line(1, metadata)])[0].contains("\"rule\":\"a\""))
+    }
+
+    @Test("Looking into a large object again and again is too costly, and stops nothing")
+    func costlyMembers() throws {
+        let items = (0..<20_000).map { _ in "{\"p\":1}" }.joined(separator: ",")
+        let event = #","metadata":{"pad":"\#(String(repeating: "x", count: 400_000))"},"items":[\#(items)]"#
+        let yaml = "rules: [{name: a, when: 'event.items.exists(i, i.p > metadata.limit)', risk: 0.5}]"
+        let resolved = try Self.configuration(yaml).resolve(path: "rules.yaml")
+        var harness = ScoringHarness()
+        harness.stage.install(resolved.rules)
+        let time = ContinuousClock().measure {
+            #expect(harness.score(Self.line(1, event) + "\n").assessments.count == 1)
+        }
+        #expect(harness.stage.ruleTallies["rule:a:too_costly"] == 1 && time < .seconds(2), "\(time)")
+    }
+
     @Test("Templates are texts and expressions in turn")
     func templates() throws {
         #expect(
             try ReasonTemplate.parts("a %{x} b%{ {'}': 1}['}'] }") == [
-                .text("a "), .expression("x"), .text(" b"), .expression(" {'}': 1}['}'] "),
+                .text("a "), .expression("x", offset: 4), .text(" b"), .expression(" {'}': 1}['}'] ", offset: 10),
             ])
         #expect(try ReasonTemplate.parts("100% %%{x} %") == [.text("100% %{x} %")])
         #expect(try ReasonTemplate.parts("") == [.text("")])

@@ -6,6 +6,8 @@ struct ExpressionGrammar {
     private var random: Random
     /// Out of a thousand parts, so many are of a type that may not fit there.
     let mistakes: Int
+    /// Whether types are hidden here and there.
+    var hasDynamic = false
     private var locals: [(name: String, type: Type)] = []
 
     init(seed: UInt64, mistakes: Int) {
@@ -31,6 +33,8 @@ struct ExpressionGrammar {
     mutating func expression(_ type: Type, depth: Int) -> String {
         if mistakes > 0, below(1000) < mistakes { return expression(someType(), depth: depth - 1) }
         if depth <= 0 { return leaf(type) }
+        // What the checker then knows nothing of.
+        if hasDynamic, below(12) == 0 { return "dyn(\(expression(type, depth: depth - 1)))" }
         switch below(10) {
         case 0: return leaf(type)
         case 1:

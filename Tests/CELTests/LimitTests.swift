@@ -74,6 +74,48 @@ import Testing
         #expect(time < .seconds(5), "\(time)")
     }
 
+    @Test("Values, types and literals inside each other without end are refused or cut, soon")
+    func deepValues() {
+        let level = ".map(x, dyn(" + Self.nested("[", "x", "]", 240) + "))"
+        let time = ContinuousClock().measure {
+            for links in [2, 250] {
+                let text = "size([1]" + String(repeating: level, count: links) + ")"
+                let outcome = Sample.outcome(of: text, checked: true)
+                #expect(outcome.matches(links == 2 ? "1" : "!too_costly"), "\(outcome)")
+            }
+            let typed = ".map(x, " + Self.nested("[", "x", "]", 240) + ")"
+            _ = Sample.outcome(of: "size([1]" + String(repeating: typed, count: 100) + ")", checked: true)
+            let lists = "[" + String(repeating: "[],", count: 40_000) + "]"
+            #expect(Sample.outcome(of: "size(\(lists))", checked: true).matches("40000"))
+            var value = Value.list([])
+            for _ in 0..<400 { value = .list([value]) }
+            #expect(value.type.name.hasPrefix("list(list("))
+        }
+        #expect(time < .seconds(5), "\(time)")
+    }
+
+    @Test(
+        "Large texts are gone through at a cost",
+        arguments: [
+            "size(q)", "int(q)", "q < q + 'x'", "timestamp(q)", "q in m9", "m9[q]", "q.matches('a+$')", "q.matches(q9)",
+            "q.matches('(?:a{1}b|a{20}b|a{40}b|a{60}b|a{80}b|a{100}b|a{120}b|a{140}b)')", "duration(q)",
+            "bytes(q) < b'a'",
+        ])
+    func largeTexts(_ question: String) {
+        let nines = (1...9).map { "'\($0)': 1" }.joined(separator: ", ")
+        let core = "[q].exists(q, string(\(question)) == 'no')"
+        let loops = ["a", "b", "c", "d"].reduce(core) { "[0,1,2,3,4,5,6,7,8,9].exists(\($1), \($0))" }
+        let pattern = String(repeating: "ab?", count: 300)
+        let text =
+            "['a']" + String(repeating: ".map(x, x + x)", count: 19)
+            + ".exists(q, [{\(nines)}].exists(m9, ['\(pattern)'].exists(q9, \(loops))))"
+        let time = ContinuousClock().measure {
+            let outcome = Sample.outcome(of: text, checked: false)
+            #expect(outcome.matches("!too_costly"), "\(outcome)")
+        }
+        #expect(time < .seconds(10), "\(time)")
+    }
+
     @Test("The steps of an evaluation can be bounded, exactly")
     func steps() {
         var limits = Limits()
@@ -98,7 +140,8 @@ import Testing
         arguments: [
             "", " ", "\n\n", "//", "\u{0}", "\u{FEFF}1", "(", ")", "]", "{", "}", "'", "\"", "'''", "b'", "r", "`",
             "``",
-            "a.``", "a.`", ".", "..", "1.", ".1.", "-", "!", "- -", "?", "1 ?", "1 ? 2", "1 ? 2 :", ",", "[,]", "{,}",
+            "a.``", "a.`", ".", "..", "1.", ".1.", "-", "!", "- -", "?", "1 ?", "1 ? 2", "1 ? 2 :", ",", "[,,]", "[,1]",
+            "{,,}", "{,1: 2}",
             "f(,)",
             "f(1,)", "\\", "'\\", "'\\u", "'\\x", "'\\777'", "a[", "a[]", "a[1", "𝕏", "é", "1é", "'\u{202E}'x",
         ])

@@ -45,6 +45,8 @@ import Testing
             ("- {name: a, transaction: {amount: x}, expect: {level: low}}", "amount must be a finite number"),
             ("- {name: a, given: [{count: 0}], transaction: {}, expect: {level: low}}", "'count' must be"),
             ("- {name: a, given: [{every: x}], transaction: {}, expect: {level: low}}", "'every' must be"),
+            ("- {name: a, given: [{timestamp: -1e30}], transaction: {}, expect: {level: low}}", "timestamp must be"),
+            ("- {name: a, given: [{every: 106751991167d}], transaction: {}, expect: {level: low}}", "'every' must be"),
             ("- {name: a, transaction: {}, expect: {score: x}}", "'score' must be a number"),
             ("- {name: a, transaction: {}, expect: {fired: x}}", "must be a list of rules"),
         ])
@@ -109,5 +111,9 @@ import Testing
         #expect(try Binary.run(["backtest", "/does/not/exist", "-c", rules]).code == 66)
         #expect(try Binary.run(["backtest", "-c", rules, "--labels", "/does/not/exist"]).code == 66)
         #expect(try Binary.run(["backtest", "-c", rules, "--against", "/does/not/exist"]).code == 78)
+        let history = try folder.write("history.jsonl", "{}\n")
+        let over = try Binary.run(["backtest", history, "-c", rules, "--changes", history])
+        let kept = try String(contentsOfFile: history, encoding: .utf8)
+        #expect(over.code == 64 && kept == "{}\n")
     }
 }

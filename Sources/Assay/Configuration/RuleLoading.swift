@@ -23,7 +23,7 @@ extension Configuration {
         let text = fault.part == .when ? rule.whenPosition : rule.reasonPosition
         var position = text ?? rule.position
         var place = ""
-        if let text, fault.part == .when, fault.error.line == 1 {
+        if let text, fault.error.line == 1 {
             position = TextPosition(line: text.line, column: text.column + fault.error.column - 1)
         } else {
             place =
@@ -60,6 +60,10 @@ extension Configuration {
         switch list.source {
         case .inline(let entries): return entries
         case .file(let file, let digest):
+            var status = stat()
+            if stat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+                throw fault("the list '\(list.name)' cannot be read from '\(file)': it is no regular file", list, path)
+            }
             let bytes: [UInt8]
             do throws(FileError) {
                 bytes = try readFile(file, atMost: ListDefinition.largestFile)
@@ -81,7 +85,9 @@ extension Configuration {
     private func parse(
         _ bytes: [UInt8], _ list: ListDefinition, _ path: String
     ) throws(ConfigurationError) -> [String] {
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let content = bytes.starts(with: byteOrderMark) ? bytes.dropFirst(byteOrderMark.count) : bytes[...]
+        guard let text = String(validating: content, as: UTF8.self) else {
             throw fault("the file of the list '\(list.name)' is not UTF-8", list, path)
         }
         var entries: [String] = []

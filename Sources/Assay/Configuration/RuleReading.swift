@@ -73,6 +73,7 @@ struct RuleReading {
     // MARK: Lists
 
     func lists(_ node: YAMLNode) throws(ConfigurationError) -> [ListDefinition] {
+        if case .scalar("", isPlain: true) = node.content { return [] }
         guard case .map(let members) = node.content, members.count <= ListDefinition.mostLists else {
             throw fault("'lists' must be a map of at most \(ListDefinition.mostLists) names and lists", node.position)
         }

@@ -168,7 +168,10 @@ struct Setting: Sendable {
             case "\"": "\\\""
             case "\\": "\\\\"
             case "\n": "\\n"
-            case _ where scalar.value < 0x20: "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            // What YAML takes for no character, or for the end of a line.
+            case _ where scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value):
+                "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            case "\u{2028}", "\u{2029}", "\u{FEFF}", "\u{FFFE}", "\u{FFFF}": "\\u" + String(scalar.value, radix: 16)
             default: String(scalar)
             }
         }

@@ -140,10 +140,14 @@ struct YAMLReader: ~Copyable {
                     case YAML_SINGLE_QUOTED_SCALAR_STYLE, YAML_DOUBLE_QUOTED_SCALAR_STYLE: 1
                     default: nil
                     }
+                // With escapes or over several lines the text is not the file's.
+                let (start, end) = (event.start_mark, event.end_mark)
+                let text = String(decoding: bytes, as: UTF8.self)
+                let isVerbatim =
+                    start.line == end.line
+                    && Int(end.column) - Int(start.column) == text.unicodeScalars.count + 2 * (quotes ?? 0)
                 let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
-                return (
-                    .scalar(String(decoding: bytes, as: UTF8.self), isPlain: isPlain, quotes: quotes), position
-                )
+                return (.scalar(text, isPlain: isPlain, quotes: isVerbatim ? quotes : nil), position)
             case YAML_SEQUENCE_START_EVENT: return (.listStart, position)
             case YAML_SEQUENCE_END_EVENT: return (.listEnd, position)
             case YAML_MAPPING_START_EVENT: return (.mapStart, position)

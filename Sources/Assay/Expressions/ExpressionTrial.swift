@@ -26,13 +26,8 @@ package enum ExpressionTrial {
 
     private static var standardEnvironment: Environment {
         var environment = Environment()
-        environment.zones = { name in
-            do throws(ZoneError) {
-                return try ZoneFile.load(name)
-            } catch {
-                return nil
-            }
-        }
+        let zones = ZoneCache()
+        environment.zones = { zones.zone($0) }
         return environment
     }
 
@@ -115,7 +110,7 @@ private final class BoundValues: Host {
     }
 
     func value(_ slot: Int) throws(EvaluationError) -> Value {
-        guard slot != Self.unbound else { throw EvaluationError(.unknownName, "of a variable without a value") }
+        guard slot != Self.unbound else { throw EvaluationError(.host, "the variable has no value") }
         return values[slot]
     }
 

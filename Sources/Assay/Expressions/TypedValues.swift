@@ -91,14 +91,14 @@ extension Value {
         case .string(let string): self = .string(string)
         case .array(let elements): self = .list(elements.map(Value.init(plain:)))
         case .object(let members):
-            var positions: [String: Int] = [:]
+            var positions: [Text: Int] = [:]
             var entries: [(key: Value, value: Value)] = []
             for (name, member) in members {
                 let value = Value(plain: member)
-                if let position = positions[name] {
+                if let position = positions[Text(name)] {
                     entries[position].value = value
                 } else {
-                    positions[name] = entries.count
+                    positions[Text(name)] = entries.count
                     entries.append((.string(name), value))
                 }
             }

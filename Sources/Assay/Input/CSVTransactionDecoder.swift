@@ -106,7 +106,7 @@ struct CSVTransactionDecoder {
                 record.bounds, base, .malformedCSV, "more cells than the header has columns",
                 at: record.cells[columns.count].bytes.baseAddress, into: &batch)
         }
-        var builder = TransactionBuilder()
+        var builder = TransactionBuilder(isCSV: true)
         for (cell, field) in zip(record.cells, columns) {
             guard let field, !cell.bytes.isEmpty else { continue }
             set(field, cell, base, &builder)

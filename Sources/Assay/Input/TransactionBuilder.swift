@@ -9,6 +9,10 @@ struct TransactionBuilder {
     private var latitude = 0.0
     private var longitude = 0.0
 
+    init(isCSV: Bool = false) {
+        transaction.traits.set(.isCSV, isCSV)
+    }
+
     @inline(__always)
     mutating func accept(_ field: Field) {
         present.insert(field)

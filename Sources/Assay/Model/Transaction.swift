@@ -24,6 +24,8 @@ struct Transaction: Sendable {
         /// The text may hold characters that JSON writes with a backslash.
         static let idNeedsEscaping = Traits(rawValue: 1)
         static let userIDNeedsEscaping = Traits(rawValue: 2)
+        /// The line is a record of CSV, not a JSON object.
+        static let isCSV = Traits(rawValue: 4)
 
         @inline(__always)
         mutating func set(_ trait: Traits, _ holds: Bool) {

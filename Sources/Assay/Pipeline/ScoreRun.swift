@@ -74,6 +74,8 @@ package struct ScoreRun: ~Copyable {
         package var users = 0
         package var checkpoints = 0
         package var failure: ScoreError?
+        /// The last rules that were taken while the run went on.
+        package var reload: RuleReload?
         /// The input up to here is written out, or held for a file.
         package var deliveredOffset: UInt64 = 0
 

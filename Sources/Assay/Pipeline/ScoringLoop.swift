@@ -19,13 +19,15 @@ enum ScoringMessage: Sendable {
 
 /// Rules that take the place of others while a run goes on.
 package struct RuleReload: Sendable {
-    let rules: RuleSet?
-    /// All settings, as checkpoints record them.
-    let configuration: String
+    package let rules: RuleSet?
+    package let configuration: Configuration
+    /// The configuration as checkpoints record it.
+    let text: String
 
     package init(_ configuration: Configuration, rules: RuleSet?) {
         self.rules = rules
-        self.configuration = ReferenceConfiguration.yaml(configuration, commented: false)
+        self.configuration = configuration
+        text = ReferenceConfiguration.yaml(configuration, commented: false)
     }
 }
 
@@ -101,7 +103,7 @@ struct ScoringLoop: ~Copyable {
     private mutating func take(_ message: ScoringMessage) {
         switch message {
         case .batch(let batch):
-            if isStalled || reload != nil { postponed.append(batch) } else { score(batch) }
+            if result.failure == nil, isStalled || reload != nil { postponed.append(batch) } else { score(batch) }
         case .inputIsIdle: outputBox.send(.flush)
         case .inputEnded: isInputOver = true
         case .inputFailed(let number):
@@ -152,20 +154,26 @@ struct ScoringLoop: ~Copyable {
     /// With checkpoints the new rules wait for one that has all lines before them and names the new rules: whichever
     /// run goes on from there, or from a later one, scores as this one does.
     private mutating func begin(_ reload: RuleReload) {
-        guard !isInputOver, result.failure == nil else { return }
+        guard result.failure == nil, !isInputOver || !postponed.isEmpty else { return }
         guard let saving else { return install(reload) }
         self.reload = reload
-        saving.recordNext(configuration: reload.configuration)
+        saving.recordNext(configuration: reload.text)
         saving.request(.signal)
     }
 
     private mutating func install(_ reload: RuleReload) {
         scoring.install(reload.rules)
+        result.reload = reload
         parts.report(.rulesInForce(reload.rules?.rules.count ?? 0, sequence: scoring.sequence))
     }
 
     private mutating func endReload() {
-        guard let reload, saving?.last?.configuration == reload.configuration else { return }
+        guard let reload else { return }
+        guard saving?.last?.configuration == reload.text else {
+            // That was a checkpoint from before: the one with the new rules is still to come.
+            saving?.request(.signal)
+            return
+        }
         self.reload = nil
         install(reload)
         goOnAfterStall()
@@ -185,6 +193,11 @@ struct ScoringLoop: ~Copyable {
     private mutating func fail(_ error: ScoreError) {
         if result.failure == nil { result.failure = error }
         parts.interruption.trigger()
+        // Nobody waits for other rules any more.
+        reload = nil
+        isStalled = false
+        for batch in postponed { free.send(batch) }
+        postponed = []
     }
 
     private mutating func commitEnded(_ outcome: Committer.Outcome) {
@@ -193,7 +206,7 @@ struct ScoringLoop: ~Copyable {
             if case .committed = outcome { scoring.noteCommitted() }
             if let failure = saving?.commitEnded(outcome) { fail(failure) }
             if isStalled { goOnAfterStall() }
-            if reload != nil { endReload() }
+            if case .committed = outcome { endReload() }
         case .snapshotFailed(let error):
             parts.report(.checkpointFailed("no snapshot was made, \(error.description)"))
         }

@@ -5,7 +5,9 @@ struct JSONMembers {
     private let object: UnsafeBufferPointer<UInt8>
 
     init(_ slice: ByteSlice, _ text: BatchText) {
-        object = text.bytes(slice)
+        var bytes = text.bytes(slice)[...]
+        while let first = bytes.first, first == 0x20 || first == 0x09 || first == 0x0D { bytes = bytes.dropFirst() }
+        object = UnsafeBufferPointer(rebasing: bytes)
     }
 
     /// The last one of this name.
@@ -15,7 +17,8 @@ struct JSONMembers {
         forEach { token, scanner throws(JSONFault) in
             let isMatch =
                 token.hasEscapes
-                ? JSON.text(of: token) == key.string : name.withUnsafeBufferPointer { $0.elementsEqual(token.bytes) }
+                ? Text(JSON.text(of: token)) == key
+                : name.withUnsafeBufferPointer { $0.elementsEqual(token.bytes) }
             guard isMatch else { return try scanner.skipValue(depth: 1) }
             found = Value(plain: try JSON(&scanner, depth: 1))
         }
@@ -31,7 +34,7 @@ struct JSONMembers {
         return Value(plain: .object(members))
     }
 
-    /// The line was decoded before, so that nothing in it is a surprise; a record of CSV is no object, and has none.
+    /// The object was decoded before, so that nothing in it is a surprise; where there is none there are no members.
     private func forEach(_ body: (JSONScanner.StringToken, inout JSONScanner) throws(JSONFault) -> Void) {
         guard object.first == UInt8(ascii: "{"), let start = object.baseAddress else { return }
         var scanner = JSONScanner(at: start)

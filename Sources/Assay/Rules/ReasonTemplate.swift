@@ -10,7 +10,8 @@ struct ReasonTemplate: Sendable {
 
     enum Part: Equatable {
         case text(String)
-        case expression(String)
+        /// `offset`: in bytes from the beginning of the template.
+        case expression(String, offset: Int)
     }
 
     var pieces: [Piece] = []
@@ -36,7 +37,8 @@ struct ReasonTemplate: Sendable {
                 }
                 if !text.isEmpty { parts.append(.text(text)) }
                 text = ""
-                parts.append(.expression(String(rest[rest.index(rest.startIndex, offsetBy: 2)..<end])))
+                let start = rest.index(rest.startIndex, offsetBy: 2)
+                parts.append(.expression(String(rest[start..<end]), offset: offset + 2))
                 rest = rest[rest.index(after: end)...]
             } else {
                 text += "%"

@@ -114,6 +114,18 @@ final class RuleInputs: Host {
         }
     }
 
+    /// Members are looked for in the line's text each time.
+    func cost(_ slot: Int) -> Int {
+        switch RuleVariable(rawValue: slot) {
+        case .metadata?: Int(moment.transaction.metadata.count) / Self.bytesPerStep
+        case .event?: Int(moment.transaction.line.count) / Self.bytesPerStep
+        default: 0
+        }
+    }
+
+    /// What is scanned in about the time that an operation takes.
+    private static let bytesPerStep = 64
+
     func value(_ slot: Int) throws(EvaluationError) -> Value {
         let variable = Self.variable(slot)
         switch variable {
@@ -127,7 +139,7 @@ final class RuleInputs: Host {
             guard let place = moment.transaction.location else { return .map(Self.emptyMap) }
             return map([("latitude", .double(place.latitude)), ("longitude", .double(place.longitude))])
         case .metadata: return JSONMembers(moment.transaction.metadata, moment.text).all
-        case .event: return JSONMembers(moment.transaction.line, moment.text).all
+        case .event: return event.all
         case .userTypes:
             return .list(
                 state.pointee.types.map { .string(String(decoding: symbols.pointee.text($0.symbol), as: UTF8.self)) })
@@ -142,7 +154,7 @@ final class RuleInputs: Host {
     func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
         switch Self.variable(slot) {
         case .metadata: return JSONMembers(moment.transaction.metadata, moment.text).find(key)
-        case .event: return JSONMembers(moment.transaction.line, moment.text).find(key)
+        case .event: return event.find(key)
         case .location:
             switch key.string {
             case "latitude": return moment.transaction.location.map { .double($0.latitude) }
@@ -186,6 +198,11 @@ final class RuleInputs: Host {
             throw EvaluationError(.range, "a timestamp past the year 9999")
         }
         return .timestamp(timestamp)
+    }
+
+    private var event: JSONMembers {
+        let isCSV = moment.transaction.traits.contains(.isCSV)
+        return JSONMembers(isCSV ? ByteSlice() : moment.transaction.line, moment.text)
     }
 
     private var amounts: UserState.AmountHistory? {

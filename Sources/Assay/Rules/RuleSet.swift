@@ -82,13 +82,8 @@ struct RuleCompiler {
             environment.declare(variable.name, variable.type, slot: variable.rawValue)
         }
         for list in lists { environment.define("lists.\(list.name)", .list(list.entries.map { .string($0) })) }
-        environment.zones = { name in
-            do throws(ZoneError) {
-                return try ZoneFile.load(name)
-            } catch {
-                return nil
-            }
-        }
+        let zones = ZoneCache()
+        environment.zones = { zones.zone($0) }
         let queries = queries
         environment.declare(
             HostFunction("velocity", [.string, .string], .int) { arguments in
@@ -125,6 +120,7 @@ struct RuleCompiler {
         let outline: Compiler.Outline
         do throws(SourceError) {
             outline = try compiler.add(definition.when, expecting: .bool)
+            if let doubt = outline.doubts.first { throw doubt }
         } catch {
             throw RuleFault(rule: number, part: .when, error: error)
         }
@@ -133,11 +129,12 @@ struct RuleCompiler {
         var reads = outline.reads
         var reason = ReasonTemplate()
         do throws(SourceError) {
-            for part in try ReasonTemplate.parts(definition.reason ?? definition.name) {
+            let template = definition.reason ?? definition.name
+            for part in try ReasonTemplate.parts(template) {
                 switch part {
                 case .text(let text): reason.pieces.append(.text(Array(text.utf8)))
-                case .expression(let text):
-                    reads.formUnion(try compiler.add(text).reads)
+                case .expression(let text, let offset):
+                    reads.formUnion(try add(text, at: offset, of: template))
                     reason.pieces.append(.expression(count))
                     count += 1
                 }
@@ -150,6 +147,17 @@ struct RuleCompiler {
                 name: definition.name, risk: definition.risk, decision: definition.decide,
                 isShadow: definition.isShadow, reason: reason, root: root, reads: reads.sorted(),
                 queries: queries.used.sorted()))
+    }
+
+    /// An expression inside a template, whose faults are placed in the whole of it. Answers what it reads.
+    private mutating func add(
+        _ text: String, at offset: Int, of template: String
+    ) throws(SourceError) -> Set<String> {
+        do throws(SourceError) {
+            return try compiler.add(text).reads
+        } catch {
+            throw SourceError(error.message, at: offset + error.offset, in: template)
+        }
     }
 
     consuming func finish(digest: String) -> RuleSet {

@@ -100,6 +100,14 @@ struct StateByteReader {
         return time
     }
 
+    var remaining: Int { bytes.count - offset }
+
+    mutating func bytes(_ count: Int) throws(StateDecodingError) -> UnsafeBufferPointer<UInt8> {
+        guard count >= 0, count <= remaining else { throw StateDecodingError(.truncated) }
+        defer { offset += count }
+        return UnsafeBufferPointer(rebasing: bytes.bindMemory(to: UInt8.self)[offset..<offset + count])
+    }
+
     mutating func text(atMost bound: Int) throws(StateDecodingError) -> UnsafeBufferPointer<UInt8> {
         let count = try byte(atMost: bound)
         guard offset + count <= bytes.count else { throw StateDecodingError(.truncated) }

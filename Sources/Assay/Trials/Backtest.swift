@@ -43,11 +43,12 @@ package struct Backtest: ~Copyable {
             report.oldSide.rejected += UInt64(old.batch.decoded.rejects.count)
             compare(newVerdicts, oldVerdicts)
         }
+        report.newSide.frauds = report.frauds
+        report.oldSide.frauds = report.frauds
         if frauds != nil {
-            report.newSide.averagePrecision = newCurve.averagePrecision
-            report.oldSide.averagePrecision = oldCurve.averagePrecision
+            report.newSide.averagePrecision = newCurve.averagePrecision(of: report.frauds)
+            report.oldSide.averagePrecision = oldCurve.averagePrecision(of: report.frauds)
         }
-        report.frauds = newCurve.frauds
         return report
     }
 
@@ -70,6 +71,7 @@ package struct Backtest: ~Copyable {
     ) {
         report.transactions += 1
         let isFraud = isFraud(new, old)
+        if isFraud { report.frauds += 1 }
         if let new {
             report.newSide.count(new.assessment, isFraud: isFraud)
             newCurve.add(new.assessment.score, isFraud: isFraud)
@@ -139,19 +141,15 @@ package struct BacktestChange {
 private struct RankingCurve {
     private var transactions = [UInt64](repeating: 0, count: 1_000_001)
     private var hits = [UInt64](repeating: 0, count: 1_000_001)
-    private(set) var frauds: UInt64 = 0
 
     mutating func add(_ score: Double, isFraud: Bool) {
         let step = Int((min(max(score, 0), 1) * 1_000_000).rounded())
         transactions[step] += 1
-        if isFraud {
-            hits[step] += 1
-            frauds += 1
-        }
+        if isFraud { hits[step] += 1 }
     }
 
     /// The mean precision over the frauds, from the greatest score down; those of one score are found together.
-    var averagePrecision: Double? {
+    func averagePrecision(of frauds: UInt64) -> Double? {
         guard frauds > 0 else { return nil }
         var (alarms, found, sum) = (0.0, 0.0, 0.0)
         for step in transactions.indices.reversed() where transactions[step] > 0 {

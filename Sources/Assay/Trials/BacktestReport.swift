@@ -33,6 +33,8 @@ package struct BacktestReport: Sendable {
         package private(set) var decisions = [UInt64](repeating: 0, count: Decision.allCases.count)
         package private(set) var fraudDecisions = [UInt64](repeating: 0, count: Decision.allCases.count)
         package internal(set) var averagePrecision: Double?
+        /// Of the whole input: those that this side rejected are not found.
+        var frauds: UInt64 = 0
 
         mutating func count(_ assessment: RiskAssessment, isFraud: Bool) {
             levels[Int(assessment.level.rawValue)] += 1
@@ -48,13 +50,13 @@ package struct BacktestReport: Sendable {
             let range = Int(level.rawValue)..<levels.count
             return Quality(
                 alarms: levels[range].reduce(0, +), hits: fraudLevels[range].reduce(0, +),
-                frauds: fraudLevels.reduce(0, +))
+                frauds: frauds)
         }
 
         /// The same of what was blocked.
         package var blocking: Quality {
             let block = Int(Decision.block.rawValue)
-            return Quality(alarms: decisions[block], hits: fraudDecisions[block], frauds: fraudLevels.reduce(0, +))
+            return Quality(alarms: decisions[block], hits: fraudDecisions[block], frauds: frauds)
         }
     }
 

@@ -1,4 +1,5 @@
 import Arguments
+import CivilTime
 
 /// Transactions with what rules are expected to make of them, as people keep them beside their rules.
 package struct RuleCases {
@@ -23,6 +24,7 @@ package struct RuleCases {
     private static let mostGiven = 100_000
     private static let firstSecond: Int64 = 1_735_732_800
     private static let stepMilliseconds: Int64 = 60_000
+    private static let longestStep: Int64 = 365 * 86_400_000
 
     package init(path: String) throws(ConfigurationError) {
         let bytes: [UInt8]
@@ -94,7 +96,7 @@ package struct RuleCases {
 
     private func run(_ one: Case, _ resolved: Configuration.Resolved) throws(ConfigurationError) -> Outcome {
         var lane = TrialLane(resolved, format: .jsonl)
-        var maker = TransactionMaker(fields: resolved.fields)
+        var maker = TransactionMaker(fields: resolved.fields, zone: resolved.zone)
         for node in one.given {
             for line in try maker.lines(node, fault: fault) {
                 guard lane.score(lines: line, firstLine: 1).count == 1 else {
@@ -130,11 +132,13 @@ package struct RuleCases {
     /// Makes lines of transactions from what a case says of them, and supplies the rest.
     private struct TransactionMaker {
         let fields: FieldNames
+        let zone: TimeZoneRules
         private var number = 0
         private var milliseconds = RuleCases.firstSecond * 1000 - RuleCases.stepMilliseconds
 
-        init(fields: FieldNames) {
+        init(fields: FieldNames, zone: TimeZoneRules) {
             self.fields = fields
+            self.zone = zone
         }
 
         /// One, or as many as `count` says, `every` so long.
@@ -155,8 +159,8 @@ package struct RuleCases {
                     }
                     count = number
                 case ("every", .scalar(let text, _)):
-                    guard let milliseconds = Quantity.milliseconds(text) else {
-                        throw fault("'every' must be a duration such as 10s", value.position)
+                    guard let milliseconds = Quantity.milliseconds(text), milliseconds <= RuleCases.longestStep else {
+                        throw fault("'every' must be a duration such as 10s, of up to 365d", value.position)
                     }
                     every = milliseconds
                 default: own.append((key, JSON(value)))
@@ -183,12 +187,15 @@ package struct RuleCases {
 
         /// What comes next is behind this time.
         private mutating func note(_ time: JSON) {
-            if let seconds = time.real, seconds < 1e11 {
-                milliseconds = Int64(seconds * 1000)
-            } else if let text = time.string {
-                let parsed = Array(text.utf8).withUnsafeBufferPointer { EventTime(iso8601: $0, zone: .utc) }
-                if let parsed { milliseconds = parsed.milliseconds }
+            let text = time.string ?? time.text
+            let bytes = Array(text.utf8) + [UInt8](repeating: 0, count: InputText.padding)
+            let parsed = bytes.withUnsafeBufferPointer { bytes in
+                time.string == nil
+                    ? ScannedNumber(at: bytes.baseAddress!).flatMap { EventTime($0) }
+                    : EventTime(iso8601: UnsafeBufferPointer(rebasing: bytes.dropLast(InputText.padding)), zone: zone)
             }
+            // One that is no time is refused with its transaction.
+            if let parsed { milliseconds = parsed.milliseconds }
         }
     }
 }

@@ -18,6 +18,8 @@ cel_re2 *_Nullable cel_re2_new(
 void cel_re2_delete(cel_re2 *_Nonnull expression);
 // Whether the pattern is found anywhere. May be called by several threads at once.
 bool cel_re2_find(const cel_re2 *_Nonnull expression, const char *_Nullable text, size_t count);
+// How large the compiled pattern is: searching takes at most this times the text's length.
+int cel_re2_size(const cel_re2 *_Nonnull expression);
 void cel_re2_free_message(char *_Nullable message);
 
 #ifdef __cplusplus

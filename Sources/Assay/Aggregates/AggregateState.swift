@@ -1,0 +1,202 @@
+import CEL
+
+/// A value and when it arrived, so that merged parts keep their order.
+struct ArrivedValue: Sendable {
+    let number: UInt64
+    let value: Value
+}
+
+/// What an aggregate knows of the events so far. Parts of a window are merged into the whole.
+enum AggregateState: Sendable {
+    case count(UInt64)
+    /// `isWhole`: of ints alone.
+    case sum(ExactSum, isWhole: Bool)
+    case average(ExactSum, count: UInt64)
+    /// Welford's numbers.
+    case spread(count: UInt64, mean: Double, squares: Double)
+    case least(Value?)
+    case greatest(Value?)
+    case first(ArrivedValue?)
+    case last(ArrivedValue?)
+    case collected([ArrivedValue], most: Int)
+    case distinct(DistinctValues)
+    case weights(ValueWeights)
+    case sketch(QuantileSketch)
+
+    init(_ aggregate: Aggregate) {
+        self =
+            switch aggregate {
+            case .count, .countIf: .count(0)
+            case .sum: .sum(ExactSum(), isWhole: true)
+            case .average: .average(ExactSum(), count: 0)
+            case .deviation: .spread(count: 0, mean: 0, squares: 0)
+            case .least: .least(nil)
+            case .greatest: .greatest(nil)
+            case .first: .first(nil)
+            case .last: .last(nil)
+            case .collect(let most): .collected([], most: most)
+            case .distinct: .distinct(.exact([]))
+            case .countBy, .top: .weights(ValueWeights())
+            case .quantile: .sketch(QuantileSketch())
+            }
+    }
+
+    /// The arguments that an event gives; `number` counts the arrivals. What fits no aggregate, such as a text in a sum
+    /// of a field without a type, is left out.
+    mutating func add(_ arguments: [Value], _ aggregate: Aggregate, number: UInt64) {
+        switch self {
+        case .count(let count):
+            if aggregate == .countIf, case .bool(true)? = arguments.first {} else if aggregate == .countIf { return }
+            self = .count(count + 1)
+        case .sum(var sum, let isWhole):
+            let isInt: Bool = if case .int = arguments[0] { true } else { false }
+            if sum.add(arguments[0]) { self = .sum(sum, isWhole: isWhole && isInt) }
+        case .average(var sum, let count):
+            if sum.add(arguments[0]) { self = .average(sum, count: count + 1) }
+        case .spread(let count, let mean, let squares):
+            guard let number = arguments[0].number else { return }
+            let difference = number - mean
+            let next = mean + difference / Double(count + 1)
+            self = .spread(count: count + 1, mean: next, squares: squares + difference * (number - next))
+        case .least(let least):
+            if Self.precedes(arguments[0], least) { self = .least(arguments[0]) }
+        case .greatest(let greatest):
+            if greatest == nil ? arguments[0].isOrdered : Self.precedes(greatest!, arguments[0]) {
+                self = .greatest(arguments[0])
+            }
+        case .first(let first):
+            if first == nil { self = .first(ArrivedValue(number: number, value: arguments[0])) }
+        case .last: self = .last(ArrivedValue(number: number, value: arguments[0]))
+        case .collected(var values, let most):
+            guard values.count < most else { return }
+            // Not shared while it is changed, or every value would copy all.
+            self = .count(0)
+            values.append(ArrivedValue(number: number, value: arguments[0]))
+            self = .collected(values, most: most)
+        case .distinct(var values):
+            self = .count(0)
+            values.add(arguments[0])
+            self = .distinct(values)
+        case .weights(var weights):
+            self = .count(0)
+            weights.add(arguments[0], arguments.count > 1 ? arguments[1] : .int(1))
+            self = .weights(weights)
+        case .sketch(var sketch):
+            guard let number = arguments[0].number else { return }
+            self = .count(0)
+            sketch.add(number)
+            self = .sketch(sketch)
+        }
+    }
+
+    /// Whether a value comes before the least so far, if it has an order at all.
+    private static func precedes(_ value: Value, _ other: Value?) -> Bool {
+        guard let other else { return value.isOrdered }
+        return value.precedes(other)
+    }
+
+    mutating func merge(_ other: AggregateState) {
+        switch (self, other) {
+        case (.count(let count), .count(let more)): self = .count(count + more)
+        case (.sum(var sum, let isWhole), .sum(let more, let isOtherWhole)):
+            sum.merge(more)
+            self = .sum(sum, isWhole: isWhole && isOtherWhole)
+        case (.average(var sum, let count), .average(let more, let otherCount)):
+            sum.merge(more)
+            self = .average(sum, count: count + otherCount)
+        case (.spread(let count, let mean, let squares), .spread(let otherCount, let otherMean, let otherSquares)):
+            let all = count + otherCount
+            guard all > 0 else { return }
+            let difference = otherMean - mean
+            let part = Double(otherCount) / Double(all)
+            self = .spread(
+                count: all, mean: mean + difference * part,
+                squares: squares + otherSquares + difference * difference * Double(count) * part)
+        case (.least(let least), .least(let other?)):
+            if Self.precedes(other, least) { self = .least(other) }
+        case (.greatest(let greatest), .greatest(let other?)):
+            if greatest == nil || Self.precedes(greatest!, other) { self = .greatest(other) }
+        case (.first(let first), .first(let other?)):
+            if first.map({ other.number < $0.number }) ?? true { self = .first(other) }
+        case (.last(let last), .last(let other?)):
+            if last.map({ other.number > $0.number }) ?? true { self = .last(other) }
+        case (.least, .least), (.greatest, .greatest), (.first, .first), (.last, .last): return
+        case (.collected(let values, let most), .collected(let others, _)):
+            let all = (values + others).sorted { $0.number < $1.number }
+            self = .collected(Array(all.prefix(most)), most: most)
+        case (.distinct(var values), .distinct(let others)):
+            values.merge(others)
+            self = .distinct(values)
+        case (.weights(var weights), .weights(let others)):
+            weights.merge(others)
+            self = .weights(weights)
+        case (.sketch(var sketch), .sketch(let other)):
+            sketch.merge(other)
+            self = .sketch(sketch)
+        default: preconditionFailure("parts of one window know the same things")
+        }
+    }
+
+    /// Null where nothing was seen that it could be made of.
+    func value(_ aggregate: Aggregate) -> Value {
+        switch self {
+        case .count(let count): return .int(Int64(clamping: count))
+        case .sum(let sum, let isWhole): return Self.value(sum, isWhole: isWhole)
+        case .average(let sum, let count): return count == 0 ? .null : .double(sum.double / Double(count))
+        case .spread(let count, _, let squares):
+            return count < 2 ? .null : .double((squares / Double(count - 1)).squareRoot())
+        case .least(let value), .greatest(let value): return value ?? .null
+        case .first(let arrived), .last(let arrived): return arrived?.value ?? .null
+        case .collected(let values, _): return .list(values.map(\.value))
+        case .distinct(let values): return Self.map([("count", .int(values.count)), ("exact", .bool(values.isExact))])
+        case .weights(let weights):
+            if case .top(let count) = aggregate {
+                return .list(
+                    weights.top(count).map { value, weight in
+                        Self.map([("value", value), ("weight", Self.value(weight, isWhole: weight.integer != nil))])
+                    })
+            }
+            let entries = weights.top(ValueWeights.mostValues)
+            // One number in two types is one key.
+            var keys: Set<[UInt8]> = []
+            let different = entries.filter { keys.insert($0.value.keyBytes).inserted }
+            return MapValue(different.map { (key: $0.value, value: Self.value($0.weight, isWhole: true)) })
+                .map(Value.map) ?? .null
+        case .sketch(let sketch):
+            guard case .quantile(let part) = aggregate else { return .null }
+            return sketch.quantile(part).map(Value.double) ?? .null
+        }
+    }
+
+    private static func value(_ sum: ExactSum, isWhole: Bool) -> Value {
+        if isWhole, let integer = sum.integer { return .int(integer) }
+        return .double(sum.double)
+    }
+
+    private static func map(_ entries: [(String, Value)]) -> Value {
+        guard let map = MapValue(entries.map { (key: .string($0.0), value: $0.1) }) else {
+            preconditionFailure("no name is there twice")
+        }
+        return .map(map)
+    }
+}
+
+extension Value {
+    /// Whether it can be the least or the greatest of something.
+    fileprivate var isOrdered: Bool {
+        switch self {
+        case .int, .uint, .string, .timestamp, .duration, .bool, .bytes: true
+        case .double(let double): !double.isNaN
+        default: false
+        }
+    }
+
+    /// Numbers by value whatever their types; what has no order among each other does not precede.
+    fileprivate func precedes(_ other: Value) -> Bool { Value.isLess(self, other) }
+
+    /// The same for keys that a map takes for the same.
+    fileprivate var keyBytes: [UInt8] {
+        if case .uint(let uint) = self, let int = Int64(exactly: uint) { return Value.int(int).stateBytes }
+        return stateBytes
+    }
+}
