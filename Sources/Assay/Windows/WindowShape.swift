@@ -27,9 +27,6 @@ struct SlidingPlaces: Equatable, Sendable {
     let offset: Int64
     let pane: Int64
 
-    /// A window may be made of so many panes.
-    static let mostPanes: Int64 = 100_000
-
     init(size: Int64, slide: Int64, offset: Int64) {
         precondition(size > 0 && slide > 0)
         self.size = size
