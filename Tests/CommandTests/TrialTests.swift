@@ -103,6 +103,36 @@ import Testing
             run.code == 0 && run.lines == ["agreed", "1", "rejected       1       1"], "\(run.lines) \(run.errors)")
     }
 
+    @Test("What rules, trials and their configuration look like is published")
+    func schemas() throws {
+        let root = Repository.root.path
+        let run = try Binary.shell(
+            """
+            check() { \(Repository.python) \(Repository.validator) \(root)/schemas/$1 "${@:2}" > said || cat said; }
+            cp \(root)/Examples/rules/* .
+            mv rules.yaml example.yaml
+            cp \(root)/tools/bench/rules.yaml .
+            check config.schema.json example.yaml
+            check config.schema.json rules.yaml
+            echo 'rules: [{name: a, when: "true"}]' > bad.yaml
+            check config.schema.json bad.yaml | grep -c 'is not valid under any'
+            $ASSAY generate -n 30000 --users 300 --fraud 0.05 --labels labels.csv > in
+            $ASSAY score in -c rules.yaml --no-checkpoints -q -o out
+            check risk-assessment.schema.json out
+            grep -c '"type":"rule"' out | awk '{ print ($1 > 100) }'
+            grep -c '"shadow":' out | awk '{ print ($1 > 3) }'
+            $ASSAY backtest in -c rules.yaml --labels labels.csv --changes changes --json > report
+            check backtest.schema.json report report
+            head -n 1 changes > change
+            check backtest.schema.json change change
+            $ASSAY backtest in -c rules.yaml --json > report
+            check backtest.schema.json report report
+            $ASSAY test-rules example.yaml cases.yaml --json > cases
+            check backtest.schema.json cases test_rules
+            """, in: TemporaryFolder())
+        #expect(run.code == 0 && run.lines == ["1", "1", "1"], "\(run.lines) \(run.errors)")
+    }
+
     @Test("A backtest without what it needs says so")
     func usage() throws {
         #expect(try Binary.run(["backtest", "x"]).code == 64)
