@@ -68,10 +68,12 @@ checkpoint-cost: build
 test-address: dependencies test-dependencies
 	ASSAY_FUZZ_LINES=50000 ASAN_OPTIONS=detect_leaks=0 ASSAY_SANITIZED=1 $(TEST)-address --sanitize=address
 
-# A run with all its threads under helgrind: Swift 6.3's own thread sanitizer fails to compile the engine.
-test-thread: build
+# A run with all its threads under helgrind: Swift 6.3's own thread sanitizer fails to compile the engine. Helgrind has
+# to see the calls of the C library, so that library is not linked in here.
+test-thread: dependencies
 	@tools/install-packages.sh valgrind binutils
-	@tools/check-threads.sh .build/release/assay
+	swift build -c release --static-swift-stdlib --scratch-path .build-dynamic --product assay
+	@tools/check-threads.sh .build-dynamic/release/assay
 
 format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests tools
