@@ -11,13 +11,17 @@ struct Summary {
             .map { "\($0.code) \(Figures.grouped(counts.rejects[Int($0.rawValue)]))" }
         let levels = RiskLevel.allCases.reversed()
             .map { "\($0.label) \(Figures.grouped(counts.levels[Int($0.rawValue)]))" }
+        let rules = result.rules.map { "\($0.name) \(Figures.grouped($0.count))" }
         let rate = seconds > 0 ? Double(counts.accepted) / seconds : 0
-        lines = [
+        var lines = [
             "accepted \(Figures.grouped(counts.accepted)), rejected \(Figures.grouped(counts.rejected))"
                 + (reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))"),
             levels.joined(separator: ", "),
-            "\(Figures.decimal(seconds, digits: 3)) s, \(Figures.decimal(rate, digits: 0)) transactions/s, "
-                + "\(Figures.grouped(result.users)) users, \(Figures.grouped(result.checkpoints)) checkpoints",
         ]
+        if !rules.isEmpty { lines.append("rules fired: " + rules.joined(separator: ", ")) }
+        lines.append(
+            "\(Figures.decimal(seconds, digits: 3)) s, \(Figures.decimal(rate, digits: 0)) transactions/s, "
+                + "\(Figures.grouped(result.users)) users, \(Figures.grouped(result.checkpoints)) checkpoints")
+        self.lines = lines
     }
 }

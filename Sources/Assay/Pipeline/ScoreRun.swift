@@ -71,6 +71,8 @@ package struct ScoreRun: ~Copyable {
     /// What a run came to.
     package struct Result: Sendable {
         package var counts = ScoreCounts()
+        /// How often rules fired, and failed by cause, in order of their names.
+        package var rules: [(name: String, count: UInt64)] = []
         package var users = 0
         package var checkpoints = 0
         package var failure: ScoreError?

@@ -95,6 +95,8 @@ struct ScoringLoop: ~Copyable {
     /// What the run came to; ends the committing thread.
     mutating func finish() -> ScoreRun.Result {
         result.users = scoring.userCount
+        result.rules = scoring.ruleTalliesOfRun.sorted { $0.key < $1.key }
+            .map { (String($0.key.dropFirst(RuleTally.prefix.count)), $0.value) }
         result.checkpoints = saving?.committed ?? 0
         saving?.stop()
         return result

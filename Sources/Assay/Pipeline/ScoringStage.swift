@@ -8,7 +8,8 @@ struct ScoringStage: ~Copyable {
     private(set) var totals = ScoreCounts()
     private(set) var greatestTime = EventTime(milliseconds: 0)
     private var rules: RuleSet?
-    /// How often rules fired and failed, those aside that the present evaluator counts.
+    /// How often rules fired and failed in runs before, and in this one before the present evaluator.
+    private var loadedRuleTallies: [String: UInt64] = [:]
     private var earlierRuleTallies: [String: UInt64] = [:]
 
     /// Names keyed state in the store.
@@ -43,7 +44,10 @@ struct ScoringStage: ~Copyable {
     }
 
     /// By the names under which checkpoints keep them, of all runs.
-    var ruleTallies: [String: UInt64] {
+    var ruleTallies: [String: UInt64] { ruleTalliesOfRun.merging(loadedRuleTallies, uniquingKeysWith: +) }
+
+    /// The same of this run alone.
+    var ruleTalliesOfRun: [String: UInt64] {
         var tallies = earlierRuleTallies
         for (name, count) in stage.function.ruleEvaluator?.counts ?? [] { tallies[name, default: 0] += count }
         return tallies
@@ -72,7 +76,7 @@ struct ScoringStage: ~Copyable {
         try stage.load(record, functionNumber: Self.functionNumber, from: store, memoryLimit: memoryLimit)
         totals = ScoreCounts(record.tallies)
         for tally in record.tallies where tally.name.hasPrefix(RuleTally.prefix) {
-            earlierRuleTallies[tally.name] = tally.count
+            loadedRuleTallies[tally.name] = tally.count
         }
         greatestTime = EventTime(milliseconds: record.eventTime)
     }
