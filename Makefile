@@ -44,10 +44,12 @@ bench-readers: build
 
 # What twenty rules cost, and a backtest of them.
 bench-rules: build
+	@tools/install-packages.sh python3
 	@tools/bench/rules.py .build/release/assay tools/bench/rules.yaml
 
 # The cases of the expression language by section. SUITE=FILE answers a file of requests, as 'assay eval --batch' does.
 conformance: build
+	@tools/install-packages.sh python3
 	@tools/conformance.py .build/release/assay Tests/CELTests/Cases $(SUITE)
 
 # Instructions a transaction against the committed baseline. ACCEPT=1 makes the present ones the baseline.

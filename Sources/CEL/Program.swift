@@ -52,7 +52,7 @@ package final class Program: Sendable {
 
     /// Copies of the program's own tables, which live as long as it does.
     ///
-    /// @unchecked Sendable: written once, before anybody else knows them.
+    /// @unchecked Sendable: written when the program is made, before anybody else knows it, and only read from then on.
     struct Hot: @unchecked Sendable {
         let instructions: UnsafePointer<Instruction>
         let children: UnsafePointer<Int32>

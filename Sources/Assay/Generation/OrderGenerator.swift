@@ -53,7 +53,7 @@ package struct OrderGenerator: LineGenerator, ~Copyable {
     package init(_ options: Options) {
         precondition(options.customers > 0)
         self.options = options
-        random = SeededRandom(seed: options.seed &* 0x2545_F491_4F6C_DD1D)
+        random = SeededRandom(stream: options.seed)
     }
 
     var labelHeader: StaticString { "order_id,label\n" }

@@ -6,6 +6,11 @@ struct SeededRandom: RandomNumberGenerator {
         state = seed
     }
 
+    /// For a whole stream: those of neighbouring seeds have nothing in common.
+    init(stream seed: UInt64) {
+        self.init(seed: seed &* 0x2545_F491_4F6C_DD1D)
+    }
+
     mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state

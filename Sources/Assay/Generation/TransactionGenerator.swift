@@ -79,7 +79,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
     package init(_ options: Options) {
         precondition(options.users > 0)
         self.options = options
-        random = SeededRandom(seed: options.seed &* 0x2545_F491_4F6C_DD1D)
+        random = SeededRandom(stream: options.seed)
     }
 
     var labelHeader: StaticString { "transaction_id,label\n" }

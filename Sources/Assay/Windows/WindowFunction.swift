@@ -59,8 +59,6 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     /// How long a window is remembered after it is complete.
     let lateness: Int64
     private let places: SlidingPlaces?
-    /// Events that were given to `late`.
-    private(set) var lateCount: UInt64 = 0
 
     init(_ shape: WindowShape, lateness: Int64 = 0) {
         self.shape = shape
@@ -85,7 +83,6 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         if wasTaken {
             setTimer(state, &context)
         } else if isLate(input.time.milliseconds, context.watermark) {
-            lateCount += 1
             context.output.late.append(input.element)
         }
     }
