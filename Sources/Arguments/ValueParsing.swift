@@ -65,7 +65,7 @@ package enum NearestName {
     }
 
     /// Insertions, deletions, replacements and swaps of neighbours that turn one into the other.
-    static func distance(_ one: String, _ other: String) -> Int {
+    package static func distance(_ one: String, _ other: String) -> Int {
         let one = Array(one.lowercased().unicodeScalars)
         let other = Array(other.lowercased().unicodeScalars)
         var before: [Int] = []

@@ -11,14 +11,15 @@ package struct LiftedCall {
 
 extension Compiler {
     /// Adds an expression in which calls of some names are lifted out. `declare` gives each the variable that it
-    /// becomes, or says what is wrong with it.
+    /// becomes, or says what is wrong with it. Answers also what the arguments read.
     @discardableResult
     package mutating func add(
         _ text: String, expecting type: Type? = nil, lifting names: Set<String>, into inner: inout Compiler,
         declare: (LiftedCall) -> Result<Environment.Variable, LiftFault>
-    ) throws(SourceError) -> Outline {
+    ) throws(SourceError) -> (outline: Outline, inside: Set<String>) {
         let source = Array(text.utf8)
         let (root, count) = try Parser.parse(source)
+        var inside: Set<String> = []
         var lifting = Lifting(names: names)
         let rest = lifting.lift(root)
         for (number, call) in lifting.calls.enumerated() {
@@ -28,16 +29,17 @@ extension Compiler {
             for argument in arguments {
                 roots.append(inner.rootCount)
                 outlines.append(try inner.add(argument, count: count, source))
+                inside.formUnion(outlines.last?.reads ?? [])
             }
             let lifted = LiftedCall(
                 name: name, arguments: roots, types: outlines.map(\.type),
                 literals: arguments.map { if case .literal(let value) = $0.content { value } else { nil } })
             switch declare(lifted) {
-            case .success(let variable): declareLifted(Lifting.name(number), variable)
+            case .success(let variable): self.declare(Lifting.name(number), variable.type, slot: variable.slot)
             case .failure(let fault): throw SourceError(fault.message, at: call.offset, in: source)
             }
         }
-        return try add(rest, count: count, source, expecting: type)
+        return (try add(rest, count: count, source, expecting: type), inside)
     }
 }
 

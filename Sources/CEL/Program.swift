@@ -95,6 +95,22 @@ package final class Program: Sendable {
         return try machine.value(roots[index], host)
     }
 
+    /// The same, for one that comes to an int.
+    package func int(
+        _ index: Int = 0, host: any Host, limits: Limits = Limits()
+    ) throws(EvaluationError) -> Int64 {
+        var machine = Machine(self, limits)
+        return try machine.int(roots[index], host)
+    }
+
+    /// The same, for one that comes to a double.
+    package func double(
+        _ index: Int = 0, host: any Host, limits: Limits = Limits()
+    ) throws(EvaluationError) -> Double {
+        var machine = Machine(self, limits)
+        return try machine.double(roots[index], host)
+    }
+
     /// The same, for one that comes to a bool.
     package func bool(
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
@@ -158,8 +174,8 @@ package struct Compiler {
     }
 
     /// A variable that only expressions added from now on may name.
-    mutating func declareLifted(_ name: String, _ variable: Environment.Variable) {
-        environment.declare(name, variable.type, slot: variable.slot)
+    package mutating func declare(_ name: String, _ type: Type, slot: Int) {
+        environment.declare(name, type, slot: slot)
         emitter.environment = environment
     }
 

@@ -1,9 +1,12 @@
 /// Writes moments in a zone as people read them.
 package struct TimeText: Sendable {
     private let zone: TimeZoneRules
+    private let separator: String
 
-    package init(_ zone: TimeZoneRules) {
+    /// `separator`: between date and time, a space for people and a T for programs.
+    package init(_ zone: TimeZoneRules, separator: String = " ") {
         self.zone = zone
+        self.separator = separator
     }
 
     /// `2025-12-30 21:10:15+09:00`, with milliseconds where there are any.
@@ -15,7 +18,7 @@ package struct TimeText: Sendable {
         let second = local - day * 86_400
         let date = CivilDate(daysSince1970: day)
         let fraction = milliseconds - instant * 1000
-        return "\(padded(date.year, 4))-\(padded(date.month))-\(padded(date.day)) "
+        return "\(padded(date.year, 4))-\(padded(date.month))-\(padded(date.day))\(separator)"
             + "\(padded(second / 3600)):\(padded(second / 60 % 60)):\(padded(second % 60))"
             + (fraction == 0 ? "" : ".\(padded(fraction, 3))") + offsetText(offset)
     }

@@ -96,6 +96,16 @@ struct Statement: ~Copyable {
         nextIndex += 1
     }
 
+    mutating func bindNull() throws(StoreError) {
+        guard sqlite3_bind_null(handle, nextIndex) == SQLITE_OK else { throw error("binding") }
+        nextIndex += 1
+    }
+
+    mutating func bind(_ value: Double) throws(StoreError) {
+        guard sqlite3_bind_double(handle, nextIndex, value) == SQLITE_OK else { throw error("binding") }
+        nextIndex += 1
+    }
+
     mutating func bind(_ value: UInt64) throws(StoreError) {
         try bind(Int64(bitPattern: value))
     }

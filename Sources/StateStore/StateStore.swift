@@ -113,6 +113,14 @@ package final class StateStore: @unchecked Sendable {
 
     // MARK: Reading
 
+    /// The process functions whose state this is.
+    package func functionNames() throws(StoreError) -> [String] {
+        var statement = try database.prepare("SELECT name FROM process_function ORDER BY id")
+        var names: [String] = []
+        while try statement.step() { names.append(statement.text(0)) }
+        return names
+    }
+
     /// The last checkpoint, nil before the first.
     package func lastCheckpoint() throws(StoreError) -> CheckpointRecord? {
         try CheckpointReading.last(database)

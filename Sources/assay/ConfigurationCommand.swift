@@ -48,10 +48,16 @@ enum ConfigurationCommand {
         guard let path = arguments.operands.first else {
             throw Failure(code: .usage, message: "name a file to check, or use --print-defaults")
         }
+        if StreamPlan.isPipeline(path) { return try checkPipeline(path) }
         let rules = try Configurations.load(path).resolved.rules
         for (name, reads) in rules?.outlines ?? [] {
             print("rule \(name) reads \(reads.isEmpty ? "nothing" : reads.joined(separator: ", "))")
         }
+        print("\(path): good")
+    }
+
+    private static func checkPipeline(_ path: String) throws(Failure) {
+        for (name, columns) in try Pipelines.load(path).outlines { print("stream \(name) makes \(columns)") }
         print("\(path): good")
     }
 

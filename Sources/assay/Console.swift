@@ -20,9 +20,7 @@ final class Console: Sendable {
 
     func report(_ report: ScoreRun.Report) {
         switch report {
-        case .rejected(let line):
-            if isQuiet { return }
-            warn("line \(line.line) rejected, \(line.reason.code): \(line.message)")
+        case .rejected(let line): warn(rejected: line)
         case .checkpointFailed(let message): warn(message)
         case .rulesInForce(let count, let sequence):
             if isQuiet { return }
@@ -33,9 +31,28 @@ final class Console: Sendable {
         case .ruleFailed(let rule, let message):
             warn("rule '\(rule)' failed and counts as not fired: \(message); this is said once, and counted")
         case .progress(let counts, let bytes, let checkpoint):
-            guard showsProgress else { return }
-            state.withLock { $0.progress.update(counts, bytes: bytes, checkpoint: checkpoint) }
+            show(counts.accepted + counts.rejected, bytes, checkpoint)
         }
+    }
+
+    func report(_ report: PipelineRun.Report) {
+        switch report {
+        case .rejected(let line): warn(rejected: line)
+        case .checkpointFailed(let message): warn(message)
+        case .expressionFailed(let stream, let message):
+            warn("an expression of stream '\(stream)' failed: \(message); this is said once, and counted")
+        case .progress(let counts, let bytes, let checkpoint): show(counts.lines, bytes, checkpoint)
+        }
+    }
+
+    private func show(_ lines: UInt64, _ bytes: UInt64, _ checkpoint: Int64?) {
+        guard showsProgress else { return }
+        state.withLock { $0.progress.update(lines, bytes: bytes, checkpoint: checkpoint) }
+    }
+
+    private func warn(rejected line: RejectedLine) {
+        if isQuiet { return }
+        warn("line \(line.line) rejected, \(line.reason.code): \(line.message)")
     }
 
     private func warn(_ message: String) {

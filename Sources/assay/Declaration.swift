@@ -11,7 +11,7 @@ enum Declaration {
             "'assay COMMAND --help' tells about one command.",
             exitCodes,
         ],
-        subcommands: [score, checkConfig, testRules, backtest, eval, generate])
+        subcommands: [score, runPipeline, checkConfig, testRules, backtest, eval, generate])
 
     private static let exitCodes = """
         Exit codes:
@@ -94,12 +94,74 @@ enum Declaration {
             .flag("quiet", short: "q", help: "no summary, no progress, no list of rejected lines"),
         ])
 
-    static let checkConfig = Command(
-        "check-config", summary: "Checks a configuration file with its rules, or prints the reference.",
+    static let runPipeline = Command(
+        "run", summary: "Runs a pipeline: windows, aggregates and assessments over a stream of events.",
         discussion: [
             """
-            Every rule is checked with the types of what it names; what each reads is printed. A mistake is told with \
-            file, line and column, and shown.
+            The pipeline file says how the input is read, what streams are made of it and where they go; expressions \
+            are CEL. Everything is checked before the first line is read. Events are JSON objects, one a line, or CSV \
+            with a header.
+            """,
+            """
+            Event time is that of the events: a window is told once no event can come for it any more, which is when \
+            one has come whose time is 'out_of_order' later. Events that come later still are counted and go to the \
+            stream that 'late' names. At the end of the input everything that is open is told.
+            """,
+            """
+            Checkpoints are those of 'assay score': killed at any moment, the same command run again ends with the \
+            same files, parts and tables. What was written into a pipe behind the last checkpoint comes a second time. \
+            Without 'outputs' whatever no other stream reads goes to standard output, with the stream's name in each \
+            line.
+            """,
+            exitCodes,
+            """
+            Example:
+                assay generate --kind orders | assay run Examples/ecommerce/pipeline.yaml
+                assay run pipeline.yaml --explain --svg pipeline.svg
+            """,
+        ],
+        operands: [
+            Operand("PIPELINE", help: "the pipeline file", isRequired: true),
+            Operand("INPUT", help: "a file, or - for standard input (default)"),
+        ],
+        options: [
+            .flag("explain", help: "draw the streams as text, and read nothing"),
+            .value("svg", "FILE", .file, help: "with --explain: also draw them as SVG into this file"),
+            .value("output-folder", "DIR", .directory, help: "where relative outputs of the pipeline go", default: "."),
+            .value("rejects", "FILE", .file, help: "write rejected lines to this file"),
+            .flag("overwrite", help: "start output files, parts and tables over that are not empty"),
+            .flag("keep-open", help: "at the end of the input leave open what is open, for a run that goes on"),
+            .value(
+                "state", "DIR", .directory, help: "where the state is kept; made when missing",
+                default: "Checkpoints/NAME of the pipeline file"),
+            .value(
+                "checkpoint-interval", "TIME", .duration, help: "the time between checkpoints, such as 250ms or 1m",
+                default: "10s"),
+            .value("checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint each N events"),
+            .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
+            .flag("fresh", help: "forget the state first; it is kept beside as state.db.old"),
+            .value(
+                "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
+                help: "the input of the last checkpoint (same), another one (new), or see for yourself (auto)",
+                default: "auto"),
+            .value("snapshot-interval", "TIME", .duration, help: "make snapshots of the state this often"),
+            .value(
+                "snapshots-keep", "N", .integer(1...10_000), help: "keep the last N snapshots", default: "3"),
+            .flag("follow", help: "at the end of the file wait for it to grow"),
+            .value(
+                "progress", "WHEN", .choice(["auto", "always", "never"]),
+                help: "show a progress line on standard error: auto (on a terminal), always or never",
+                default: "auto"),
+            .flag("quiet", short: "q", help: "no summary, no progress, no list of rejected lines"),
+        ])
+
+    static let checkConfig = Command(
+        "check-config", summary: "Checks a configuration or a pipeline file, or prints the reference.",
+        discussion: [
+            """
+            Of a pipeline, what each stream makes is printed, with types. Of a configuration, every rule is checked \
+            with the types of what it names; what each reads is printed. A mistake is told with file, line and column, \
+            and shown.
             """
         ],
         operands: [Operand("FILE", help: "the file to check")],

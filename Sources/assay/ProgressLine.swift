@@ -16,14 +16,14 @@ struct ProgressLine {
         self.total = total
     }
 
-    mutating func update(_ counts: ScoreCounts, bytes: UInt64, checkpoint id: Int64?) {
+    /// `done`: lines.
+    mutating func update(_ done: UInt64, bytes: UInt64, checkpoint id: Int64?) {
         let now = MonotonicClock.seconds
         if let id, id != checkpoint?.id { checkpoint = (id, now) }
         guard now - lastShown >= Self.secondsBetween else { return }
         lastShown = now
         isShown = true
         let elapsed = now - started
-        let done = counts.accepted + counts.rejected
         var text = "\(Figures.grouped(done)) lines, \(Figures.grouped(Int(Double(done) / elapsed)))/s"
         if let total, total > 0, bytes > 0 {
             let part = min(Double(bytes) / Double(total), 1)

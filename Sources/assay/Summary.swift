@@ -24,4 +24,27 @@ struct Summary {
                 + "\(Figures.grouped(result.users)) users, \(Figures.grouped(result.checkpoints)) checkpoints")
         self.lines = lines
     }
+
+    init(_ result: PipelineRun.Result, seconds: Double) {
+        let counts = result.counts
+        let reasons = RejectReason.allCases.filter { counts.rejects[Int($0.rawValue)] > 0 }
+            .map { "\($0.code) \(Figures.grouped(counts.rejects[Int($0.rawValue)]))" }
+        var lines = [
+            "\(Figures.grouped(counts.lines)) lines: accepted \(Figures.grouped(counts.accepted)), "
+                + "late \(Figures.grouped(counts.late)), rejected \(Figures.grouped(counts.rejected))"
+                + (reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))")
+        ]
+        for stream in counts.streams {
+            lines.append(
+                "\(stream.name): \(Figures.grouped(stream.taken)) in, \(Figures.grouped(stream.made)) out"
+                    + (stream.late > 0 ? ", \(Figures.grouped(stream.late)) late" : "")
+                    + (stream.failed > 0 ? ", \(Figures.grouped(stream.failed)) failed expressions" : ""))
+        }
+        let done = counts.lines - result.earlier.lines
+        let rate = seconds > 0 ? Double(done) / seconds : 0
+        lines.append(
+            "\(Figures.decimal(seconds, digits: 3)) s, \(Figures.decimal(rate, digits: 0)) lines/s, "
+                + "\(Figures.grouped(result.keys)) keys, \(Figures.grouped(result.checkpoints)) checkpoints")
+        self.lines = lines
+    }
 }

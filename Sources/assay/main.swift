@@ -11,6 +11,7 @@ do {
     case .show(let text): print(text, terminator: "")
     case .run(let path, let arguments):
         switch path.first {
+        case "run": try RunCommand.run(arguments)
         case "score": try ScoreCommand.run(arguments)
         case "check-config": try ConfigurationCommand.run(arguments)
         case "test-rules": try TestRulesCommand.run(arguments)

@@ -12,7 +12,14 @@ import Testing
     private static func state(_ aggregate: Aggregate, _ values: [[Value]], from number: UInt64 = 0) -> AggregateState {
         var state = AggregateState(aggregate)
         for (index, arguments) in values.enumerated() {
-            state.add(arguments, aggregate, number: number + UInt64(index))
+            if aggregate == .count {
+                state.countOne()
+            } else if aggregate == .countIf {
+                if case .bool(true)? = arguments.first { state.countOne() }
+            } else {
+                state.add(
+                    arguments[0], weight: arguments.count > 1 ? arguments[1] : nil, number: number + UInt64(index))
+            }
         }
         return state
     }

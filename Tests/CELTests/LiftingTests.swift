@@ -19,7 +19,7 @@ import Testing
             }
             declared = calls
             let value = try outer.finish().value(host: SampleHost())
-            return .success((value, outline.type.name))
+            return .success((value, outline.outline.type.name))
         } catch {
             guard let error = error as? SourceError else { return .success((.null, "failed")) }
             return .failure(error)

@@ -35,7 +35,7 @@ import Testing
         ("Sources/Assay/Scoring/", ["CBytes", "CivilTime", "Glibc"]),
         ("Sources/Assay/Rules/", ["Arguments", "CEL", "CivilTime"]),
         ("Sources/Assay/Runtime/", ["CBytes", "StateStore"]),
-        ("Sources/Assay/Checkpoint/", ["Glibc", "StateStore"]),
+        ("Sources/Assay/Checkpoint/", ["CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Pipeline/", ["CBytes", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Input/", ["CBytes", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Output/", ["CBytes", "Glibc"]),
@@ -46,7 +46,10 @@ import Testing
         ("Sources/Assay/Inspection/", ["CBytes", "CivilTime", "StateStore"]),
         ("Sources/Assay/Trials/", ["Arguments", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Aggregates/", ["CEL", "Glibc"]),
-        ("Sources/Assay/Windows/", []),
+        ("Sources/Assay/Windows/", ["CivilTime"]),
+        ("Sources/Assay/Events/", ["CEL", "CivilTime"]),
+        ("Sources/Assay/Streams/", ["Arguments", "CEL", "CivilTime", "StateStore"]),
+        ("Sources/Assay/Sinks/", ["CEL", "Glibc", "StateStore"]),
         ("Sources/Arguments/", ["Glibc"]),
         ("Sources/CEL/", ["CBytes", "CRE2", "CivilTime", "Glibc"]),
         ("Sources/CivilTime/", ["Glibc", "Synchronization"]),
@@ -93,7 +96,9 @@ import Testing
                     open.removeLast()
                 }
                 let words = text.split(whereSeparator: { $0 == " " || $0 == "(" || $0 == "<" || $0 == "?" })
-                if words.prefix(6).contains(where: { $0 == "func" || $0 == "init" }), !text.hasSuffix("}") {
+                // What a protocol asks for has no body.
+                let hasBody = text.hasSuffix("{") || text.hasSuffix("(")
+                if hasBody, words.prefix(6).contains(where: { $0 == "func" || $0 == "init" }) {
                     open.append((indent, index))
                 }
             }

@@ -47,7 +47,8 @@ enum Aggregate: Equatable, Sendable {
             return Call(aggregate: .countIf, arguments: [0], result: .int)
         case ("sum", 1):
             try require(types[0], among: numbers, name)
-            return Call(aggregate: .sum, arguments: [0], result: types[0] == .int ? .int : .double)
+            let result: CEL.`Type` = types[0] == .uint ? .double : types[0]
+            return Call(aggregate: .sum, arguments: [0], result: result)
         case ("avg", 1), ("stddev", 1):
             try require(types[0], among: numbers, name)
             return Call(aggregate: name == "avg" ? .average : .deviation, arguments: [0], result: .dyn)

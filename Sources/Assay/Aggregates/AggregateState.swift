@@ -41,48 +41,51 @@ enum AggregateState: Sendable {
             }
     }
 
-    /// The arguments that an event gives; `number` counts the arrivals. What fits no aggregate, such as a text in a sum
-    /// of a field without a type, is left out.
-    mutating func add(_ arguments: [Value], _ aggregate: Aggregate, number: UInt64) {
+    /// Of those that count events.
+    @inline(__always)
+    mutating func countOne() {
+        guard case .count(let count) = self else { preconditionFailure("it counts") }
+        self = .count(count + 1)
+    }
+
+    /// What an event gives, with a weight where it has one; `number` counts the arrivals. What fits no aggregate, such
+    /// as a text in a sum of a field without a type, is left out.
+    mutating func add(_ value: Value, weight: Value? = nil, number: UInt64) {
         switch self {
-        case .count(let count):
-            if aggregate == .countIf, case .bool(true)? = arguments.first {} else if aggregate == .countIf { return }
-            self = .count(count + 1)
+        case .count: countOne()
         case .sum(var sum, let isWhole):
-            let isInt: Bool = if case .int = arguments[0] { true } else { false }
-            if sum.add(arguments[0]) { self = .sum(sum, isWhole: isWhole && isInt) }
+            let isInt: Bool = if case .int = value { true } else { false }
+            if sum.add(value) { self = .sum(sum, isWhole: isWhole && isInt) }
         case .average(var sum, let count):
-            if sum.add(arguments[0]) { self = .average(sum, count: count + 1) }
+            if sum.add(value) { self = .average(sum, count: count + 1) }
         case .spread(let count, let mean, let squares):
-            guard let number = arguments[0].number else { return }
+            guard let number = value.number else { return }
             let difference = number - mean
             let next = mean + difference / Double(count + 1)
             self = .spread(count: count + 1, mean: next, squares: squares + difference * (number - next))
         case .least(let least):
-            if Self.precedes(arguments[0], least) { self = .least(arguments[0]) }
+            if Self.precedes(value, least) { self = .least(value) }
         case .greatest(let greatest):
-            if greatest == nil ? arguments[0].isOrdered : Self.precedes(greatest!, arguments[0]) {
-                self = .greatest(arguments[0])
-            }
+            if greatest == nil ? value.isOrdered : Self.precedes(greatest!, value) { self = .greatest(value) }
         case .first(let first):
-            if first == nil { self = .first(ArrivedValue(number: number, value: arguments[0])) }
-        case .last: self = .last(ArrivedValue(number: number, value: arguments[0]))
+            if first == nil { self = .first(ArrivedValue(number: number, value: value)) }
+        case .last: self = .last(ArrivedValue(number: number, value: value))
         case .collected(var values, let most):
             guard values.count < most else { return }
             // Not shared while it is changed, or every value would copy all.
             self = .count(0)
-            values.append(ArrivedValue(number: number, value: arguments[0]))
+            values.append(ArrivedValue(number: number, value: value))
             self = .collected(values, most: most)
         case .distinct(var values):
             self = .count(0)
-            values.add(arguments[0])
+            values.add(value)
             self = .distinct(values)
         case .weights(var weights):
             self = .count(0)
-            weights.add(arguments[0], arguments.count > 1 ? arguments[1] : .int(1))
+            weights.add(value, weight ?? .int(1))
             self = .weights(weights)
         case .sketch(var sketch):
-            guard let number = arguments[0].number else { return }
+            guard let number = value.number else { return }
             self = .count(0)
             sketch.add(number)
             self = .sketch(sketch)

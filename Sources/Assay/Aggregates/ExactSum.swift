@@ -36,6 +36,7 @@ struct ExactSum: Equatable, Sendable {
     private static func units(_ number: Double) -> Int128? {
         guard abs(number) < largest else { return nil }
         if number == number.rounded(.towardZero) { return Int128(Int64(number)) * unit }
+        if let cents = shortDecimal(number) { return cents }
         var mantissa: Int128 = 0
         var scale = 0
         var exponent = 0
@@ -53,6 +54,15 @@ struct ExactSum: Equatable, Sendable {
             }
         }
         return scaled(mantissa, decimals - scale, isNegative: number < 0)
+    }
+
+    /// The same for what has four digits behind the point at most, as most money has. A decimal of fifteen digits that
+    /// reads back as the number is its shortest one but for zeros, and dividing whole numbers rounds as reading does.
+    private static func shortDecimal(_ number: Double) -> Int128? {
+        guard abs(number) < 1e11 else { return nil }
+        let scaled = (number * 1e4).rounded()
+        guard scaled / 1e4 == number else { return nil }
+        return Int128(Int64(scaled)) * 100_000_000
     }
 
     private static func scaled(_ mantissa: Int128, _ power: Int, isNegative: Bool) -> Int128? {

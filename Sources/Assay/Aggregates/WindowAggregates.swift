@@ -2,20 +2,44 @@ import CEL
 
 /// The aggregates of a stream, in the order in which its expressions call them.
 final class AggregatePlan: Sendable {
-    let aggregates: [Aggregate]
+    /// How an aggregate is brought up to date with an event.
+    enum Step: Sendable {
+        /// Nothing of the event is looked at.
+        case count
+        /// The number of an expression of this type.
+        case int(Int)
+        case double(Int)
+        case countIf(Int)
+        /// The values of these expressions.
+        case values([Int])
+    }
 
-    init(_ aggregates: [Aggregate]) {
+    let aggregates: [Aggregate]
+    let steps: [Step]
+    /// The types that expressions know their outcomes by.
+    let results: [CEL.`Type`]
+    /// The arguments.
+    let program: Program
+    fileprivate let none: [AggregateState]
+
+    init(_ aggregates: [Aggregate], steps: [Step], results: [CEL.`Type`], program: Program) {
         self.aggregates = aggregates
+        self.steps = steps
+        self.results = results
+        self.program = program
+        none = aggregates.map(AggregateState.init)
     }
 }
 
 /// What a window knows: the states of all aggregates.
 struct WindowAggregates: WindowContent {
+    /// An event that is to be added, as long as it is at hand.
     struct Element {
         let plan: AggregatePlan
-        /// By aggregate; nil where an argument could not be had, so that the event does not count for it.
-        let arguments: [[Value]?]
+        let row: any Host
         let number: UInt64
+        /// Told of arguments that could not be had: the event does not count for their aggregates.
+        let failures: FailureLog
     }
 
     private(set) var states: [AggregateState] = []
@@ -23,10 +47,28 @@ struct WindowAggregates: WindowContent {
     init() {}
 
     mutating func add(_ element: Element) {
-        if states.isEmpty { states = element.plan.aggregates.map(AggregateState.init) }
-        for (index, arguments) in element.arguments.enumerated() {
-            guard let arguments else { continue }
-            states[index].add(arguments, element.plan.aggregates[index], number: element.number)
+        let plan = element.plan
+        if states.isEmpty { states = plan.none }
+        for index in plan.steps.indices {
+            do throws(EvaluationError) {
+                switch plan.steps[index] {
+                case .count: states[index].countOne()
+                case .countIf(let root):
+                    if try plan.program.bool(root, host: element.row) { states[index].countOne() }
+                case .int(let root):
+                    states[index].add(
+                        .int(try plan.program.int(root, host: element.row)), number: element.number)
+                case .double(let root):
+                    states[index].add(
+                        .double(try plan.program.double(root, host: element.row)), number: element.number)
+                case .values(let roots):
+                    let first = try plan.program.value(roots[0], host: element.row)
+                    let second = roots.count > 1 ? try plan.program.value(roots[1], host: element.row) : nil
+                    states[index].add(first, weight: second, number: element.number)
+                }
+            } catch {
+                element.failures.note(error)
+            }
         }
     }
 
@@ -38,9 +80,12 @@ struct WindowAggregates: WindowContent {
         }
     }
 
-    /// What the aggregates come to.
-    func values(_ plan: AggregatePlan) -> [Value] {
-        zip(states, plan.aggregates).map { $0.value($1) }
+    /// What an aggregate comes to, of the type that expressions know it by.
+    func value(_ index: Int, _ plan: AggregatePlan) -> Value {
+        let value = states[index].value(plan.aggregates[index])
+        // Of no values at all a sum is a whole zero.
+        if case .int(let int) = value, plan.results[index] == .double { return .double(Double(int)) }
+        return value
     }
 
     func encode(into bytes: inout OutputBuffer) {
@@ -51,4 +96,24 @@ struct WindowAggregates: WindowContent {
     init(_ reader: inout StateByteReader) throws(StateDecodingError) {
         for _ in 0..<(try reader.count()) { states.append(try AggregateState(&reader)) }
     }
+}
+
+/// How often expressions of a stream failed, by cause, and the first failure of each cause that nobody was told of.
+final class FailureLog {
+    private(set) var count: UInt64 = 0
+    private var known: Set<EvaluationError.Cause> = []
+    private(set) var untold: [EvaluationError] = []
+
+    func note(_ error: EvaluationError) {
+        count += 1
+        if known.insert(error.cause).inserted { untold.append(error) }
+    }
+
+    func takeUntold() -> [EvaluationError] {
+        defer { untold = [] }
+        return untold
+    }
+
+    /// What runs before this one counted.
+    func resume(_ count: UInt64) { self.count += count }
 }

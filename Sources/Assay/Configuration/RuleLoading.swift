@@ -5,9 +5,8 @@ extension Configuration {
     /// The rules compiled, their lists read; nil when there are none.
     func compileRules(path: String) throws(ConfigurationError) -> RuleSet? {
         if rules.isEmpty { return nil }
-        var contents: [(name: String, entries: [String])] = []
-        for list in lists { contents.append((list.name, try entries(of: list, path: path))) }
-        var compiler = RuleCompiler(lists: contents, longestWindow: scoring.velocity.windowSeconds.max() ?? 0)
+        var compiler = RuleCompiler(
+            lists: try listContents(path: path), longestWindow: scoring.velocity.windowSeconds.max() ?? 0)
         for rule in rules {
             do throws(RuleFault) {
                 try compiler.add(rule)
@@ -35,6 +34,13 @@ extension Configuration {
     }
 
     // MARK: Lists
+
+    /// What each list holds, read from its file where it has one.
+    func listContents(path: String) throws(ConfigurationError) -> [(name: String, entries: [String])] {
+        var contents: [(name: String, entries: [String])] = []
+        for list in lists { contents.append((list.name, try entries(of: list, path: path))) }
+        return contents
+    }
 
     /// Reads the files of lists beside `path` and notes what they hold, so that the text of this configuration tells
     /// one content from another.

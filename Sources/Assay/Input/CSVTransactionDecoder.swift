@@ -26,34 +26,13 @@ struct CSVTransactionDecoder {
         decode(&text, into: &nothing)
     }
 
-    private struct Cell {
-        let bytes: UnsafeBufferPointer<UInt8>
-        let slice: ByteSlice
-        /// The separator or newline behind the cell.
-        let end: UnsafePointer<UInt8>
-    }
-
-    /// Why a record could not be read as far as its end.
-    private enum Fault: Error {
-        /// The closing quote may still come.
-        case incomplete
-        /// With the offset in the text.
-        case malformed(StaticString, at: Int)
-    }
-
-    private struct Record {
-        var cells: [Cell] = []
-        var bounds: LineBounds
-        var lineCount: UInt64 = 1
-    }
-
     mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
         let base = UnsafePointer(text.base)
         let end = base + (text.cutLine ?? text.count)
         var cursor = base + text.byteOrderMarkCount
         while cursor < end {
-            do throws(Fault) {
-                let record = try readRecord(at: cursor, end: end, &text)
+            do throws(CSVRecordReader.Fault) {
+                let record = try CSVRecordReader.read(at: cursor, end: end, &text)
                 take(record, &text, into: &batch)
                 batch.lineCount += record.lineCount
                 cursor = record.bounds.newline + 1
@@ -90,7 +69,9 @@ struct CSVTransactionDecoder {
                 position: encoding == nil ? position.map { UInt32($0 - line.start) } : nil))
     }
 
-    private mutating func take(_ record: Record, _ text: inout InputText, into batch: inout DecodedBatch) {
+    private mutating func take(
+        _ record: CSVRecordReader.Record, _ text: inout InputText, into batch: inout DecodedBatch
+    ) {
         let base = UnsafePointer(text.base)
         if record.bounds.bytes.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }) { return }
         if let problem = record.bounds.encodingProblem() {
@@ -119,7 +100,9 @@ struct CSVTransactionDecoder {
         batch.transactions.append(builder.transaction)
     }
 
-    private func set(_ field: Field, _ cell: Cell, _ base: UnsafePointer<UInt8>, _ builder: inout TransactionBuilder) {
+    private func set(
+        _ field: Field, _ cell: CSVRecordReader.Cell, _ base: UnsafePointer<UInt8>, _ builder: inout TransactionBuilder
+    ) {
         switch field {
         case .time:
             if let number = TransactionBuilder.number(in: cell.bytes) { return builder.set(field, number: number) }
@@ -134,83 +117,5 @@ struct CSVTransactionDecoder {
         }
         // Cells may hold anything that JSON writes with a backslash.
         builder.set(field, text: cell.slice, bytes: cell.bytes, needsEscaping: true, zone: zone)
-    }
-
-    private func readRecord(
-        at start: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, _ text: inout InputText
-    ) throws(Fault) -> Record {
-        var record = Record(bounds: LineBounds(start: start, newline: start))
-        var cursor = start
-        while true {
-            let cell =
-                cursor.pointee == UInt8(ascii: "\"")
-                ? try readQuoted(at: cursor, end: end, &text, &record.lineCount)
-                : try readPlain(at: cursor, base: UnsafePointer(text.base))
-            record.cells.append(cell)
-            if cell.end.pointee == UInt8(ascii: "\n") {
-                record.bounds = LineBounds(start: start, newline: cell.end)
-                return record
-            }
-            cursor = cell.end + 1
-        }
-    }
-
-    private func readPlain(
-        at start: UnsafePointer<UInt8>, base: UnsafePointer<UInt8>
-    ) throws(Fault) -> Cell {
-        var end = start
-        while end.pointee != UInt8(ascii: ","), end.pointee != UInt8(ascii: "\n") {
-            if end.pointee == UInt8(ascii: "\"") {
-                throw .malformed("a quote inside a cell that has none", at: end - base)
-            }
-            end += 1
-        }
-        let hasReturn = end > start && end.pointee == UInt8(ascii: "\n") && end[-1] == UInt8(ascii: "\r")
-        let count = end - start - (hasReturn ? 1 : 0)
-        return Cell(
-            bytes: UnsafeBufferPointer(start: start, count: count),
-            slice: ByteSlice(offset: UInt32(start - base), count: UInt32(count)), end: end)
-    }
-
-    private func readQuoted(
-        at quote: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, _ text: inout InputText, _ lines: inout UInt64
-    ) throws(Fault) -> Cell {
-        let start = quote + 1
-        var cursor = start
-        var doubled = false
-        var newlines: UInt64 = 0
-        while cursor < end {
-            if cursor.pointee == UInt8(ascii: "\"") {
-                guard cursor[1] == UInt8(ascii: "\"") else { break }
-                doubled = true
-                cursor += 1
-            } else if cursor.pointee == UInt8(ascii: "\n") {
-                newlines += 1
-            }
-            cursor += 1
-        }
-        guard cursor < end else { throw .incomplete }
-        lines += newlines
-        var behind = cursor + 1
-        if behind.pointee == UInt8(ascii: "\r"), behind[1] == UInt8(ascii: "\n") { behind += 1 }
-        guard behind.pointee == UInt8(ascii: ",") || behind.pointee == UInt8(ascii: "\n") else {
-            throw .malformed("text behind a cell's closing quote", at: behind - UnsafePointer(text.base))
-        }
-        let raw = UnsafeBufferPointer(start: start, count: cursor - start)
-        guard doubled else {
-            let offset = UInt32(start - UnsafePointer(text.base))
-            return Cell(bytes: raw, slice: ByteSlice(offset: offset, count: UInt32(raw.count)), end: behind)
-        }
-        let slice = text.appendUnescaped { room in
-            var count = 0
-            var index = 0
-            while index < raw.count {
-                room[count] = raw[index]
-                count += 1
-                index += raw[index] == UInt8(ascii: "\"") ? 2 : 1
-            }
-            return count
-        }
-        return Cell(bytes: text.view.bytes(slice), slice: slice, end: behind)
     }
 }

@@ -49,21 +49,21 @@ package struct FieldNames: Equatable, Sendable {
 
 /// The keys of the previous line in their order: most lines have the same ones in the same places, and comparing two
 /// vectors is cheaper than scanning and looking up a name.
-struct RememberedKeys {
+struct RememberedKeys<Target> {
     private struct Key {
         var bytes = assay_masked_bytes()
         /// Bytes of the key with both quotes and the colon, and the comma before all but the first; zero when nothing
         /// is remembered.
         var count = 0
-        var field: Field?
+        var field: Target?
     }
 
-    private static let longestKey = 32
+    private static var longestKey: Int { 32 }
     private var keys = [Key](repeating: Key(), count: 32)
 
     /// The bytes of the remembered key when it stands here, else nil. Reads `longestKey` bytes.
     @inline(__always)
-    func match(_ index: Int, at cursor: UnsafePointer<UInt8>) -> (count: Int, field: Field?)? {
+    func match(_ index: Int, at cursor: UnsafePointer<UInt8>) -> (count: Int, field: Target?)? {
         guard index < keys.count else { return nil }
         return keys.withUnsafeBufferPointer { keys in
             let key = keys.baseAddress! + index
@@ -73,7 +73,7 @@ struct RememberedKeys {
     }
 
     /// `count` bytes up to the colon.
-    mutating func remember(_ index: Int, at start: UnsafePointer<UInt8>, count: Int, field: Field?) {
+    mutating func remember(_ index: Int, at start: UnsafePointer<UInt8>, count: Int, field: Target?) {
         guard index < keys.count, count <= Self.longestKey else { return }
         var key = Key(count: count, field: field)
         withUnsafeMutableBytes(of: &key.bytes.words) { words in

@@ -4,8 +4,8 @@ import CivilTime
 struct JSONTransactionDecoder {
     private let fields: FieldNames
     private let zone: TimeZoneRules
-    private var memberKeys = RememberedKeys()
-    private var coordinateKeys = RememberedKeys()
+    private var memberKeys = RememberedKeys<Field>()
+    private var coordinateKeys = RememberedKeys<Field>()
 
     init(fields: FieldNames, zone: TimeZoneRules) {
         self.fields = fields

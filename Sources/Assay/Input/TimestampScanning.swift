@@ -4,15 +4,19 @@ extension EventTime {
     /// A number is seconds, milliseconds or microseconds by its size. Nil when out of range.
     @inline(__always)
     init?(_ number: ScannedNumber) {
-        if let integer = number.integer {
-            switch integer {
-            case ..<100_000_000_000: self.init(checkedMilliseconds: integer < 0 ? -1 : integer * 1000)
-            case ..<100_000_000_000_000: self.init(checkedMilliseconds: integer)
-            default: self.init(checkedMilliseconds: integer / 1000)
-            }
-            return
+        if let integer = number.integer { self.init(integer: integer) } else { self.init(real: number.value) }
+    }
+
+    @inline(__always)
+    init?(integer: Int64) {
+        switch integer {
+        case ..<100_000_000_000: self.init(checkedMilliseconds: integer < 0 ? -1 : integer * 1000)
+        case ..<100_000_000_000_000: self.init(checkedMilliseconds: integer)
+        default: self.init(checkedMilliseconds: integer / 1000)
         }
-        let value = number.value
+    }
+
+    init?(real value: Double) {
         switch value {
         case ..<1e11:
             let milliseconds = (value * 1000 + 0.5).rounded(.down)

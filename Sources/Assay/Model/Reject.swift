@@ -26,6 +26,8 @@ struct Reject: Sendable {
     /// What is wrong, for people; the field's name goes before it.
     var message: StaticString
     var field: Field?
+    /// The same for fields of events that are no transactions.
+    var fieldName: String?
     /// Where in the line, for malformed text.
     var position: UInt32?
 

@@ -156,7 +156,7 @@ extension OutputBuffer {
         if needsEscaping { write(escaping: bytes) } else { write(bytes) }
     }
 
-    fileprivate mutating func write(escaping text: String) {
+    mutating func write(escaping text: String) {
         var text = text
         text.withUTF8 { write(escaping: $0) }
     }

@@ -16,6 +16,10 @@ struct RejectEncoder {
         if let field = reject.field {
             buffer.write(field.name)
             buffer.write(UInt8(ascii: " "))
+        } else if let name = reject.fieldName {
+            buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count + name.utf8.count))
+            buffer.write(escaping: name)
+            buffer.write(UInt8(ascii: " "))
         }
         buffer.write(reject.message)
         if let position = reject.position {

@@ -1,9 +1,19 @@
 import Glibc
+import StateStore
 
 /// How far the outputs have come.
 struct OutputLengths: Equatable, Sendable {
     var assessments: UInt64
     var rejects: UInt64
+
+    /// The outputs of a checkpoint, so long.
+    func applied(to outputs: [CheckpointRecord.Output]) -> [CheckpointRecord.Output] {
+        outputs.map { output in
+            var output = output
+            output.length = output.name == Preparation.rejectsName ? rejects : assessments
+            return output
+        }
+    }
 }
 
 extension OutputSink {
@@ -119,7 +129,7 @@ package struct RejectedLine: Sendable, Equatable {
         line = text.firstLine + UInt64(reject.lineIndex)
         offset = text.offset + UInt64(reject.line.offset)
         reason = reject.reason
-        let field = reject.field.map { "\($0.name) " } ?? ""
+        let field = (reject.field.map { "\($0.name)" } ?? reject.fieldName).map { $0 + " " } ?? ""
         let position = reject.position.map { " at byte \($0 + 1) of the line" } ?? ""
         message = "\(field)\(reject.message)\(position)"
     }

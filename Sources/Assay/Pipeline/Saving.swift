@@ -4,11 +4,11 @@ import StateStore
 /// The scoring thread's side of checkpoints: acts on what the state machine decides.
 final class Saving {
     private var machine = CheckpointMachine()
-    private let saved: Preparation.SavedState
+    private let saved: SavedState
     private var committer: Committer?
     private let intervalSeconds: Double
     private let every: UInt64?
-    private let report: @Sendable (ScoreRun.Report) -> Void
+    private let report: @Sendable (String) -> Void
 
     /// What the next record starts from.
     private var record: CheckpointRecord
@@ -33,23 +33,37 @@ final class Saving {
     private static let statesAtOnce = 512
     private static let retrySeconds = 0.1
 
-    /// Loads the states, takes the checkpoint before the first line, and starts the thread that commits. Nil when no
-    /// state is kept.
-    init?(
-        _ preparation: borrowing Preparation, _ parts: ScoreRun.Parts, inbox: Mailbox<ScoringMessage>,
-        scoring: inout ScoringStage
+    /// What a run saves, and how often.
+    struct Plan {
+        let saved: SavedState
+        /// What the next checkpoint builds on.
+        var record: CheckpointRecord
+        /// Whose states are to be loaded.
+        let loaded: CheckpointRecord?
+        let start: InputPosition
+        /// Descriptors of the outputs that the committing thread makes durable.
+        var files: [Int32] = []
+        var memoryLimit = Int.max
+        var intervalSeconds: Double
+        var every: UInt64?
+        var snapshots: SnapshotPlan?
+        var report: @Sendable (String) -> Void
+    }
+
+    /// Loads the states, takes the checkpoint before the first line, and starts the thread that commits.
+    init(
+        _ plan: Plan, stage: inout some CheckpointedStage & ~Copyable,
+        outcome: @escaping @Sendable (Committer.Outcome) -> Void
     ) throws(RunFailure) {
-        guard let saved = preparation.saved else { return nil }
-        var record = preparation.record
-        let files = ([preparation.output] + [preparation.rejects].compactMap { $0 })
-            .filter(\.isRegularFile).map(\.descriptor)
+        var record = plan.record
+        let saved = plan.saved
         do throws(StoreError) {
-            if let loaded = preparation.loaded {
-                try scoring.load(loaded, from: saved.store, memoryLimit: parts.stateBytes())
+            if let loaded = plan.loaded {
+                try stage.load(loaded, from: saved.store, memoryLimit: plan.memoryLimit)
             }
-            record.tallies = scoring.tallies
-            record = try Self.commitFirst(record, saved.store, files)
-            scoring.attach(try StatePageReader(path: saved.store.path))
+            record.tallies = stage.tallies
+            record = try Self.commitFirst(record, saved.store, plan.files)
+            stage.attach(try StatePageReader(path: saved.store.path))
         } catch {
             throw RunFailure(error, folder: saved.folder)
         }
@@ -57,18 +71,17 @@ final class Saving {
         self.record = record
         cut = record
         last = record
-        report = parts.report
-        intervalSeconds = parts.checkpointIntervalSeconds
-        every = parts.checkpointEvery
+        report = plan.report
+        intervalSeconds = plan.intervalSeconds
+        every = plan.every
         sequenceAtCut = record.sequence
-        savedOffset = preparation.input.position.offset
-        standing.position = preparation.input.position
-        nextAttempt = MonotonicClock.seconds + parts.checkpointIntervalSeconds
+        savedOffset = plan.start.offset
+        standing.position = plan.start
+        nextAttempt = MonotonicClock.seconds + plan.intervalSeconds
         // What the input looked like is known again behind its next batch; until then this is how it stood.
         standing.take(record.inputs[0])
         committer = Committer(
-            store: saved.store, files: files, folder: saved.folder, snapshots: parts.snapshots,
-            report: { inbox.send(.commit($0)) })
+            store: saved.store, files: plan.files, folder: saved.folder, snapshots: plan.snapshots, report: outcome)
     }
 
     /// The checkpoint before the first line: whoever is killed at once can be run again.
@@ -114,20 +127,23 @@ final class Saving {
         nextConfiguration = configuration
     }
 
-    func drained(_ lengths: OutputLengths) {
-        cut.outputs = record.outputs
-        for index in cut.outputs.indices {
-            cut.outputs[index].length =
-                cut.outputs[index].name == Preparation.rejectsName ? lengths.rejects : lengths.assessments
-        }
+    /// Everything that was made before the cut is in the outputs, which are so long then.
+    func drained(_ outputs: [CheckpointRecord.Output]) {
+        cut.outputs = outputs
         act(machine.handle(.outputDrained))
     }
 
+    /// The outputs as the last checkpoint knows them.
+    var outputs: [CheckpointRecord.Output] { record.outputs }
+
+    /// The checkpoint that is being made is the last one.
+    var isLastCut: Bool { cut.reason.isLast }
+
     /// Begins what is due, or goes on with what is under way. True when the output is to be marked here.
-    func goOn(_ scoring: inout ScoringStage) throws(RunFailure) -> Bool {
+    func goOn(_ stage: inout some CheckpointedStage & ~Copyable) throws(RunFailure) -> Bool {
         let now = MonotonicClock.seconds
         if machine.isResting, standing.position.offset != savedOffset {
-            if let every, scoring.sequence - sequenceAtCut >= every { request(.count) }
+            if let every, stage.sequence - sequenceAtCut >= every { request(.count) }
         }
         if now >= nextAttempt {
             if standing.position.offset != savedOffset || !machine.isResting { request(.interval) }
@@ -136,33 +152,35 @@ final class Saving {
         var isMarked = false
         if let reason = wantsCut {
             wantsCut = nil
-            beginCut(reason, &scoring, now)
+            beginCut(reason, &stage, now)
             isMarked = true
         }
-        if !isCollected { try collect(&scoring) }
+        if !isCollected { try collect(&stage) }
         return isMarked
     }
 
-    private func beginCut(_ reason: CheckpointRecord.Reason, _ scoring: inout ScoringStage, _ now: Double) {
+    private func beginCut(
+        _ reason: CheckpointRecord.Reason, _ stage: inout some CheckpointedStage & ~Copyable, _ now: Double
+    ) {
         cut = record
         if let nextConfiguration { cut.configuration = nextConfiguration }
         cut.reason = reason
         cut.stamp()
         standing.put(into: &cut.inputs[0])
-        scoring.beginCut(&cut)
+        stage.beginCut(&cut)
         savedOffset = standing.position.offset
         sequenceAtCut = cut.sequence
         cutBegun = now
         isCollected = false
     }
 
-    private func collect(_ scoring: inout ScoringStage) throws(RunFailure) {
+    private func collect(_ stage: inout some CheckpointedStage & ~Copyable) throws(RunFailure) {
         do throws(StoreError) {
-            guard try scoring.continueCut(states: Self.statesAtOnce) else { return }
+            guard try stage.continueCut(states: Self.statesAtOnce) else { return }
         } catch {
             throw RunFailure(error, folder: saved.folder)
         }
-        changes = scoring.takeCut(record: &cut)
+        changes = stage.takeCut(record: &cut)
         isCollected = true
         act(machine.handle(.statesCollected))
     }
@@ -184,7 +202,7 @@ final class Saving {
             act(machine.handle(.committed))
         case .storeFailed(let error):
             let failure = RunFailure(error, folder: saved.folder)
-            report(.checkpointFailed("checkpoint \(cut.id) was not made, \(error.description)"))
+            report("checkpoint \(cut.id) was not made, \(error.description)")
             if error.kind == .damaged { return .stateDamaged(failure) }
             act(machine.handle(.failed))
             if hasGivenUp { return .checkpointsFailed(failure) }

@@ -123,11 +123,13 @@ package struct ScoreRun: ~Copyable {
         scoring.install(parts.rules)
         var saving: Saving?
         do throws(RunFailure) {
-            saving = try Saving(preparation, parts, inbox: inbox, scoring: &scoring)
+            if let plan = Self.savingPlan(preparation, parts) {
+                saving = try Saving(plan, stage: &scoring, outcome: { inbox.send(.commit($0)) })
+            }
         } catch {
             return Result(failure: error.kind == .badData ? .stateDamaged(error) : .checkpointsFailed(error))
         }
-        if Self.isBulk(parts) { Self.workInBulk() }
+        if !parts.waitsForGrowth { BulkWork.begin(reading: parts.input) }
         let reading = Self.startReading(parts, preparation, turns, free: free, inbox: inbox)
         let writing = Self.startWriting(parts, preparation, turns, box: outputBox, free: free, inbox: inbox)
         var loop = ScoringLoop(
@@ -142,16 +144,15 @@ package struct ScoreRun: ~Copyable {
         return result
     }
 
-    /// Everything is there already, so nobody waits for a single line.
-    private static func isBulk(_ parts: Parts) -> Bool {
-        var status = stat()
-        return !parts.waitsForGrowth && fstat(parts.input, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    }
-
-    /// Asks that the threads, started from here on, do not interrupt each other whenever one has something for the
-    /// next: that takes a twentieth off. Where it is refused, nothing is lost.
-    private static func workInBulk() {
-        _ = assay_schedule_in_batches()
+    private static func savingPlan(_ preparation: borrowing Preparation, _ parts: Parts) -> Saving.Plan? {
+        guard let saved = preparation.saved else { return nil }
+        let files = ([preparation.output] + [preparation.rejects].compactMap { $0 })
+            .filter(\.isRegularFile).map(\.descriptor)
+        return Saving.Plan(
+            saved: saved, record: preparation.record, loaded: preparation.loaded, start: preparation.input.position,
+            files: files, memoryLimit: parts.stateBytes(), intervalSeconds: parts.checkpointIntervalSeconds,
+            every: parts.checkpointEvery, snapshots: parts.snapshots,
+            report: { [report = parts.report] in report(.checkpointFailed($0)) })
     }
 
     private static func startReading(
@@ -220,21 +221,5 @@ package struct ScoreRun: ~Copyable {
                 }
             }
         }
-    }
-}
-
-/// Hands something that exists once to the thread that it belongs to from then on.
-///
-/// @unchecked Sendable: it is filled before the thread begins and emptied by that thread alone.
-private final class Handover<Value: ~Copyable>: @unchecked Sendable {
-    private var value: Value?
-
-    init(_ value: consuming Value) {
-        self.value = consume value
-    }
-
-    func take() -> Value {
-        guard let value = value.take() else { preconditionFailure("it was taken before") }
-        return value
     }
 }

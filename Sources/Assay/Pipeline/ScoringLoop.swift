@@ -119,7 +119,7 @@ struct ScoringLoop: ~Copyable {
         case .outputFailed(let error, let counts):
             result.counts = counts
             fail(error)
-        case .drained(let lengths): saving?.drained(lengths)
+        case .drained(let lengths): saving?.drained(lengths.applied(to: saving?.outputs ?? []))
         case .commit(let outcome): commitEnded(outcome)
         case .checkpointRequested: saving?.request(.signal)
         case .reload(let reload): begin(reload)

@@ -2,7 +2,7 @@ import CivilTime
 import StateStore
 
 /// The middle stage, which owns all keyed state: transactions to assessments.
-struct ScoringStage: ~Copyable {
+struct ScoringStage: CheckpointedStage, ~Copyable {
     private var stage: KeyedStage<FraudDetection>
     /// Everything so far, also of runs before this one.
     private(set) var totals = ScoreCounts()
@@ -92,18 +92,7 @@ struct ScoringStage: ~Copyable {
 
     /// Goes on with the cut for a while. True when it is complete.
     mutating func continueCut(states: Int) throws(StoreError) -> Bool {
-        if !isRetiring {
-            guard stage.continueCut(states: states) else { return false }
-            stage.beginRetiring()
-            isRetiring = true
-        }
-        for _ in 0..<Self.retiredAtOnce {
-            if try !stage.retirePage() {
-                isRetiring = false
-                return true
-            }
-        }
-        return false
+        try stage.goOnWithCut(states: states)
     }
 
     /// From now on states can be read back from here.
@@ -133,9 +122,6 @@ struct ScoringStage: ~Copyable {
     mutating func takeCut(record: inout CheckpointRecord) -> StateStore.Changes {
         stage.takeCut(record: &record)
     }
-
-    private var isRetiring = false
-    private static let retiredAtOnce = 16
 
     // MARK: Transactions
 

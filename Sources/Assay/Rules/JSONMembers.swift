@@ -25,6 +25,17 @@ struct JSONMembers {
         return found
     }
 
+    /// A slice that is an object or an array, whole.
+    static func value(_ slice: ByteSlice, _ text: BatchText) -> Value {
+        guard let start = text.bytes(slice).baseAddress else { return .null }
+        var scanner = JSONScanner(at: start)
+        do throws(JSONFault) {
+            return Value(plain: try JSON(&scanner, depth: 1))
+        } catch {
+            preconditionFailure("a decoded line is JSON: \(error.kind.message)")
+        }
+    }
+
     /// All of them, as a map.
     var all: Value {
         var members: [(String, JSON)] = []

@@ -18,7 +18,16 @@ protocol KeyedProcessFunction: ~Copyable {
     mutating func timerFired(state: inout State, context: inout ProcessContext<Output>)
 
     /// Timers of one time fire in ascending order of this, then of the keys' bytes.
-    func timerRank(_ state: borrowing State, at time: EventTime) -> Int64
+    func timerRank(_ state: borrowing State, at time: EventTime, stream: Int) -> Int64
+
+    /// Which of the streams that share the stage a key belongs to.
+    func stream(of key: UnsafeBufferPointer<UInt8>) -> Int
+
+    /// Sets the timer that a state read back from a checkpoint waits for.
+    func resume(state: inout State, context: inout ProcessContext<Output>)
+
+    /// Whether a state says no more than a new one would: then its key can be forgotten.
+    func isEmpty(_ state: borrowing State) -> Bool
 
     /// Fetches the memory that `process` will touch.
     func prefetch(_ state: borrowing State)
@@ -41,7 +50,13 @@ extension KeyedProcessFunction where Self: ~Copyable {
 
     mutating func forget(_ state: inout State) {}
 
-    func timerRank(_ state: borrowing State, at time: EventTime) -> Int64 { 0 }
+    func timerRank(_ state: borrowing State, at time: EventTime, stream: Int) -> Int64 { 0 }
+
+    func stream(of key: UnsafeBufferPointer<UInt8>) -> Int { 0 }
+
+    func resume(state: inout State, context: inout ProcessContext<Output>) {}
+
+    func isEmpty(_ state: borrowing State) -> Bool { false }
 
     func prefetch(_ state: borrowing State) {}
 
@@ -49,6 +64,8 @@ extension KeyedProcessFunction where Self: ~Copyable {
 }
 
 /// What a function knows of the moment and what it can ask for, besides its element and state.
+///
+/// Several streams may share a stage; a key belongs to one of them.
 struct ProcessContext<Output> {
     /// The event time of the element, or of the timer that fires.
     private(set) var time: EventTime
@@ -56,38 +73,54 @@ struct ProcessContext<Output> {
     var output: Output
     /// The key that is being worked on, by its number in the stage.
     private(set) var key = 0
-    /// Nothing that came before this is expected any more, in milliseconds.
+    /// The stream that it belongs to.
+    private(set) var stream = 0
+    /// Nothing that came before this is expected any more in this stream, in milliseconds.
     private(set) var watermark = Int64.min
-    private var timers = TimerQueue()
+    private var timers: [TimerQueue]
+    /// No timer of any stream is earlier.
+    private(set) var earliestTimer = Int64.max
 
-    init(output: Output) {
+    init(output: Output, streams: Int = 1) {
         time = EventTime(milliseconds: 0)
         self.output = output
+        timers = Array(repeating: TimerQueue(), count: streams)
     }
 
     /// Calls `timerFired` for this key once event time has come so far. Replaces the key's earlier timer.
     mutating func setTimer(at time: EventTime) {
-        timers.set(key: key, at: time)
+        timers[stream].set(key: key, at: time)
+        earliestTimer = min(earliestTimer, time.milliseconds)
     }
 
     mutating func deleteTimer() {
-        timers.delete(key: key)
+        timers[stream].delete(key: key)
     }
 
     // MARK: For the stage that runs the function
 
-    /// What follows is about this key at this time.
+    /// What follows is about this key at this time, in the stream of before.
     @inline(__always)
     mutating func begin(_ time: EventTime, key: Int) {
         self.time = time
         self.key = key
     }
 
-    mutating func advance(to watermark: Int64) { self.watermark = watermark }
-
-    var nextTimer: EventTime? {
-        mutating get { timers.next }
+    /// What follows is about this stream, whose event time has come so far.
+    @inline(__always)
+    mutating func enter(_ stream: Int, watermark: Int64) {
+        self.stream = stream
+        self.watermark = watermark
     }
 
-    mutating func popTimers(at time: EventTime) -> [Int] { timers.popAll(at: time) }
+    /// The earliest timer of a stream.
+    mutating func nextTimer(of stream: Int) -> EventTime? { timers[stream].next }
+
+    mutating func popTimers(of stream: Int, at time: EventTime) -> [Int] { timers[stream].popAll(at: time) }
+
+    /// Timers that fired or were deleted may have been the earliest.
+    mutating func findEarliestTimer() {
+        earliestTimer = .max
+        for stream in timers.indices { earliestTimer = min(earliestTimer, timers[stream].next?.milliseconds ?? .max) }
+    }
 }

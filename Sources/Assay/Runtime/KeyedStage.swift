@@ -13,9 +13,11 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var presentCut: UInt8 = 1
     private var changed: [UInt32] = []
     /// What changed before the cut that is under way, and how many of them are written down.
-    private var due: [UInt32] = []
+    private var cut: [UInt32] = []
     private var written = 0
     private var isCutUnderWay = false
+    private var isRetiring = false
+    private static var retiredAtOnce: Int { 16 }
     private var encoded = OutputBuffer(capacity: 1 << 12)
 
     /// Reads committed pages, once there is a store.
@@ -24,13 +26,33 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var stateBytes = 0
     /// Where the search for a state to send away goes on.
     private var hand = 0
+    /// Checkpoints will want what changes.
+    private let isSaved: Bool
+    /// Keys that the cut under way has let go.
+    private var forgottenKeys: Int64 = 0
+    /// Timers of one time and stream that are still to fire, the next one last.
+    private var due: [DueTimer] = []
+    /// The key of the timer that fired last, whose results may still be looked at.
+    private var fired: Int?
+    /// Where the last advance went.
+    private var advanced = Int64.min
+
+    private struct DueTimer {
+        let rank: Int64
+        let key: Int
+        let time: EventTime
+    }
 
     /// How many elements ahead a state's own memory is fetched.
     private static var prefetchDistance: Int { 6 }
 
-    init(function: consuming Function, output: Function.Output, functionNumber: Int64) {
+    init(
+        function: consuming Function, output: Function.Output, functionNumber: Int64, streams: Int = 1,
+        isSaved: Bool = true
+    ) {
         self.function = function
-        context = ProcessContext(output: output)
+        self.isSaved = isSaved
+        context = ProcessContext(output: output, streams: streams)
         log = StateLog(function: functionNumber)
     }
 
@@ -92,16 +114,21 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return keys.insert(key, hash: hash, state: function.makeState())
     }
 
-    /// Takes one element, for functions whose event time moves on with each.
+    /// Takes one element of a stream, for functions whose event time moves on with each. Without `watermark` it is that
+    /// of the last advance.
     mutating func process(
-        _ input: Function.Input, key: UnsafeBufferPointer<UInt8>, at time: EventTime
+        _ input: Function.Input, key: UnsafeBufferPointer<UInt8>, at time: EventTime, stream: Int = 0,
+        watermark: Int64? = nil
     ) throws(StoreError) {
-        let index = try intern(key, hash: key.stableHash)
+        let hash = key.stableHash
+        let index = try intern(key, hash: hash)
         noteChange(index)
+        context.enter(stream, watermark: watermark ?? advanced)
         context.begin(time, key: index)
         let before = function.memoryBytes(keys[index])
         function.process(input, state: &keys[index], context: &context)
         stateBytes += function.memoryBytes(keys[index]) - before
+        if !isSaved, function.isEmpty(keys[index]) { remove(index, hash: hash) }
     }
 
     /// The bytes of a key by its number.
@@ -109,24 +136,60 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         keys.withKey(key, body)
     }
 
-    /// Event time has come to `watermark`: fires the timers up to it, in order of time, rank and key bytes.
-    mutating func advance(to watermark: EventTime) {
-        context.advance(to: watermark.milliseconds)
-        while let time = context.nextTimer, time <= watermark {
-            let due = context.popTimers(at: time)
-                .map { key in (rank: function.timerRank(keys[key], at: time), key: key) }
-                .sorted { left, right in
-                    if left.rank != right.rank { return left.rank < right.rank }
-                    return keys.withKey(left.key) { left in
-                        keys.withKey(right.key) { left.lexicographicallyPrecedes($0) }
-                    }
-                }
-            for (_, key) in due {
-                noteChange(key)
-                context.begin(time, key: key)
-                function.timerFired(state: &keys[key], context: &context)
-            }
+    /// Event time of a stream has come to `watermark`: fires its timers up to there, in order of time, rank and key.
+    mutating func advance(to watermark: EventTime, stream: Int = 0) {
+        while fireNext(stream, upTo: watermark.milliseconds) {}
+        context.findEarliestTimer()
+    }
+
+    /// Fires the next timer that is due, so that its results can be taken out before another one fires. False when
+    /// there is none.
+    mutating func fireNext(_ stream: Int, upTo watermark: Int64) -> Bool {
+        if let fired { forgetIfEmpty(fired) }
+        fired = nil
+        advanced = watermark
+        context.enter(stream, watermark: watermark)
+        if due.isEmpty {
+            guard let time = context.nextTimer(of: stream), time.milliseconds <= watermark else { return false }
+            collectTimers(of: stream, at: time)
         }
+        guard let timer = due.popLast() else { preconditionFailure("the next timer is one at least") }
+        noteChange(timer.key)
+        context.begin(timer.time, key: timer.key)
+        fired = timer.key
+        let before = function.memoryBytes(keys[timer.key])
+        function.timerFired(state: &keys[timer.key], context: &context)
+        stateBytes += function.memoryBytes(keys[timer.key]) - before
+        return true
+    }
+
+    /// Without checkpoints a key whose timer was the last thing about it goes at once.
+    private mutating func forgetIfEmpty(_ key: Int) {
+        guard !isSaved, function.isEmpty(keys[key]) else { return }
+        remove(key, hash: keys.withKey(key) { $0.stableHash })
+    }
+
+    private mutating func collectTimers(of stream: Int, at time: EventTime) {
+        due = context.popTimers(of: stream, at: time)
+            .map { key in
+                DueTimer(rank: function.timerRank(keys[key], at: time, stream: stream), key: key, time: time)
+            }
+            .sorted { left, right in
+                if left.rank != right.rank { return left.rank > right.rank }
+                return keys.withKey(left.key) { left in
+                    keys.withKey(right.key) { $0.lexicographicallyPrecedes(left) }
+                }
+            }
+    }
+
+    /// No timer of any stream is earlier.
+    var earliestTimer: Int64 { context.earliestTimer }
+
+    mutating func findEarliestTimer() { context.findEarliestTimer() }
+
+    private mutating func remove(_ index: Int, hash: UInt64) {
+        stateBytes -= function.memoryBytes(keys[index])
+        keys.remove(index, hash: hash)
     }
 
     /// Lets the caller take the results out.
@@ -146,6 +209,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// A state is about to change. If it still has to be written as it was at the cut, that is done now.
     @inline(__always)
     private mutating func noteChange(_ index: Int) {
+        guard isSaved else { return }
         let changedIn = keys.saving(index).changedIn
         if changedIn == presentCut { return }
         if changedIn != 0 { write(index) }
@@ -163,7 +227,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     mutating func beginCut() {
         precondition(!isCutUnderWay, "one cut at a time")
         isCutUnderWay = true
-        swap(&due, &changed)
+        swap(&cut, &changed)
         written = 0
         presentCut = 3 - presentCut
         log.beginCut()
@@ -171,26 +235,46 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     /// Writes down up to `count` more of the cut's states. True when all of them are.
     mutating func continueCut(states count: Int) -> Bool {
-        let end = min(written + count, due.count)
+        let end = min(written + count, cut.count)
         while written < end {
-            if written + 2 * Self.prefetchDistance < due.count {
-                keys.prefetchEntry(Int(due[written + 2 * Self.prefetchDistance]))
-                function.prefetch(keys[Int(due[written + Self.prefetchDistance])])
+            if written + 2 * Self.prefetchDistance < cut.count {
+                keys.prefetchEntry(Int(cut[written + 2 * Self.prefetchDistance]))
+                function.prefetch(keys[Int(cut[written + Self.prefetchDistance])])
             }
-            let index = Int(due[written])
+            let index = Int(cut[written])
             // Those that changed again in the meantime are written already.
-            if keys.saving(index).changedIn == 3 - presentCut {
-                write(index)
-                var mark = keys.saving(index)
-                mark.changedIn = 0
-                keys.setSaving(index, mark)
-            }
+            if keys.saving(index).changedIn == 3 - presentCut { writeUnchanged(index) }
             written += 1
         }
-        guard written == due.count else { return false }
-        due.removeAll(keepingCapacity: true)
+        guard written == cut.count else { return false }
+        cut.removeAll(keepingCapacity: true)
         written = 0
         return true
+    }
+
+    /// A state that is still as it was at the cut.
+    private mutating func writeUnchanged(_ index: Int) {
+        if function.isEmpty(keys[index]) { return writeForgotten(index) }
+        write(index)
+        var mark = keys.saving(index)
+        mark.changedIn = 0
+        keys.setSaving(index, mark)
+    }
+
+    /// An entry without a value says that the key is no more.
+    private mutating func writeForgotten(_ index: Int) {
+        let mark = keys.saving(index)
+        let hash = keys.withKey(index) { $0.stableHash }
+        if mark.isInLog {
+            let previous = log.page(mark.page)
+            keys.withKey(index) { key in
+                _ = log.append(
+                    key: UnsafeRawBufferPointer(key), value: UnsafeRawBufferPointer(start: nil, count: 0),
+                    previousPage: previous)
+            }
+        }
+        remove(index, hash: hash)
+        forgottenKeys += 1
     }
 
     private mutating func write(_ index: Int) {
@@ -206,8 +290,20 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         keys.setSaving(index, mark)
     }
 
-    mutating func beginRetiring() {
-        log.beginRetiring()
+    /// Goes on with the cut for a while, and then with dropping old pages. True when it is complete.
+    mutating func goOnWithCut(states: Int) throws(StoreError) -> Bool {
+        if !isRetiring {
+            guard continueCut(states: states) else { return false }
+            log.beginRetiring()
+            isRetiring = true
+        }
+        for _ in 0..<Self.retiredAtOnce {
+            if try !retirePage() {
+                isRetiring = false
+                return true
+            }
+        }
+        return false
     }
 
     /// Drops the oldest page of the log if it has become too long. False when nothing is to be dropped.
@@ -249,12 +345,14 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     /// What the cut has to write, and what its record says of the states. The cut is over.
     mutating func takeCut(record: inout CheckpointRecord) -> StateStore.Changes {
-        precondition(isCutUnderWay && due.isEmpty, "the cut is not complete")
+        precondition(isCutUnderWay && cut.isEmpty, "the cut is not complete")
         isCutUnderWay = false
         let changes = log.takeCut()
         record.firstPage = changes.firstPage
         record.pageCount = log.pageCount
         record.pageSum = log.pageSum
+        record.keys -= forgottenKeys
+        forgottenKeys = 0
         record.keysWritten = log.keysWritten
         record.bytesWritten = log.cutBytes
         return changes
@@ -283,7 +381,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     }
 
     /// Sends states away that were not used for a while, until no more than `limit` bytes are taken or none is left
-    /// that can go: what is not written down has to stay.
+    /// that can go: what is not written down has to stay. Only for functions that set no timers.
     mutating func shrink(to limit: Int) {
         let end = keys.indexEnd
         var looks = 2 * end
@@ -347,9 +445,11 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// Takes over the states of a checkpoint, up to a limit of memory; the others are away. The newest page comes
     /// first, so an entry of a known key is an old one.
     mutating func load(
-        _ record: CheckpointRecord, functionNumber: Int64, from store: StateStore, memoryLimit: Int
+        _ record: CheckpointRecord, functionNumber: Int64, from store: StateStore, memoryLimit: Int,
+        watermark: Int64 = .min
     ) throws(StoreError) {
         precondition(keys.count == 0)
+        advanced = watermark
         var superseded = SupersededEntries()
         log = StateLog(function: functionNumber, record: record, entryCount: 0, byteCount: 0)
         var entryCount: Int64 = 0
@@ -379,10 +479,11 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     ) throws(StoreError) {
         let key = entry.key.bindMemory(to: UInt8.self)
         let hash = key.stableHash
-        if keys.awayCount > 0, superseded.contains(hash, in: page) {
+        if !superseded.isEmpty, superseded.contains(hash, in: page) {
             return superseded.insert(hash, in: entry.previousPage, from: log.firstPage)
         }
         guard keys.find(key, hash: hash) == nil else { return }
+        if entry.value.isEmpty { return superseded.insert(hash, in: entry.previousPage, from: log.firstPage) }
         if memoryBytes > memoryLimit, keys.insertAway(hash: hash, page: StateLog.awayBits(page)) {
             return superseded.insert(hash, in: entry.previousPage, from: log.firstPage)
         }
@@ -390,25 +491,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         stateBytes += function.memoryBytes(state)
         let index = keys.insert(key, hash: hash, state: state)
         keys.setSaving(index, SavingMark(page: UInt32(truncatingIfNeeded: page), isInLog: true))
-    }
-}
-
-/// While pages are loaded from the newest to the oldest: which entries still to come are old ones of keys that are
-/// away. Each entry names the page of the one before it, so the page and the hash tell.
-private struct SupersededEntries {
-    private var hashes: [Int64: [UInt64]] = [:]
-
-    mutating func insert(_ hash: UInt64, in page: Int64, from firstPage: Int64) {
-        if page >= firstPage { hashes[page, default: []].append(hash) }
-    }
-
-    /// Whether an entry of the page with this hash is an old one. That two keys of one page share all 64 bits
-    /// would be needed to mistake one for the other.
-    func contains(_ hash: UInt64, in page: Int64) -> Bool {
-        hashes[page]?.contains(hash) ?? false
-    }
-
-    mutating func forget(_ page: Int64) {
-        hashes[page] = nil
+        context.enter(function.stream(of: key), watermark: advanced)
+        context.begin(EventTime(milliseconds: advanced), key: index)
+        function.resume(state: &keys[index], context: &context)
     }
 }

@@ -57,6 +57,9 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         symbols.retain(defaultType)
     }
 
+    /// Goes on behind what runs before this one accepted.
+    mutating func resume(sequence: UInt64) { self.sequence = sequence }
+
     /// What evaluates the rules, and has their counts.
     var ruleEvaluator: RuleEvaluator? { rules }
 

@@ -19,5 +19,8 @@ struct Watermark: Equatable, Sendable {
         return true
     }
 
+    /// Goes on from where it was before.
+    mutating func resume(at milliseconds: Int64) { self.milliseconds = milliseconds }
+
     mutating func finish() { milliseconds = Self.end }
 }

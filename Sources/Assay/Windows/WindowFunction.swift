@@ -17,7 +17,7 @@ protocol WindowContent {
 
 /// The windows of one key.
 struct WindowState<Content: WindowContent> {
-    /// A pane of sliding windows, or a session.
+    /// A pane of sliding windows, a session, or everything of a global window.
     struct Part {
         var window: TimeWindow
         var content: Content
@@ -25,6 +25,46 @@ struct WindowState<Content: WindowContent> {
 
     /// Ascending by start. Sessions of a key never touch.
     var parts: [Part] = []
+    /// Of a global window, events that were not told.
+    var untold: UInt64 = 0
+    /// When the timer is set for; no part of what is stored.
+    var timer = Int64.max
+
+    init() {}
+
+    // MARK: As bytes
+
+    private static var version: UInt8 { 1 }
+    private static var mostParts: UInt64 { 1 << 24 }
+
+    func encode(into bytes: inout OutputBuffer) {
+        bytes.append(byte: Self.version)
+        bytes.append(varint: untold)
+        bytes.append(varint: UInt64(parts.count))
+        for part in parts {
+            bytes.append(fixed: UInt64(bitPattern: part.window.start))
+            bytes.append(varint: UInt64(part.window.end - part.window.start))
+            part.content.encode(into: &bytes)
+        }
+    }
+
+    init(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) {
+        var reader = StateByteReader(bytes)
+        let version = try reader.byte()
+        guard version == Self.version else { throw StateDecodingError(.unknownVersion(version)) }
+        untold = try reader.varint()
+        let count = try reader.varint()
+        guard count <= Self.mostParts else { throw StateDecodingError(.outOfBounds) }
+        for _ in 0..<count {
+            let start = Int64(bitPattern: try reader.fixed())
+            guard let length = Int64(exactly: try reader.varint()), length > 0,
+                start <= .max - length, parts.last.map({ $0.window.start < start }) ?? true
+            else { throw StateDecodingError(.outOfBounds) }
+            parts.append(
+                Part(window: TimeWindow(start: start, end: start + length), content: try Content(&reader)))
+        }
+        try reader.finish()
+    }
 }
 
 /// Collects events in windows of event time, one set of windows a key.
@@ -58,89 +98,64 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     let shape: WindowShape
     /// How long a window is remembered after it is complete.
     let lateness: Int64
-    private let places: SlidingPlaces?
+    private let places: WindowPlaces?
 
     init(_ shape: WindowShape, lateness: Int64 = 0) {
         self.shape = shape
         self.lateness = lateness
-        if case .sliding(let size, let slide, let offset) = shape {
-            places = SlidingPlaces(size: size, slide: slide, offset: offset)
-        } else {
-            places = nil
+        switch shape {
+        case .sliding(let size, let slide, let offset):
+            places = .sliding(SlidingPlaces(size: size, slide: slide, offset: offset))
+        case .daily(let daily): places = .daily(daily)
+        case .session, .global: places = nil
         }
     }
 
     func makeState() -> WindowState<Content> { WindowState() }
+
+    func isEmpty(_ state: WindowState<Content>) -> Bool { state.parts.isEmpty }
 
     mutating func process(
         _ input: Input, state: inout WindowState<Content>, context: inout ProcessContext<Output>
     ) {
         let wasTaken: Bool
         switch shape {
-        case .sliding: wasTaken = addToPane(input, &state, &context)
+        case .sliding, .daily: wasTaken = addToPane(input, &state, &context)
         case .session(let gap): wasTaken = addToSession(input, gap, &state, &context)
+        case .global(let every, let forgets):
+            addToAll(input, every, forgets, &state, &context)
+            wasTaken = true
         }
-        if wasTaken {
-            setTimer(state, &context)
-        } else if isLate(input.time.milliseconds, context.watermark) {
-            context.output.late.append(input.element)
-        }
+        if !wasTaken, isLate(input.time.milliseconds, context.watermark) { context.output.late.append(input.element) }
     }
 
     /// The watermark has come to the end of a window, or of the time that one is remembered.
     mutating func timerFired(state: inout WindowState<Content>, context: inout ProcessContext<Output>) {
         let moment = context.time.milliseconds
+        state.timer = .max
         switch shape {
-        case .sliding: firePanes(completeAt: moment, state, &context)
+        case .sliding, .daily: firePanes(completeAt: moment, state, &context)
         case .session:
             for part in state.parts where part.window.lastMoment == moment {
                 context.output.firings.append(
                     Firing(window: part.window, key: context.key, content: part.content))
             }
+        case .global(_, let forgets): return fireAll(forgets, &state, &context)
         }
         state.parts.removeAll { isForgotten($0.window, at: moment) }
-        setTimer(state, after: moment, &context)
+        setTimer(&state, after: moment, &context)
     }
 
     /// Of sessions with one end the one with the earliest start comes first; sliding windows have one start then.
-    func timerRank(_ state: WindowState<Content>, at time: EventTime) -> Int64 {
-        if places != nil { return 0 }
+    func timerRank(_ state: WindowState<Content>, at time: EventTime, stream: Int) -> Int64 {
+        guard case .session = shape else { return 0 }
         return state.parts.first { $0.window.lastMoment == time.milliseconds }?.window.start ?? .min
     }
 
-    // MARK: As bytes
-
-    private static var version: UInt8 { 1 }
-    private static var mostParts: UInt64 { 1 << 24 }
-
-    func encode(_ state: WindowState<Content>, into bytes: inout OutputBuffer) {
-        bytes.append(byte: Self.version)
-        bytes.append(varint: UInt64(state.parts.count))
-        for part in state.parts {
-            bytes.append(fixed: UInt64(bitPattern: part.window.start))
-            bytes.append(varint: UInt64(part.window.end - part.window.start))
-            part.content.encode(into: &bytes)
-        }
-    }
+    func encode(_ state: WindowState<Content>, into bytes: inout OutputBuffer) { state.encode(into: &bytes) }
 
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> WindowState<Content> {
-        var reader = StateByteReader(bytes)
-        let version = try reader.byte()
-        guard version == Self.version else { throw StateDecodingError(.unknownVersion(version)) }
-        var state = WindowState<Content>()
-        let count = try reader.varint()
-        guard count <= Self.mostParts else { throw StateDecodingError(.outOfBounds) }
-        for _ in 0..<count {
-            let start = Int64(bitPattern: try reader.fixed())
-            guard let length = Int64(exactly: try reader.varint()), length > 0,
-                start <= .max - length, state.parts.last.map({ $0.window.start < start }) ?? true
-            else { throw StateDecodingError(.outOfBounds) }
-            state.parts.append(
-                WindowState.Part(
-                    window: TimeWindow(start: start, end: start + length), content: try Content(&reader)))
-        }
-        try reader.finish()
-        return state
+        try WindowState(bytes)
     }
 
     // MARK: Lateness
@@ -157,30 +172,36 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
 
     private func isLate(_ time: Int64, _ watermark: Int64) -> Bool { time.addingSaturating(lateness) <= watermark }
 
-    // MARK: Sliding windows
+    // MARK: Windows at fixed places
 
     private func addToPane(
         _ input: Input, _ state: inout WindowState<Content>, _ context: inout ProcessContext<Output>
     ) -> Bool {
         guard let places else { preconditionFailure("the places are those of the shape") }
         let time = input.time.milliseconds
-        let takers = places.windows(of: time).filter { isAlive($0, context.watermark) }
-        if takers.isEmpty { return false }
-        let start = places.paneStart(time)
-        // Mostly the last one.
-        var index = state.parts.count
-        while index > 0, state.parts[index - 1].window.start > start { index -= 1 }
-        if index > 0, state.parts[index - 1].window.start == start {
-            state.parts[index - 1].content.add(input.element)
-        } else {
-            var content = Content()
-            content.add(input.element)
-            state.parts.insert(
-                WindowState.Part(window: TimeWindow(start: start, end: start + places.pane), content: content),
-                at: index)
-        }
+        // Ahead of the watermark all windows of a time are alive and none is complete.
+        let isAhead = time > context.watermark
+        let takers = isAhead ? [] : places.windows(of: time).filter { isAlive($0, context.watermark) }
+        guard isAhead ? places.hasWindow(of: time) : !takers.isEmpty else { return false }
+        addToPane(places.pane(of: time), input.element, &state, &context)
         for window in takers where window.lastMoment <= context.watermark { fire(window, state, &context) }
         return true
+    }
+
+    private func addToPane(
+        _ pane: TimeWindow, _ element: Content.Element, _ state: inout WindowState<Content>,
+        _ context: inout ProcessContext<Output>
+    ) {
+        // Mostly the last one.
+        var index = state.parts.count
+        while index > 0, state.parts[index - 1].window.start > pane.start { index -= 1 }
+        if index > 0, state.parts[index - 1].window.start == pane.start {
+            return state.parts[index - 1].content.add(element)
+        }
+        var content = Content()
+        content.add(element)
+        state.parts.insert(WindowState.Part(window: pane, content: content), at: index)
+        setTimer(&state, at: min(state.timer, nextMoment(pane, after: context.watermark)), &context)
     }
 
     /// With everything in its panes.
@@ -198,10 +219,8 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     private func firePanes(
         completeAt moment: Int64, _ state: WindowState<Content>, _ context: inout ProcessContext<Output>
     ) {
-        guard let places else { preconditionFailure("the places are those of the shape") }
-        let window = TimeWindow(start: moment + 1 - places.size, end: moment + 1)
         // The timer may have been for a pane to be forgotten.
-        guard places.windows(of: window.start).first == window else { return }
+        guard let window = places?.window(completeAt: moment) else { return }
         fire(window, state, &context)
     }
 
@@ -221,24 +240,87 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
             last += 1
         }
         if first == last, !isAlive(window, context.watermark) { return false }
-        var content = first == last ? Content() : state.parts[first].content
-        for part in state.parts[min(first + 1, last)..<last] { content.merge(part.content) }
-        content.add(input.element)
-        state.parts.replaceSubrange(first..<last, with: [WindowState.Part(window: window, content: content)])
-        if window.lastMoment <= context.watermark {
-            context.output.firings.append(Firing(window: window, key: context.key, content: content))
+        if last - first == 1 {
+            // Mostly the one that is under way goes on.
+            state.parts[first].window = window
+            state.parts[first].content.add(input.element)
+        } else {
+            var content = first == last ? Content() : state.parts[first].content
+            for part in state.parts[min(first + 1, last)..<last] { content.merge(part.content) }
+            content.add(input.element)
+            state.parts.replaceSubrange(first..<last, with: [WindowState.Part(window: window, content: content)])
         }
+        if window.lastMoment <= context.watermark {
+            context.output.firings.append(
+                Firing(window: window, key: context.key, content: state.parts[first].content))
+        }
+        setTimer(&state, after: context.watermark, &context)
         return true
+    }
+
+    // MARK: All of event time
+
+    /// The window that is told goes from the first event's time to the last one's.
+    private func addToAll(
+        _ input: Input, _ every: UInt64, _ forgets: Bool, _ state: inout WindowState<Content>,
+        _ context: inout ProcessContext<Output>
+    ) {
+        let time = input.time.milliseconds
+        if state.parts.isEmpty {
+            state.parts.append(
+                WindowState.Part(window: TimeWindow(start: time, end: time + 1), content: Content()))
+        }
+        state.parts[0].window.start = min(state.parts[0].window.start, time)
+        state.parts[0].window.end = max(state.parts[0].window.end, time + 1)
+        state.parts[0].content.add(input.element)
+        state.untold += 1
+        if state.untold >= every {
+            fireAll(forgets, &state, &context)
+            if every > 1 { context.deleteTimer() }
+        } else if state.untold == 1 {
+            // What is left at the end of time is told then.
+            context.setTimer(at: EventTime(milliseconds: Watermark.end))
+        }
+    }
+
+    private func fireAll(
+        _ forgets: Bool, _ state: inout WindowState<Content>, _ context: inout ProcessContext<Output>
+    ) {
+        guard let all = state.parts.first else { return }
+        context.output.firings.append(Firing(window: all.window, key: context.key, content: all.content))
+        state.untold = 0
+        if forgets { state.parts = [] }
     }
 
     // MARK: Timers
 
+    func resume(state: inout WindowState<Content>, context: inout ProcessContext<Output>) {
+        if case .global = shape {
+            if state.untold > 0 { context.setTimer(at: EventTime(milliseconds: Watermark.end)) }
+        } else {
+            setTimer(&state, after: context.watermark, &context)
+        }
+    }
+
     private func setTimer(
-        _ state: WindowState<Content>, after moment: Int64? = nil, _ context: inout ProcessContext<Output>
+        _ state: inout WindowState<Content>, after moment: Int64, _ context: inout ProcessContext<Output>
     ) {
-        let moment = moment ?? context.watermark
-        let next = state.parts.map { nextMoment($0.window, after: moment) }.min()
-        if let next { context.setTimer(at: EventTime(milliseconds: next)) } else { context.deleteTimer() }
+        var next = Int64.max
+        for part in state.parts { next = min(next, nextMoment(part.window, after: moment)) }
+        if state.parts.isEmpty {
+            state.timer = .max
+            context.deleteTimer()
+        } else {
+            setTimer(&state, at: next, &context)
+        }
+    }
+
+    private func setTimer(
+        _ state: inout WindowState<Content>, at time: Int64, _ context: inout ProcessContext<Output>
+    ) {
+        guard time != state.timer else { return }
+        state.timer = time
+        context.setTimer(at: EventTime(milliseconds: time))
     }
 
     /// When something happens to a part: a window of it is complete, or it is forgotten.

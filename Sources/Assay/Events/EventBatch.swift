@@ -1,0 +1,141 @@
+/// One event of a batch.
+struct Event: Sendable {
+    var time: EventTime
+    /// Counted from the batch's first line.
+    var lineIndex: UInt32
+    var line: ByteSlice
+}
+
+/// Some lines on their way through a pipeline: the text, the events in it, and what could not be an event.
+///
+/// @unchecked Sendable: it is always in one stage's hands, and passed on through a mailbox.
+final class EventBatch: @unchecked Sendable {
+    var text = InputText(capacity: LineReader.batchBytes)
+    var events: [Event] = []
+    /// So many for each event, one behind the other.
+    var cells = EventCells()
+    var width = 0
+    var rejects: [Reject] = []
+    /// All lines, blank ones included.
+    var lineCount: UInt64 = 0
+    var standing = InputStanding()
+    /// Of CSV: its columns with their places among the cells.
+    var csvColumns: [CSVColumn] = []
+    /// Where events are transactions too.
+    var transactions = DecodedBatch()
+    var transactionText = InputText(capacity: 1)
+    /// What the pipeline makes of them, by sink, and by output: some outputs share one.
+    let buffers: [RowBuffer]
+    let outputs: [RowBuffer]
+    /// The lines that could not be events, as they are to be written.
+    var rejectLines = OutputBuffer(capacity: 1 << 12)
+    /// All that was counted up to here.
+    var counts = StreamCounts(streams: [])
+
+    /// `outputs`: by output, the number of its buffer.
+    init(outputs: [Int] = []) {
+        let buffers = (0..<(outputs.max() ?? -1) + 1).map { _ in RowBuffer() }
+        self.buffers = buffers
+        self.outputs = outputs.map { buffers[$0] }
+    }
+
+    struct CSVColumn: Sendable {
+        let name: String
+        let cell: Int
+    }
+
+    func reset() {
+        events.removeAll(keepingCapacity: true)
+        cells.removeAll()
+        rejects.removeAll(keepingCapacity: true)
+        lineCount = 0
+        transactions.reset()
+        rejectLines.removeAll()
+        for buffer in buffers { buffer.removeAll() }
+    }
+
+    func reject(
+        _ line: ByteSlice, _ reason: RejectReason, _ message: StaticString? = nil, field: String? = nil,
+        position: UInt32? = nil
+    ) {
+        rejects.append(
+            Reject(
+                line: line, lineIndex: UInt32(truncatingIfNeeded: lineCount), reason: reason,
+                message: message ?? reason.message, fieldName: field, position: position))
+    }
+}
+
+/// The cells of a batch's events, in memory of their own that stays where it is while they are looked at.
+struct EventCells: ~Copyable {
+    private(set) var base: UnsafeMutablePointer<EventCell>
+    private(set) var count = 0
+    private var capacity = 1 << 12
+
+    init() {
+        base = .allocate(capacity: capacity)
+    }
+
+    deinit { base.deallocate() }
+
+    mutating func removeAll() { count = 0 }
+
+    mutating func removeLast(_ removed: Int) { count -= removed }
+
+    /// So many that are missing.
+    @inline(__always)
+    mutating func append(missing added: Int) {
+        if count + added > capacity { grow(added) }
+        (base + count).initialize(repeating: .missing, count: added)
+        count += added
+    }
+
+    private mutating func grow(_ added: Int) {
+        capacity = max(2 * capacity, count + added)
+        let larger = UnsafeMutablePointer<EventCell>.allocate(capacity: capacity)
+        larger.update(from: base, count: count)
+        base.deallocate()
+        base = larger
+    }
+}
+
+/// Turns the text of a batch into events.
+protocol EventDecoding {
+    /// Takes whole records from the text and shortens it to them; what is left belongs to the next batch.
+    mutating func decode(_ batch: EventBatch)
+}
+
+extension EventSchema {
+    /// What is said of a value that does not fit its column.
+    static func expectation(_ type: FieldType) -> StaticString {
+        switch type {
+        case .string: "must be a text"
+        case .int: "must be a whole number"
+        case .double: "must be a number"
+        case .bool: "must be true or false"
+        case .timestamp: "must be a time"
+        case .list: "must be a list"
+        default: "must be an object"
+        }
+    }
+
+    static let timeExpectation: StaticString = "must be a time from 1970 to 9999: a number or ISO 8601"
+}
+
+extension EventBatch {
+    /// Takes the event whose cells were put last, or rejects its line for want of a time.
+    func finishEvent(_ line: ByteSlice, _ schema: EventSchema) {
+        let base = UnsafePointer(text.base)
+        let cell = cells.base[cells.count - width + schema.timeColumn]
+        if let time = cell.time(schema, in: base) {
+            events.append(Event(time: time, lineIndex: UInt32(truncatingIfNeeded: lineCount), line: line))
+            return
+        }
+        cells.removeLast(width)
+        let name = schema.columns[schema.timeColumn].name
+        if cell.kind == .missing || cell.kind == .null {
+            reject(line, .missingField, field: name)
+        } else {
+            reject(line, .invalidField, EventSchema.timeExpectation, field: name)
+        }
+    }
+}

@@ -1,0 +1,286 @@
+import CEL
+
+/// What a stream's expressions see: an event of the input, or what another stream has made.
+class Row: Host {
+    private(set) var time = EventTime(milliseconds: 0)
+    private var lent: LentTexts?
+
+    /// The slot of `event_time`.
+    static let timeSlot = 1_000_000
+    /// The slot of `event`, the whole of it.
+    static let wholeSlot = 1_000_001
+
+    /// Another row is at hand.
+    func move(to time: EventTime) {
+        self.time = time
+        lent = nil
+    }
+
+    func value(_ slot: Int) throws(EvaluationError) -> Value {
+        preconditionFailure("a row is one of the kinds below")
+    }
+
+    /// `"field": value` of everything that the row has, between braces.
+    func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
+        preconditionFailure("a row is one of the kinds below")
+    }
+
+    func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
+        let lent = lent ?? LentTexts()
+        self.lent = lent
+        return try lent.bytes(slot) { () throws(EvaluationError) in try value(slot) }
+    }
+
+    func int(_ slot: Int) throws(EvaluationError) -> Int64 {
+        guard case .int(let int) = try value(slot) else { throw EvaluationError(.noSuchOverload, "no int") }
+        return int
+    }
+
+    func double(_ slot: Int) throws(EvaluationError) -> Double {
+        guard case .double(let double) = try value(slot) else { throw EvaluationError(.noSuchOverload, "no double") }
+        return double
+    }
+
+    func bool(_ slot: Int) throws(EvaluationError) -> Bool {
+        guard case .bool(let bool) = try value(slot) else { throw EvaluationError(.noSuchOverload, "no bool") }
+        return bool
+    }
+
+    func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
+        guard case .map(let map) = try value(slot) else { throw EvaluationError(.noSuchOverload, "fields of no map") }
+        return map.find(.string(key))
+    }
+
+    func cost(_ slot: Int) -> Int { 0 }
+
+    static func timestamp(_ time: EventTime) throws(EvaluationError) -> Value {
+        guard let timestamp = Timestamp(milliseconds: time.milliseconds) else {
+            throw EvaluationError(.range, "timestamp")
+        }
+        return .timestamp(timestamp)
+    }
+}
+
+/// What another stream has made: a value for each of its columns.
+final class ValueRow: Row {
+    private(set) var values: [Value] = []
+    private let names: [String]
+
+    init(names: [String]) {
+        self.names = names
+    }
+
+    func begin(_ values: [Value], at time: EventTime) {
+        self.values = values
+        move(to: time)
+    }
+
+    override func value(_ slot: Int) throws(EvaluationError) -> Value {
+        if slot == Self.timeSlot { return try Self.timestamp(time) }
+        if slot == Self.wholeSlot {
+            let entries = zip(names, values).map { (key: Value.string($0), value: $1) }
+            guard let map = MapValue(entries) else { preconditionFailure("columns have different names") }
+            return .map(map)
+        }
+        return values[slot]
+    }
+
+    override func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
+        encoder.write(values, into: &buffer)
+    }
+}
+
+/// What an expression over many events sees: the outcomes of its aggregates, the window and the key, and where there is
+/// one event to tell of, that event.
+final class EmissionRow: Row {
+    private var values: [Value]
+    private var event: Row?
+
+    /// The slots from here on are its own.
+    static let firstSlot = 2_000_000
+
+    init(slotCount: Int) {
+        values = Array(repeating: .null, count: slotCount)
+    }
+
+    func begin(event: Row?, at time: EventTime) {
+        self.event = event
+        move(to: time)
+    }
+
+    func end() { event = nil }
+
+    /// One of its own.
+    subscript(slot slot: Int) -> Value {
+        get { values[slot] }
+        set { values[slot] = newValue }
+    }
+
+    override func value(_ slot: Int) throws(EvaluationError) -> Value {
+        if slot >= Self.firstSlot { return values[slot - Self.firstSlot] }
+        guard let event else { preconditionFailure("the checker knows no field of no event") }
+        return try event.value(slot)
+    }
+
+    override func cost(_ slot: Int) -> Int { slot >= Self.firstSlot ? 0 : event?.cost(slot) ?? 0 }
+}
+
+/// An event of the input as it lies in its batch, and what is derived from it.
+///
+/// What it points to belongs to whoever works on the batch, and holds for one event.
+final class EventRow: Row {
+    private let schema: EventSchema
+    private let derived: DerivedFields
+    private var batch: EventBatch!
+    private var base = UnsafePointer<UInt8>(bitPattern: 1)!
+    private var cells = UnsafePointer<EventCell>(bitPattern: 16)!
+    private var line = ByteSlice()
+    private var cache: [Value?]
+
+    /// The slots from here on are derived fields.
+    static let firstDerivedSlot = 100_000
+
+    init(_ schema: EventSchema, derived: DerivedFields) {
+        self.schema = schema
+        self.derived = derived
+        cache = Array(repeating: nil, count: derived.names.count)
+    }
+
+    /// `index`: of the event in its batch.
+    @inline(__always)
+    func begin(_ event: Event, at index: Int, of batch: EventBatch) {
+        move(to: event.time)
+        line = event.line
+        cells = UnsafePointer(batch.cells.base + index * batch.width)
+        self.batch = batch
+        base = UnsafePointer(batch.text.base)
+        for index in cache.indices { cache[index] = nil }
+    }
+
+    private var text: BatchText { BatchText(base: base) }
+
+    private func missing(_ slot: Int) -> EvaluationError {
+        EvaluationError(.noSuchKey, "the event has no '\(schema.columns[slot].name)'")
+    }
+
+    // MARK: Host
+
+    override func value(_ slot: Int) throws(EvaluationError) -> Value {
+        if slot >= Self.firstDerivedSlot { return try special(slot) }
+        let cell = cells[slot]
+        switch cell.kind {
+        case .missing: throw missing(slot)
+        default: return try Self.value(cell, text)
+        }
+    }
+
+    static func value(_ cell: EventCell, _ text: BatchText) throws(EvaluationError) -> Value {
+        switch cell.kind {
+        case .missing, .null: .null
+        case .no: .bool(false)
+        case .yes: .bool(true)
+        case .int: .int(cell.int)
+        case .unsigned: .uint(cell.bits)
+        case .double: .double(cell.double)
+        case .time: try timestamp(EventTime(milliseconds: cell.int))
+        case .text: .string(text.string(cell.slice))
+        case .json: JSONMembers.value(cell.slice, text)
+        }
+    }
+
+    private func special(_ slot: Int) throws(EvaluationError) -> Value {
+        if slot == Self.timeSlot { return try Self.timestamp(time) }
+        if slot == Self.wholeSlot {
+            return batch.csvColumns.isEmpty ? JSONMembers(line, text).all : try wholeRecord
+        }
+        let index = slot - Self.firstDerivedSlot
+        if let known = cache[index] { return known }
+        let value = try derived.program.value(index, host: self)
+        cache[index] = value
+        return value
+    }
+
+    private var wholeRecord: Value {
+        get throws(EvaluationError) {
+            var entries: [(key: Value, value: Value)] = []
+            for column in batch.csvColumns where cells[column.cell].kind != .missing {
+                entries.append((.string(column.name), try Self.value(cells[column.cell], text)))
+            }
+            guard let map = MapValue(entries) else { throw EvaluationError(.duplicateKey, "of the header") }
+            return .map(map)
+        }
+    }
+
+    @inline(__always)
+    override func int(_ slot: Int) throws(EvaluationError) -> Int64 {
+        if slot >= Self.firstDerivedSlot {
+            if cache[slot - Self.firstDerivedSlot] == nil, derived.types[slot - Self.firstDerivedSlot] == .int {
+                let int = try derived.program.int(slot - Self.firstDerivedSlot, host: self)
+                cache[slot - Self.firstDerivedSlot] = .int(int)
+                return int
+            }
+            return try super.int(slot)
+        }
+        guard cells[slot].kind == .int else { throw missing(slot) }
+        return cells[slot].int
+    }
+
+    override func double(_ slot: Int) throws(EvaluationError) -> Double {
+        if slot >= Self.firstDerivedSlot { return try super.double(slot) }
+        guard cells[slot].kind == .double else { throw missing(slot) }
+        return cells[slot].double
+    }
+
+    override func bool(_ slot: Int) throws(EvaluationError) -> Bool {
+        if slot >= Self.firstDerivedSlot { return try super.bool(slot) }
+        guard cells[slot].kind == .yes || cells[slot].kind == .no else { throw missing(slot) }
+        return cells[slot].kind == .yes
+    }
+
+    override func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
+        if slot >= Self.firstDerivedSlot { return try super.text(slot) }
+        guard cells[slot].kind == .text else { throw missing(slot) }
+        return text.bytes(cells[slot].slice)
+    }
+
+    /// The bytes of a field that is a text, nil of any other.
+    func textBytes(_ column: Int) -> UnsafeBufferPointer<UInt8>? {
+        cells[column].kind == .text ? text.bytes(cells[column].slice) : nil
+    }
+
+    override func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
+        if slot == Self.wholeSlot, batch.csvColumns.isEmpty { return JSONMembers(line, text).find(key) }
+        if slot < Self.firstDerivedSlot {
+            guard cells[slot].kind != .missing else { throw missing(slot) }
+            if cells[slot].kind == .json, text.bytes(cells[slot].slice).first == UInt8(ascii: "{") {
+                return JSONMembers(cells[slot].slice, text).find(key)
+            }
+        }
+        return try super.member(slot, key)
+    }
+
+    override func cost(_ slot: Int) -> Int {
+        if slot == Self.wholeSlot { return Int(line.count) / Self.bytesPerStep }
+        guard slot < Self.firstDerivedSlot, cells[slot].kind == .json else { return 0 }
+        return Int(cells[slot].slice.count) / Self.bytesPerStep
+    }
+
+    /// What is scanned in about the time that an operation takes.
+    private static let bytesPerStep = 64
+
+    // MARK: Output
+
+    /// As it came; of CSV its columns.
+    override func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
+        if batch.csvColumns.isEmpty { return encoder.write(object: text.bytes(line), into: &buffer) }
+        encoder.write(batch.csvColumns, cells, text, into: &buffer)
+    }
+}
+
+/// Fields that are worked out of the others, when somebody asks for them.
+struct DerivedFields: Sendable {
+    let names: [String]
+    let types: [CEL.`Type`]
+    /// By number.
+    let program: Program
+}

@@ -1,0 +1,38 @@
+/// The first stage of a pipeline: bytes to events, and to transactions where a stream scores them.
+struct EventInputStage: ~Copyable {
+    private var reader: LineReader
+    private var json: JSONEventDecoder?
+    private var csv: CSVEventDecoder?
+    private var transactions: TransactionDecoder?
+
+    init(_ plan: StreamPlan, reader: consuming LineReader, csvHeader: [UInt8]) {
+        self.reader = reader
+        switch plan.format {
+        case .jsonl: json = JSONEventDecoder(plan.schema)
+        case .csv:
+            csv = CSVEventDecoder(plan.schema)
+            csv?.resume(header: csvHeader)
+        }
+        if let (_, settings) = plan.scored {
+            transactions = TransactionDecoder(format: plan.format, fields: settings.fields, zone: settings.zone)
+            transactions?.resume(csvHeader: csvHeader)
+        }
+    }
+
+    /// Fills a batch that was reset; waits when nothing is there yet.
+    mutating func fill(_ batch: EventBatch) throws(InputError) -> LineReader.Outcome {
+        let outcome = try reader.fill(&batch.text)
+        guard outcome == .lines else { return outcome }
+        if json != nil { json?.decode(batch) } else { csv?.decode(batch) }
+        if transactions != nil {
+            // In a text of its own: both unescape into the room behind the lines.
+            batch.transactionText.copy(batch.text)
+            transactions?.decode(&batch.transactionText, into: &batch.transactions)
+        }
+        reader.advance(past: batch.text, lines: batch.lineCount)
+        batch.standing = InputStanding(
+            position: reader.position, mark: reader.mark, endsInsideLine: reader.endsInsideLine,
+            csvHeader: csv?.headerBytes ?? [])
+        return .lines
+    }
+}

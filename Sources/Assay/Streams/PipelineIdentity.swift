@@ -1,0 +1,68 @@
+/// A pipeline's input and streams in one form, a line each: the state of a run goes with them.
+enum PipelineIdentity {
+    static func text(_ pipeline: PipelineDefinition, lists: [ListDefinition], scored: Configuration?) -> String {
+        let input = pipeline.input
+        let fields = input.fields.map { $0.map { "\($0.name): \($0.type.rawValue)" }.joined(separator: ", ") } ?? "any"
+        var lines = [
+            "pipeline",
+            "input: \(input.format.rawValue), time \(input.time) \(input.unit.rawValue) in \(input.zoneName), "
+                + "out of order \(input.outOfOrder)ms, idle \(input.idle.map { "\($0)ms" } ?? "no"), fields \(fields)",
+        ]
+        lines += lists.map { "list \($0.name):" + ReferenceConfiguration.list($0).trimmed }
+        lines += pipeline.derived.map { "derive \($0.name): \($0.expression.text.flat)" }
+        lines += pipeline.streams.map(line)
+        if let scored {
+            lines.append("score: \(RuleSet.digest(of: ReferenceConfiguration.yaml(scored, commented: false).utf8))")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func line(_ stream: PipelineDefinition.Stream) -> String {
+        var parts = ["stream \(stream.name): from \(stream.from?.text ?? "input")"]
+        if let condition = stream.condition { parts.append("where \(condition.text.flat)") }
+        switch stream.kind {
+        case .rows: parts.append("rows")
+        case .score(let file): parts.append("score \(file.text)")
+        case .windows(let keyed):
+            parts.append("key " + columns(keyed.keys))
+            parts.append(keyed.isRunning ? "each" : name(keyed.shape))
+            parts.append("lateness \(keyed.lateness)ms late \(keyed.late?.text ?? "no")")
+        }
+        parts.append("columns " + columns(stream.columns))
+        if let having = stream.having { parts.append("having \(having.text.flat)") }
+        return parts.joined(separator: "; ")
+    }
+
+    private static func columns(_ columns: [NamedExpression]) -> String {
+        columns.map { "\($0.name): \($0.expression.text.flat)" }.joined(separator: ", ")
+    }
+
+    static func name(_ shape: WindowShape) -> String {
+        switch shape {
+        case .sliding(let size, let slide, let offset):
+            let places = offset == 0 ? "" : " offset \(Setting.duration(offset))"
+            return slide == size
+                ? "tumbling \(Setting.duration(size))\(places)"
+                : "sliding \(Setting.duration(size)) every \(Setting.duration(slide))\(places)"
+        case .daily(let places): return "tumbling \(Setting.duration(places.size)) from midnight in \(places.zone.name)"
+        case .session(let gap): return "session \(Setting.duration(gap))"
+        case .global(let every, let forgets): return forgets ? "count \(every)" : "global, told every \(every)"
+        }
+    }
+
+    /// What two pipelines differ in, nil when they are the same.
+    static func difference(from old: String, to new: String) -> String? {
+        let (old, new) = (old.split(separator: "\n"), new.split(separator: "\n"))
+        for (index, line) in new.enumerated() where index >= old.count || old[index] != line {
+            return String(line.prefix { $0 != ":" })
+        }
+        return old.count > new.count ? String(old[new.count].prefix { $0 != ":" }) : nil
+    }
+}
+
+extension String {
+    /// On one line.
+    fileprivate var flat: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
+
+    fileprivate var trimmed: String { String(drop { $0 == " " }.prefix { $0 != "\n" }) }
+}

@@ -1,0 +1,38 @@
+extension StreamPlan {
+    private static let largestFile = 1 << 20
+
+    /// Reads a pipeline file and finds out what it means. Nothing is started.
+    package static func load(_ path: String) throws(ConfigurationError) -> StreamPlan {
+        try StreamCompiler.compile(try PipelineReading.read(try bytes(path), path: path))
+    }
+
+    private static func bytes(_ path: String) throws(ConfigurationError) -> [UInt8] {
+        do throws(FileError) {
+            return try readFile(path, atMost: largestFile)
+        } catch {
+            throw ConfigurationError(path: path, position: nil, message: error.description)
+        }
+    }
+
+    /// Whether a file is a pipeline, and no configuration. What can't be read is neither.
+    package static func isPipeline(_ path: String) -> Bool {
+        do throws(ConfigurationError) {
+            guard let root = try YAMLReader.read(try bytes(path), path: path) else { return false }
+            return PipelineReading.isPipeline(root)
+        } catch {
+            return false
+        }
+    }
+
+    /// How its input is written.
+    package var inputFormat: InputFormat { format }
+
+    /// Each stream with what it makes, for people.
+    package var outlines: [(name: String, columns: String)] {
+        streams.map { stream in
+            let columns = stream.columns.map { $0.map { "\($0.name): \($0.type.name)" }.joined(separator: ", ") }
+            let whole = if case .score = stream.operation { "assessments" } else { "whole events" }
+            return (stream.name, columns ?? whole)
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import CEL
+
+/// A stream while it runs: its rows, who reads them, and what went wrong.
+final class RunningStream {
+    let index: Int
+    let plan: StreamPlan.Stream
+    /// What it makes.
+    let row: ValueRow?
+    let emission: EmissionRow?
+    let failures = FailureLog()
+    var taken: UInt64 = 0
+    var late: UInt64 = 0
+    var made: UInt64 = 0
+    let readers: Readers
+    /// Of its late events.
+    let lateReaders: Readers
+    /// A key of one part that is a text of the input: the field's number.
+    let keyField: Int?
+
+    /// Streams and outputs, by number.
+    struct Readers {
+        let streams: [Int]
+        let outputs: [Int]
+    }
+
+    init(_ index: Int, of pipeline: StreamPlan) {
+        self.index = index
+        plan = pipeline.streams[index]
+        row = plan.columns.map { ValueRow(names: $0.map(\.name)) }
+        readers = Self.readers(of: .stream(index), in: pipeline)
+        lateReaders = Self.readers(of: .late(index), in: pipeline)
+        if case .keyed(let keyed) = plan.operation {
+            emission = EmissionRow(slotCount: keyed.layout.slotCount)
+            keyField = keyed.keys.count == 1 ? keyed.keys[0].field : nil
+        } else {
+            emission = nil
+            keyField = nil
+        }
+    }
+
+    static func readers(of source: StreamPlan.Source, in pipeline: StreamPlan) -> Readers {
+        Readers(
+            streams: pipeline.streams.indices.filter { pipeline.streams[$0].source == source },
+            outputs: pipeline.outputs.indices.filter { pipeline.outputs[$0].source == source })
+    }
+
+    /// Whether a row meets the condition.
+    func takes(_ row: Row) -> Bool {
+        guard let condition = plan.condition else { return true }
+        do throws(EvaluationError) {
+            return try plan.program.bool(condition, host: row)
+        } catch {
+            failures.note(error)
+            return false
+        }
+    }
+
+    /// The value of a part, null when it can't be had.
+    func value(_ root: Int, of program: Program, _ row: Row) -> Value {
+        do throws(EvaluationError) {
+            return try program.value(root, host: row)
+        } catch {
+            failures.note(error)
+            return .null
+        }
+    }
+
+    /// Appends the key of a row. False when it has none.
+    func appendKey(_ keys: [StreamPlan.Part], of row: Row, to buffer: inout OutputBuffer) -> Bool {
+        StreamKey.begin(index, in: &buffer)
+        if let keyField, let event = row as? EventRow, let text = event.textBytes(keyField) {
+            StreamKey.append(text: text, isLast: true, to: &buffer)
+            return true
+        }
+        do throws(EvaluationError) {
+            for (position, key) in keys.enumerated() {
+                let isLast = position == keys.count - 1
+                try StreamKey.append(try plan.program.value(key.root, host: row), isLast: isLast, to: &buffer)
+            }
+            return true
+        } catch {
+            failures.note(error)
+            return false
+        }
+    }
+
+    /// What a window, or everything so far, comes to as a row; nil where `having` does not hold.
+    func emit(
+        _ firing: WindowFunction<WindowAggregates>.Firing, _ keyed: StreamPlan.Keyed, keys: [Value], event: Row?
+    ) -> ValueRow? {
+        guard let emission, let row else { preconditionFailure("a keyed stream makes rows of its own") }
+        let isGlobal: Bool = if case .global = keyed.function.shape { true } else { false }
+        let time = event?.time ?? EventTime(milliseconds: firing.window.lastMoment)
+        emission.begin(event: event, at: time)
+        defer { emission.end() }
+        if !keyed.isRunning {
+            emission[slot: 0] = Self.moment(firing.window.start)
+            emission[slot: 1] = Self.moment(isGlobal ? firing.window.lastMoment : firing.window.end)
+        }
+        for (index, key) in keys.enumerated() { emission[slot: EmissionLayout.firstKeySlot + index] = key }
+        for (index, slot) in keyed.layout.aggregates.enumerated() {
+            emission[slot: slot] = firing.content.value(index, keyed.aggregates)
+        }
+        for (index, part) in keyed.emitted.enumerated() {
+            emission[slot: keyed.layout.emitted[index]] = value(part.root, of: keyed.emission, emission)
+        }
+        guard holds(keyed, emission) else { return nil }
+        var values: [Value] = []
+        values.reserveCapacity(keyed.layout.automatic.count + keyed.emitted.count)
+        for part in keyed.layout.automatic { values.append(emission[slot: part.slot]) }
+        for slot in keyed.layout.emitted { values.append(emission[slot: slot]) }
+        row.begin(values, at: time)
+        return row
+    }
+
+    private func holds(_ keyed: StreamPlan.Keyed, _ emission: EmissionRow) -> Bool {
+        guard let having = keyed.having else { return true }
+        do throws(EvaluationError) {
+            return try keyed.emission.bool(having, host: emission)
+        } catch {
+            failures.note(error)
+            return false
+        }
+    }
+
+    /// Null for what no calendar has.
+    private static func moment(_ milliseconds: Int64) -> Value {
+        Timestamp(milliseconds: milliseconds).map(Value.timestamp) ?? .null
+    }
+}

@@ -1,0 +1,280 @@
+import Arguments
+import CEL
+import CivilTime
+
+/// Finds out what a pipeline's expressions mean, and puts its streams in order.
+struct StreamCompiler {
+    private let pipeline: PipelineDefinition
+    private let path: String
+    private let zone: TimeZoneRules
+    private let fields: FieldCollector
+    private let expressions: PipelineExpressions
+    private var base: StreamEnvironment
+    private var derived: [(name: String, type: CEL.`Type`)] = []
+    private var streams: [StreamPlan.Stream] = []
+    /// By name: streams, and streams of late events.
+    private var sources: [String: StreamPlan.Source] = [:]
+
+    static func compile(_ pipeline: PipelineDefinition) throws(ConfigurationError) -> StreamPlan {
+        var lists = Configuration()
+        lists.lists = pipeline.lists
+        try lists.fixLists(path: pipeline.path)
+        let zone: TimeZoneRules
+        do throws(ZoneError) {
+            zone = try ZoneFile.load(pipeline.input.zoneName)
+        } catch {
+            throw ConfigurationError(
+                path: pipeline.path, position: pipeline.input.zonePosition, message: error.description)
+        }
+        var compiler = StreamCompiler(pipeline, zone: zone, lists: try lists.listContents(path: pipeline.path))
+        return try compiler.compile(lists: lists.lists)
+    }
+
+    private init(_ pipeline: PipelineDefinition, zone: TimeZoneRules, lists: [(name: String, entries: [String])]) {
+        self.pipeline = pipeline
+        self.zone = zone
+        path = pipeline.path
+        fields = FieldCollector(pipeline.input)
+        expressions = PipelineExpressions(path: path, fields: fields)
+        base = StreamEnvironment(lists: lists)
+    }
+
+    private mutating func compile(lists: [ListDefinition]) throws(ConfigurationError) -> StreamPlan {
+        let timeColumn = fields.column(pipeline.input.time)
+        let derivedProgram = try compileDerived()
+        let names = try self.names()
+        for stream in try StreamOrder(pipeline, names: names).ordered() {
+            let compiled = try compile(stream)
+            sources[stream.name] = .stream(streams.count)
+            if case .windows(let keyed) = stream.kind, let late = keyed.late {
+                sources[late.text] = .late(streams.count)
+            }
+            streams.append(compiled)
+        }
+        if let slip = fields.suspect(among: derived.map(\.name), time: pipeline.input.time) {
+            throw expressions.fault(
+                "no 'input.fields' are declared, and '\(slip.name)' is said once: did you mean '\(slip.meant)'? "
+                    + "If not, declare both", at: slip.name, in: slip.use)
+        }
+        let schema = EventSchema(
+            columns: fields.columns, timeColumn: timeColumn, unit: pipeline.input.unit, zone: zone)
+        return StreamPlan(
+            schema: schema, format: pipeline.input.format,
+            derived: DerivedFields(
+                names: derived.map(\.name), types: derived.map(\.type), program: derivedProgram),
+            streams: streams, outputs: try outputs(), input: pipeline.input,
+            identity: PipelineIdentity.text(pipeline, lists: lists, scored: scoredConfiguration))
+    }
+
+    private var scoredConfiguration: Configuration? {
+        for stream in streams { if case .score(let settings) = stream.operation { return settings.configuration } }
+        return nil
+    }
+
+    // MARK: Names
+
+    /// Every name of a stream, each once.
+    private func names() throws(ConfigurationError) -> [String] {
+        var names: [String] = []
+        func add(_ name: String, _ position: TextPosition) throws(ConfigurationError) {
+            guard !names.contains(name), name != "input" else {
+                throw fault(name == "input" ? "'input' is the input itself" : "'\(name)' is there twice", position)
+            }
+            names.append(name)
+        }
+        for stream in pipeline.streams {
+            try add(stream.name, stream.position)
+            if case .windows(let keyed) = stream.kind, let late = keyed.late {
+                guard PipelineName.isName(late.text) else {
+                    throw fault("a stream's name has letters, digits and _ alone, unlike '\(late.text)'", late.position)
+                }
+                try add(late.text, late.position)
+            }
+        }
+        return names
+    }
+
+    private func fault(_ message: String, _ position: TextPosition?) -> ConfigurationError {
+        ConfigurationError(path: path, position: position, message: message)
+    }
+
+    // MARK: Fields
+
+    private mutating func compileDerived() throws(ConfigurationError) -> Program {
+        var names = base
+        names.declareEvent(fields, [])
+        var compiler = Compiler(names.environment)
+        for (index, field) in pipeline.derived.enumerated() {
+            guard !fields.columns.contains(where: { $0.name == field.name && !fields.isOpen }) else {
+                throw fault("'\(field.name)' is a field of the input already", field.position)
+            }
+            let outline = try expressions.add(field.expression, to: &compiler, names, "derive '\(field.name)'")
+            derived.append((field.name, outline.type))
+            names.declare(field.name, outline.type, slot: EventRow.firstDerivedSlot + index)
+            compiler.declare(field.name, outline.type, slot: EventRow.firstDerivedSlot + index)
+        }
+        return compiler.finish()
+    }
+
+    // MARK: Streams
+
+    /// What the expressions of a stream can say.
+    private func environment(of source: StreamPlan.Source) -> StreamEnvironment {
+        switch source {
+        case .input:
+            var names = base
+            names.declareEvent(fields, derived)
+            return names
+        case .late(let index): return environment(of: streams[index].source)
+        case .stream(let index):
+            switch streams[index].operation {
+            case .rows(selected: nil): return environment(of: streams[index].source)
+            case .score:
+                // An assessment's own fields, and those of the event that it is of.
+                var names = environment(of: .input)
+                for (slot, column) in AssessmentRow.columns.enumerated() {
+                    names.declare(column.name, column.type.type, slot: AssessmentRow.firstSlot + slot)
+                }
+                return names
+            default: return StreamEnvironment(columns: streams[index].columns ?? [], base: base)
+            }
+        }
+    }
+
+    /// Whether a source's rows are events of the input, so that their fields lie in the batch.
+    private func isEvents(_ source: StreamPlan.Source) -> Bool {
+        switch source {
+        case .input: return true
+        case .late(let index): return isEvents(streams[index].source)
+        case .stream(let index):
+            if case .rows(selected: nil) = streams[index].operation { return isEvents(streams[index].source) }
+            return false
+        }
+    }
+
+    private func compile(_ stream: PipelineDefinition.Stream) throws(ConfigurationError) -> StreamPlan.Stream {
+        let source = stream.from.flatMap { sources[$0.text] } ?? .input
+        let names = environment(of: source)
+        var compiler = Compiler(names.environment)
+        let owner = "stream '\(stream.name)'"
+        var condition: Int?
+        if let text = stream.condition {
+            condition = compiler.rootCount
+            _ = try expressions.add(text, to: &compiler, names, "\(owner), where", expecting: .bool)
+        }
+        let operation: StreamPlan.Operator
+        var columns: [StreamPlan.Column]?
+        switch stream.kind {
+        case .rows where stream.columns.isEmpty:
+            operation = .rows(selected: nil)
+            columns = self.columns(of: source)
+        case .rows:
+            var parts: [StreamPlan.Part] = []
+            for column in stream.columns {
+                parts.append(
+                    try expressions.part(column, &compiler, names, owner, isEvents: isEvents(source)))
+            }
+            operation = .rows(selected: parts)
+            columns = parts.map { StreamPlan.Column(name: $0.name, type: $0.type) }
+        case .score(let path):
+            guard source == .input, !streams.contains(where: { if case .score = $0.operation { true } else { false } })
+            else {
+                throw fault("\(owner): one stream can score, and it scores the input", stream.position)
+            }
+            operation = .score(try scoredSettings(path))
+        case .windows(let keyed):
+            let parts = try KeyedCompiler(
+                stream, keyed, names: names, base: base, isEvents: isEvents(source), expressions
+            ).compile(&compiler)
+            columns = parts.columns
+            let program = compiler.finish()
+            return StreamPlan.Stream(
+                name: stream.name, source: source, program: program, condition: condition,
+                operation: .keyed(parts.keyed(program)), columns: columns)
+        }
+        return StreamPlan.Stream(
+            name: stream.name, source: source, program: compiler.finish(), condition: condition,
+            operation: operation, columns: columns)
+    }
+
+    private func columns(of source: StreamPlan.Source) -> [StreamPlan.Column]? {
+        switch source {
+        // Where fields are declared, those are the columns.
+        case .input:
+            return fields.isOpen
+                ? nil : fields.columns.map { StreamPlan.Column(name: $0.name, type: $0.type.type) }
+        case .stream(let index): return streams[index].columns
+        case .late(let index): return columns(of: streams[index].source)
+        }
+    }
+
+    private func scoredSettings(_ file: SourceText) throws(ConfigurationError) -> StreamPlan.ScoredSettings {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+        let full = file.text.hasPrefix("/") ? file.text : folder + file.text
+        let configuration = try Configuration.load(full)
+        let resolved = try configuration.resolve(path: full)
+        return StreamPlan.ScoredSettings(
+            configuration: configuration, settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields,
+            rules: resolved.rules)
+    }
+
+    // MARK: Outputs
+
+    private func outputs() throws(ConfigurationError) -> [StreamOutput] {
+        if pipeline.outputs.isEmpty { return unread() }
+        var outputs: [StreamOutput] = []
+        for output in pipeline.outputs {
+            guard let source = sources[output.stream.text] else {
+                let near = NearestName.of(output.stream.text, among: Array(sources.keys).sorted())
+                throw fault(
+                    "there is no stream '\(output.stream.text)'" + (near.map { "; did you mean '\($0)'?" } ?? ""),
+                    output.stream.position)
+            }
+            let columns = columns(of: source)
+            try check(output, columns)
+            outputs.append(
+                StreamOutput(source: source, stream: output.stream.text, target: output.target, columns: columns))
+        }
+        return outputs
+    }
+
+    /// Without outputs, whatever no other stream reads is told.
+    private func unread() -> [StreamOutput] {
+        var outputs: [StreamOutput] = []
+        for (index, stream) in streams.enumerated() {
+            var candidates: [(StreamPlan.Source, String)] = [(.stream(index), stream.name)]
+            if case .keyed(let keyed) = stream.operation, let late = keyed.lateName {
+                candidates.append((.late(index), late))
+            }
+            for (source, name) in candidates where !streams.contains(where: { $0.source == source }) {
+                outputs.append(
+                    StreamOutput(source: source, stream: name, target: .standardOutput, columns: columns(of: source)))
+            }
+        }
+        return outputs
+    }
+
+    private func check(
+        _ output: PipelineDefinition.Output, _ columns: [StreamPlan.Column]?
+    ) throws(ConfigurationError) {
+        switch output.target {
+        case .table(let table):
+            guard let columns else { throw unknownColumns(output, "a table") }
+            for index in table.indexes where !columns.contains(where: { $0.name == index.text }) {
+                let near = NearestName.of(index.text, among: columns.map(\.name))
+                throw fault(
+                    "stream '\(output.stream.text)' has no column '\(index.text)'"
+                        + (near.map { "; did you mean '\($0)'?" } ?? ""), index.position)
+            }
+        case .file(_, .csv): if columns == nil { throw unknownColumns(output, "CSV") }
+        case .parts(let parts): if parts.format == .csv, columns == nil { throw unknownColumns(output, "CSV") }
+        case .standardOutput, .file: return
+        }
+    }
+
+    private func unknownColumns(_ output: PipelineDefinition.Output, _ name: String) -> ConfigurationError {
+        fault(
+            "\(name) needs columns, and the rows of '\(output.stream.text)' may have any; give it a 'select', or "
+                + "declare 'input.fields'", output.position)
+    }
+}

@@ -1,0 +1,55 @@
+import StateStore
+
+/// What is counted of a pipeline.
+package struct StreamCounts: Equatable, Sendable {
+    /// Of one stream.
+    package struct Stream: Equatable, Sendable {
+        package var name: String
+        /// Rows that met the condition.
+        package var taken: UInt64 = 0
+        /// Of those, the ones that no window took because they came too late.
+        package var late: UInt64 = 0
+        package var made: UInt64 = 0
+        /// Expressions that came to no value.
+        package var failed: UInt64 = 0
+    }
+
+    /// Events that no stream found late.
+    package var accepted: UInt64 = 0
+    package var late: UInt64 = 0
+    /// By `RejectReason.rawValue`.
+    package var rejects = [UInt64](repeating: 0, count: RejectReason.allCases.count)
+    package var streams: [Stream]
+
+    init(streams: [String]) {
+        self.streams = streams.map { Stream(name: $0) }
+    }
+
+    package var rejected: UInt64 { rejects.reduce(0, +) }
+    package var lines: UInt64 { accepted + late + rejected }
+
+    /// By name, as checkpoints hold them.
+    mutating func resume(_ tallies: [CheckpointRecord.Tally]) {
+        let counts = Dictionary(tallies.map { ($0.name, $0.count) }, uniquingKeysWith: { first, _ in first })
+        accepted = counts["accepted"] ?? 0
+        late = counts["late"] ?? 0
+        for reason in RejectReason.allCases { rejects[Int(reason.rawValue)] = counts["\(reason.code)"] ?? 0 }
+        for index in streams.indices {
+            let name = "stream:\(streams[index].name):"
+            streams[index].taken = counts[name + "taken"] ?? 0
+            streams[index].late = counts[name + "late"] ?? 0
+            streams[index].made = counts[name + "made"] ?? 0
+            streams[index].failed = counts[name + "failed"] ?? 0
+        }
+    }
+
+    var tallies: [CheckpointRecord.Tally] {
+        var all = [("accepted", accepted), ("late", late)]
+        all += RejectReason.allCases.map { ("\($0.code)", rejects[Int($0.rawValue)]) }
+        for stream in streams {
+            all += [("taken", stream.taken), ("late", stream.late), ("made", stream.made), ("failed", stream.failed)]
+                .map { ("stream:\(stream.name):\($0.0)", $0.1) }
+        }
+        return all.map { CheckpointRecord.Tally(name: $0.0, count: $0.1) }
+    }
+}

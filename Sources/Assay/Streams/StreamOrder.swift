@@ -1,0 +1,41 @@
+import Arguments
+
+/// Puts streams in an order in which whoever is read comes before whoever reads.
+struct StreamOrder {
+    private let pipeline: PipelineDefinition
+    private let names: [String]
+
+    init(_ pipeline: PipelineDefinition, names: [String]) {
+        self.pipeline = pipeline
+        self.names = names
+    }
+
+    /// As near to the file's order as can be.
+    func ordered() throws(ConfigurationError) -> [PipelineDefinition.Stream] {
+        var ordered: [PipelineDefinition.Stream] = []
+        var waiting = pipeline.streams
+        var known: Set<String> = ["input"]
+        for stream in waiting { try checkSource(of: stream) }
+        while !waiting.isEmpty {
+            guard let index = waiting.firstIndex(where: { known.contains($0.from?.text ?? "input") }) else {
+                let stream = waiting[0]
+                throw ConfigurationError(
+                    path: pipeline.path, position: stream.from?.position,
+                    message: "stream '\(stream.name)' reads what it makes itself, by way of others or not")
+            }
+            let stream = waiting.remove(at: index)
+            known.insert(stream.name)
+            if case .windows(let keyed) = stream.kind, let late = keyed.late { known.insert(late.text) }
+            ordered.append(stream)
+        }
+        return ordered
+    }
+
+    private func checkSource(of stream: PipelineDefinition.Stream) throws(ConfigurationError) {
+        guard let from = stream.from, from.text != "input", !names.contains(from.text) else { return }
+        let near = NearestName.of(from.text, among: names + ["input"]).map { "; did you mean '\($0)'?" } ?? ""
+        throw ConfigurationError(
+            path: pipeline.path, position: from.position,
+            message: "stream '\(stream.name)' reads '\(from.text)', and there is no such stream\(near)")
+    }
+}

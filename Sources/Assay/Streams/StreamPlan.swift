@@ -1,0 +1,150 @@
+import CEL
+import CivilTime
+
+/// A pipeline ready to run: what each stream reads, what it makes of it, and where it goes. Never changed.
+package final class StreamPlan: Sendable {
+    /// Where a stream's rows come from.
+    enum Source: Equatable, Sendable {
+        case input
+        case stream(Int)
+        /// The late events of a stream.
+        case late(Int)
+    }
+
+    struct Column: Sendable {
+        let name: String
+        let type: CEL.`Type`
+    }
+
+    /// A value that an expression of some program makes.
+    struct Part: Sendable {
+        let name: String
+        let type: CEL.`Type`
+        let root: Int
+        /// Where it is nothing but a field of the input: the field's number.
+        let field: Int?
+    }
+
+    struct Keyed: Sendable {
+        let keys: [Part]
+        let function: WindowFunction<WindowAggregates>
+        let isRunning: Bool
+        let aggregates: AggregatePlan
+        /// Columns and `having`, over the outcomes of aggregates.
+        let emission: Program
+        let emitted: [Part]
+        let having: Int?
+        let layout: EmissionLayout
+        /// Of its late events, if the pipeline names them.
+        let lateName: String?
+    }
+
+    enum Operator: Sendable {
+        /// All of a row, or some columns of it.
+        case rows(selected: [Part]?)
+        case keyed(Keyed)
+        case score(ScoredSettings)
+    }
+
+    struct ScoredSettings: Sendable {
+        let configuration: Configuration
+        let settings: ScoringSettings
+        let zone: TimeZoneRules
+        let fields: FieldNames
+        let rules: RuleSet?
+    }
+
+    struct Stream: Sendable {
+        let name: String
+        let source: Source
+        /// `where`, keys, arguments and selected columns.
+        let program: Program
+        let condition: Int?
+        let operation: Operator
+        /// Nil for rows that are passed on as they are, whatever they have.
+        let columns: [Column]?
+    }
+
+    let schema: EventSchema
+    let format: InputFormat
+    let derived: DerivedFields
+    /// Whoever is read comes before whoever reads.
+    let streams: [Stream]
+    package let outputs: [StreamOutput]
+    let outOfOrder: Int64
+    /// In milliseconds.
+    let idle: Int64?
+    /// States belong to it.
+    let identity: String
+    let zone: TimeZoneRules
+
+    init(
+        schema: EventSchema, format: InputFormat, derived: DerivedFields, streams: [Stream],
+        outputs: [StreamOutput], input: PipelineDefinition.Input, identity: String
+    ) {
+        self.schema = schema
+        self.format = format
+        self.derived = derived
+        self.streams = streams
+        self.outputs = outputs
+        self.identity = identity
+        outOfOrder = input.outOfOrder
+        idle = input.idle
+        zone = schema.zone
+    }
+
+    /// The stream whose settings score transactions.
+    var scored: (index: Int, settings: ScoredSettings)? {
+        for (index, stream) in streams.enumerated() {
+            if case .score(let settings) = stream.operation { return (index, settings) }
+        }
+        return nil
+    }
+
+    /// The outputs that have a buffer and a sink of their own, by number: all that goes to standard output shares one,
+    /// so that it comes out in the order in which it was made.
+    var bufferOutputs: [Int] {
+        let standard = outputs.firstIndex { $0.isStandardOutput }
+        return outputs.indices.filter { !outputs[$0].isStandardOutput || $0 == standard }
+    }
+
+    /// The buffer of each output.
+    var buffers: [Int] {
+        let own = bufferOutputs
+        return outputs.indices.map { index in
+            own.firstIndex { $0 == index || outputs[$0].isStandardOutput && outputs[index].isStandardOutput } ?? 0
+        }
+    }
+
+    /// How people know a source.
+    func name(of source: Source) -> String {
+        switch source {
+        case .input: return "input"
+        case .stream(let index): return streams[index].name
+        case .late(let index):
+            guard case .keyed(let keyed) = streams[index].operation, let name = keyed.lateName else {
+                preconditionFailure("only late events with a name are read")
+            }
+            return name
+        }
+    }
+
+    /// The columns of a source; nil where rows are passed on as they are.
+    func columns(of source: Source) -> [Column]? {
+        switch source {
+        case .input: nil
+        case .stream(let index): streams[index].columns
+        case .late(let index): columns(of: streams[index].source)
+        }
+    }
+}
+
+/// Where the rows of a stream go.
+package struct StreamOutput: Sendable {
+    let source: StreamPlan.Source
+    let stream: String
+    let target: PipelineDefinition.Output.Target
+    let columns: [StreamPlan.Column]?
+
+    var isStandardOutput: Bool { if case .standardOutput = target { true } else { false } }
+}

@@ -1,0 +1,276 @@
+import CEL
+import StateStore
+
+/// The middle stage of a pipeline, which owns all keyed state: events go in, rows come out, all in one order.
+///
+/// Each event goes through all streams before event time moves on. When it does, each stream in turn fires what has
+/// become complete and passes it on, and only then the streams that read it see the time move.
+struct StreamStage: CheckpointedStage, ~Copyable {
+    private let plan: StreamPlan
+    private var stage: KeyedStage<StreamFunction>
+    private let streams: [RunningStream]
+    private let readers: RunningStream.Readers
+    private let eventRow: EventRow
+    private let assessmentRow: AssessmentRow?
+    private let writings: [RowWriting]
+    private var watermark: Watermark
+    /// While event time moves: where it was for those streams that have not seen it move yet.
+    private var previousWatermark: Int64?
+    /// The end of the input was the end of time, and nothing came since.
+    private(set) var hasEnded = false
+    /// Event time goes on to here, without input, once that is in a checkpoint.
+    var pendingTime: Int64?
+    private(set) var greatestTime = EventTime(milliseconds: 0)
+    private(set) var sequence: UInt64 = 0
+    private(set) var counts: StreamCounts
+    private var key = OutputBuffer(capacity: 256)
+    private var isPresentLate = false
+    /// Where rows go at present.
+    private var outputs: [RowBuffer] = []
+    /// Of the batch at hand, where events are transactions too.
+    private var transaction: FraudDetection.Input?
+
+    static let functionNumber: Int64 = 2
+    static let functionName = "pipeline"
+
+    init(_ plan: StreamPlan, isSaved: Bool) {
+        self.plan = plan
+        stage = KeyedStage(
+            function: StreamFunction(plan), output: StreamFunction.Output(), functionNumber: Self.functionNumber,
+            streams: plan.streams.count, isSaved: isSaved)
+        streams = plan.streams.indices.map { RunningStream($0, of: plan) }
+        readers = RunningStream.readers(of: .input, in: plan)
+        eventRow = EventRow(plan.schema, derived: plan.derived)
+        assessmentRow = plan.scored.map { AssessmentRow($0.settings.settings) }
+        let values = ValueEncoder(plan.zone)
+        writings = plan.outputs.map { RowWriting($0, values) }
+        watermark = Watermark(bound: plan.outOfOrder)
+        counts = StreamCounts(streams: plan.streams.map(\.name))
+    }
+
+    var keyCount: Int { stage.keyCount }
+
+    /// First failures of expressions that people should hear of, with their streams.
+    func takeFailures() -> [(stream: String, error: EvaluationError)] {
+        streams.flatMap { stream in stream.failures.takeUntold().map { (stream.plan.name, $0) } }
+    }
+
+    // MARK: Events
+
+    mutating func process(_ batch: EventBatch) throws(StoreError) {
+        outputs = batch.outputs
+        var nextTransaction = 0
+        for index in batch.events.indices {
+            let event = batch.events[index]
+            transaction = nil
+            let transactions = batch.transactions.transactions
+            while nextTransaction < transactions.count, transactions[nextTransaction].lineIndex < event.lineIndex {
+                nextTransaction += 1
+            }
+            if nextTransaction < transactions.count, transactions[nextTransaction].lineIndex == event.lineIndex {
+                transaction = FraudDetection.Input(
+                    transaction: transactions[nextTransaction], text: batch.transactionText.view)
+            }
+            eventRow.begin(event, at: index, of: batch)
+            try take(event)
+        }
+        for reject in batch.rejects { counts.rejects[Int(reject.reason.rawValue)] += 1 }
+    }
+
+    private mutating func take(_ event: Event) throws(StoreError) {
+        sequence += 1
+        hasEnded = false
+        isPresentLate = false
+        try pass(eventRow, to: readers)
+        if isPresentLate { counts.late += 1 } else { counts.accepted += 1 }
+        greatestTime = max(greatestTime, event.time)
+        let before = watermark.milliseconds
+        if watermark.observe(event.time) { try moveTime(from: before) }
+    }
+
+    /// Nothing comes any more: everything that is open is told.
+    mutating func finish(into outputs: [RowBuffer]) throws(StoreError) {
+        self.outputs = outputs
+        let before = watermark.milliseconds
+        watermark.finish()
+        try moveTime(from: before)
+        hasEnded = true
+    }
+
+    /// Event time goes on without input.
+    mutating func advance(to time: EventTime, into outputs: [RowBuffer]) throws(StoreError) {
+        self.outputs = outputs
+        let before = watermark.milliseconds
+        if watermark.observe(time) { try moveTime(from: before) }
+    }
+
+    private mutating func moveTime(from before: Int64) throws(StoreError) {
+        guard stage.earliestTimer <= watermark.milliseconds else { return }
+        previousWatermark = before
+        for stream in streams {
+            while stage.fireNext(stream.index, upTo: watermark.milliseconds) { try emit(of: stream, event: nil) }
+        }
+        previousWatermark = nil
+        stage.findEarliestTimer()
+    }
+
+    // MARK: Rows
+
+    private mutating func pass(_ row: Row, to readers: RunningStream.Readers) throws(StoreError) {
+        for output in readers.outputs { writings[output].write(row, into: outputs[output]) }
+        for reader in readers.streams { try push(row, into: streams[reader]) }
+    }
+
+    private mutating func push(_ row: Row, into stream: RunningStream) throws(StoreError) {
+        guard stream.takes(row) else { return }
+        stream.taken += 1
+        switch stream.plan.operation {
+        case .rows(selected: nil):
+            stream.made += 1
+            try pass(row, to: stream.readers)
+        case .rows(let selected?):
+            guard let made = stream.row else { preconditionFailure("a selection has columns") }
+            made.begin(selected.map { stream.value($0.root, of: stream.plan.program, row) }, at: row.time)
+            stream.made += 1
+            try pass(made, to: stream.readers)
+        case .keyed(let keyed): try add(row, to: stream, keyed)
+        case .score: try score(stream)
+        }
+    }
+
+    private mutating func add(
+        _ row: Row, to stream: RunningStream, _ keyed: StreamPlan.Keyed
+    ) throws(StoreError) {
+        guard stream.appendKey(keyed.keys, of: row, to: &key) else { return }
+        let element = WindowAggregates.Element(
+            plan: keyed.aggregates, row: row, number: sequence, failures: stream.failures)
+        let input = WindowFunction<WindowAggregates>.Input(element: element, time: row.time)
+        try stage.process(
+            .element(input), key: key.bytes.bindMemory(to: UInt8.self), at: row.time,
+            stream: stream.index, watermark: previousWatermark ?? watermark.milliseconds)
+        try emit(of: stream, event: row)
+    }
+
+    /// What the stream's last step has made.
+    private mutating func emit(of stream: RunningStream, event: Row?) throws(StoreError) {
+        let isNothing = stage.withOutput { $0.firings.isEmpty && $0.late.isEmpty }
+        if isNothing { return }
+        guard case .keyed(let keyed) = stream.plan.operation else { preconditionFailure("only windows fire") }
+        var output = StreamFunction.Output()
+        stage.withOutput { swap(&$0, &output) }
+        for firing in output.firings {
+            let keys = stage.withKey(firing.key) { StreamKey.values($0, count: keyed.keys.count) }
+            let made = stream.emit(firing, keyed, keys: keys, event: keyed.isRunning ? event : nil)
+            guard let made else { continue }
+            stream.made += 1
+            try pass(made, to: stream.readers)
+        }
+        guard !output.late.isEmpty, let event else { return }
+        stream.late += 1
+        isPresentLate = isPresentLate || event === eventRow
+        try pass(event, to: stream.lateReaders)
+    }
+
+    private mutating func score(_ stream: RunningStream) throws(StoreError) {
+        guard let transaction, let assessmentRow, let scorer = stage.function.scorer else {
+            stream.failures.note(EvaluationError(.host, "the event is no transaction"))
+            return
+        }
+        StreamKey.begin(stream.index, in: &key)
+        let user = transaction.text.bytes(transaction.transaction.userID)
+        StreamKey.append(text: user, isLast: true, to: &key)
+        try stage.process(
+            .transaction(transaction), key: key.bytes.bindMemory(to: UInt8.self),
+            at: transaction.transaction.time, stream: stream.index)
+        let isAccepted = scorer.take {
+            assessmentRow.begin($0, transaction.transaction, transaction.text, eventRow)
+        }
+        defer { assessmentRow.end() }
+        guard isAccepted else { return stream.failures.note(EvaluationError(.host, "the transaction is a duplicate")) }
+        stream.made += 1
+        try pass(assessmentRow, to: stream.readers)
+    }
+
+    // MARK: Checkpoints
+
+    /// What is counted, brought up to date.
+    var presentCounts: StreamCounts {
+        var counts = counts
+        for stream in streams {
+            counts.streams[stream.index].taken = stream.taken
+            counts.streams[stream.index].late = stream.late
+            counts.streams[stream.index].made = stream.made
+            counts.streams[stream.index].failed = stream.failures.count
+        }
+        return counts
+    }
+
+    var tallies: [CheckpointRecord.Tally] {
+        // The end of time is not kept: an input that goes on finds the time where its events had brought it.
+        let reached = hasEnded ? greatestTime.milliseconds - watermark.bound - 1 : watermark.milliseconds
+        var all = presentCounts.tallies
+        all.append(CheckpointRecord.Tally(name: Self.watermarkName, count: UInt64(max(0, reached))))
+        all.append(CheckpointRecord.Tally(name: Self.endedName, count: hasEnded ? 1 : 0))
+        if let pendingTime { all.append(CheckpointRecord.Tally(name: Self.pendingName, count: UInt64(pendingTime))) }
+        if let scorer = stage.function.scorer {
+            all.append(CheckpointRecord.Tally(name: Self.scoredName, count: scorer.detection.sequence))
+        }
+        return all.sorted { $0.name < $1.name }
+    }
+
+    private static let watermarkName = "watermark_ms"
+    private static let endedName = "ended"
+    private static let pendingName = "idle_ms"
+    private static let scoredName = "scored"
+
+    /// Whether a checkpoint says that event time goes on without input.
+    static func knowsPendingTime(_ record: CheckpointRecord) -> Bool {
+        record.tallies.contains { $0.name == pendingName }
+    }
+
+    /// Something waits for event time to go on.
+    var hasOpenTimers: Bool { stage.earliestTimer < Watermark.end }
+
+    mutating func load(
+        _ record: CheckpointRecord, from store: StateStore, memoryLimit: Int
+    ) throws(StoreError) {
+        let tallies = Dictionary(record.tallies.map { ($0.name, $0.count) }, uniquingKeysWith: { first, _ in first })
+        let reached = Int64(tallies[Self.watermarkName] ?? 0)
+        if reached > 0 { watermark.resume(at: reached) }
+        hasEnded = tallies[Self.endedName] == 1
+        pendingTime = tallies[Self.pendingName].map { Int64($0) }
+        sequence = record.sequence
+        greatestTime = EventTime(milliseconds: record.eventTime)
+        counts.resume(record.tallies)
+        for stream in streams {
+            (stream.taken, stream.late) = (counts.streams[stream.index].taken, counts.streams[stream.index].late)
+            stream.made = counts.streams[stream.index].made
+            stream.failures.resume(counts.streams[stream.index].failed)
+        }
+        stage.function.scorer?.resume(sequence: tallies[Self.scoredName] ?? 0)
+        try stage.load(
+            record, functionNumber: Self.functionNumber, from: store, memoryLimit: memoryLimit,
+            watermark: watermark.milliseconds)
+    }
+
+    /// Another input begins where the one before has ended: its time may be an earlier one.
+    mutating func beginInput() {
+        if hasEnded { watermark = Watermark(bound: plan.outOfOrder) }
+    }
+
+    mutating func attach(_ pages: consuming StatePageReader) { stage.attach(pages) }
+
+    mutating func beginCut(_ record: inout CheckpointRecord) {
+        stage.beginCut()
+        record.sequence = sequence
+        record.eventTime = greatestTime.milliseconds
+        record.keys = Int64(stage.keyCount)
+        record.tallies = tallies
+    }
+
+    mutating func continueCut(states: Int) throws(StoreError) -> Bool { try stage.goOnWithCut(states: states) }
+
+    mutating func takeCut(record: inout CheckpointRecord) -> StateStore.Changes { stage.takeCut(record: &record) }
+
+    mutating func noteCommitted() { stage.noteCommitted() }
+}

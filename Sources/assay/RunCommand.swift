@@ -1,0 +1,145 @@
+import Arguments
+import Assay
+import Glibc
+
+/// `assay run`.
+enum RunCommand {
+    static func run(_ arguments: ParsedArguments) throws(Failure) {
+        guard let path = arguments.operands.first else { preconditionFailure("the pipeline is a required operand") }
+        let plan = try Pipelines.load(path)
+        if arguments.flag("explain") { return try explain(plan, arguments) }
+        try checkTogether(arguments)
+        let inputPath = arguments.operands.dropFirst().first ?? "-"
+        let isQuiet = arguments.flag("quiet")
+        var parts = PipelineRun.Parts(plan)
+        parts.waitsForGrowth = arguments.flag("follow")
+        parts.keepsOpen = arguments.flag("keep-open")
+        parts.input = try Files.openInput(inputPath)
+        parts.checkpointIntervalSeconds = Double(arguments.integer("checkpoint-interval") ?? 10_000) / 1000
+        parts.checkpointEvery = arguments.integer("checkpoint-every").map { UInt64($0) }
+        parts.snapshots = arguments.integer("snapshot-interval").map {
+            SnapshotPlan(intervalSeconds: Double($0) / 1000, kept: Int(arguments.integer("snapshots-keep") ?? 3))
+        }
+        let wanted = arguments.text("progress") ?? "auto"
+        let console = Console(
+            isQuiet: isQuiet,
+            showsProgress: wanted == "always" || (wanted == "auto" && Diagnostics.isTerminal && !isQuiet),
+            totalBytes: parts.waitsForGrowth ? nil : Files.size(parts.input))
+        parts.report = { console.report($0) }
+        let run = PipelineRun(parts)
+        StopSignals.watch(parts.interruption, checkpoint: run.requestCheckpoint, reload: nil)
+        var request = PreparationRequest()
+        request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? stateFolder(path)
+        request.input = parts.input
+        request.inputPath = inputPath
+        request.format = plan.inputFormat
+        request.rejects = arguments.text("rejects").map { OutputTarget(path: $0) }
+        request.expectation = arguments.text("input-is").flatMap { InputExpectation(rawValue: $0) } ?? .auto
+        request.isFresh = arguments.flag("fresh")
+        request.mayOverwrite = arguments.flag("overwrite")
+        request.interruption = parts.interruption.descriptor
+        try carryOut(run, plan, request, arguments, console, isQuiet: isQuiet)
+    }
+
+    /// Each pipeline has one of its own.
+    private static func stateFolder(_ path: String) -> String {
+        let file = path.split(separator: "/").last.map(String.init) ?? path
+        let name = file.split(separator: ".").first.map(String.init) ?? file
+        return "Checkpoints/\(name)"
+    }
+
+    private static func explain(_ plan: StreamPlan, _ arguments: ParsedArguments) throws(Failure) {
+        let drawing = PipelineDrawing(plan)
+        if let file = arguments.text("svg") {
+            let descriptor = try Files.create(file)
+            defer { close(descriptor) }
+            var svg = drawing.svg
+            let isWritten = svg.withUTF8 { write(descriptor, $0.baseAddress, $0.count) == $0.count }
+            guard isWritten else {
+                throw Failure(code: .inputOutput, message: "cannot write '\(file)': \(Diagnostics.explain(errno))")
+            }
+            if file == "-" { return }
+        }
+        print(drawing.text, terminator: "")
+    }
+
+    /// Options that make no sense together, or alone.
+    private static func checkTogether(_ arguments: ParsedArguments) throws(Failure) {
+        if arguments.flag("svg") { throw Failure(code: .usage, message: "--svg draws with --explain") }
+        if arguments.flag("follow"), (arguments.operands.dropFirst().first ?? "-") == "-" {
+            throw Failure(code: .usage, message: "--follow needs a file; standard input is followed anyway")
+        }
+        if arguments.text("rejects") == "-" {
+            throw Failure(code: .usage, message: "--rejects needs a file; standard output is for streams")
+        }
+        if arguments.integer("checkpoint-interval") == 0 {
+            throw Failure(code: .usage, message: "--checkpoint-interval takes a time above 0; see --no-checkpoints")
+        }
+        if arguments.flag("no-checkpoints") {
+            let options = [
+                "state", "checkpoint-interval", "checkpoint-every", "input-is", "snapshot-interval", "fresh",
+            ]
+            if let option = options.first(where: { arguments.flag($0) }) {
+                throw Failure(code: .usage, message: "--\(option) is about checkpoints; leave out --no-checkpoints")
+            }
+        }
+        if arguments.flag("snapshots-keep"), !arguments.flag("snapshot-interval") {
+            throw Failure(code: .usage, message: "--snapshots-keep needs --snapshot-interval")
+        }
+    }
+
+    private static func carryOut(
+        _ run: consuming PipelineRun, _ plan: StreamPlan, _ request: PreparationRequest,
+        _ arguments: ParsedArguments, _ console: Console, isQuiet: Bool
+    ) throws(Failure) {
+        let started = MonotonicClock.seconds
+        let preparation: PipelinePreparation
+        do throws(RunFailure) {
+            preparation = try PipelinePreparation.make(
+                request, plan, outputFolder: arguments.text("output-folder") ?? "")
+        } catch {
+            throw Failure(error)
+        }
+        if !isQuiet { for notice in preparation.notices { Diagnostics.say(notice) } }
+        if preparation.isFinished, !arguments.flag("follow") { return }
+        let result = run.run(preparation)
+        console.end()
+        if !isQuiet {
+            for line in Summary(result, seconds: MonotonicClock.seconds - started).lines {
+                Diagnostics.say(line)
+            }
+        }
+        if let failure = result.failure { try end(failure, inputPath: request.inputPath) }
+    }
+
+    private static func end(_ failure: PipelineError, inputPath: String) throws(Failure) {
+        switch failure {
+        case .outputFailed(let fault):
+            // Whoever read had enough.
+            if fault.reason == .closed { return }
+            throw Failure(code: .inputOutput, message: fault.message)
+        case .inputFailed(let number):
+            throw Failure(code: .inputOutput, message: "cannot read '\(inputPath)': \(Diagnostics.explain(number))")
+        case .rejectsFailed(let number):
+            throw Failure(code: .inputOutput, message: "cannot write the rejects: \(Diagnostics.explain(number))")
+        case .outputNotDurable(let number):
+            throw Failure(
+                code: .inputOutput,
+                message: "the output cannot be made durable: \(Diagnostics.explain(number)); run the same command "
+                    + "again to go on from the last checkpoint")
+        case .stateDamaged(let failure), .checkpointsFailed(let failure): throw Failure(failure)
+        }
+    }
+}
+
+/// Pipelines as commands need them.
+enum Pipelines {
+    static func load(_ path: String) throws(Failure) -> StreamPlan {
+        do throws(ConfigurationError) {
+            return try StreamPlan.load(path)
+        } catch {
+            if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
+            throw Failure(code: .badConfiguration, message: error.description)
+        }
+    }
+}
