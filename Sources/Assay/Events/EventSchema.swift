@@ -2,7 +2,7 @@ import CEL
 import CivilTime
 
 /// The fields of events that a pipeline looks at, and how the time of an event is found.
-struct EventSchema: Sendable {
+final class EventSchema: Sendable {
     struct Column: Sendable {
         let name: String
         /// `dyn` where nothing was declared: then a value has the type that it is written with.
@@ -18,12 +18,19 @@ struct EventSchema: Sendable {
         case microseconds = "us"
     }
 
-    var columns: [Column]
+    let columns: [Column]
     /// The one that has the event's time.
-    var timeColumn: Int
-    var unit = TimeUnit.auto
+    let timeColumn: Int
+    let unit: TimeUnit
     /// Of local times.
-    var zone = TimeZoneRules.utc
+    let zone: TimeZoneRules
+
+    init(columns: [Column], timeColumn: Int, unit: TimeUnit = .auto, zone: TimeZoneRules = .utc) {
+        self.columns = columns
+        self.timeColumn = timeColumn
+        self.unit = unit
+        self.zone = zone
+    }
 }
 
 /// The types that a field can be declared with.

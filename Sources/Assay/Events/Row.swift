@@ -46,6 +46,9 @@ class Row: Host {
         return bool
     }
 
+    /// The bytes of a field that is a text and lies in the batch; nil of any other.
+    func textBytes(_ column: Int) -> UnsafeBufferPointer<UInt8>? { nil }
+
     func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
         guard case .map(let map) = try value(slot) else { throw EvaluationError(.noSuchOverload, "fields of no map") }
         return map.find(.string(key))
@@ -243,8 +246,7 @@ final class EventRow: Row {
         return text.bytes(cells[slot].slice)
     }
 
-    /// The bytes of a field that is a text, nil of any other.
-    func textBytes(_ column: Int) -> UnsafeBufferPointer<UInt8>? {
+    override func textBytes(_ column: Int) -> UnsafeBufferPointer<UInt8>? {
         cells[column].kind == .text ? text.bytes(cells[column].slice) : nil
     }
 

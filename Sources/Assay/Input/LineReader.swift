@@ -46,6 +46,10 @@ struct LineReader: ~Copyable {
     private(set) var endsInsideLine = false
 
     static let batchBytes = 256 << 10
+    /// Reads of less than this are worth waiting for more: half of what a pipe holds.
+    private static let smallRead = 32 << 10
+    private let lingerSeconds: Double
+    private var lastRead = (bytes: 0, time: 0.0)
     /// How often a file that is followed is looked at for more.
     private static let growthPollMilliseconds: Int32 = 20
 
@@ -59,11 +63,14 @@ struct LineReader: ~Copyable {
 
     /// `interruption` becomes readable when reading shall stop; -1 for never.
     /// `isDigested`: checkpoints want to know what the input looked like. `end`: what lies behind this offset, the
-    /// end of a line, is left alone. `willWait` is called before waiting for input that is not there yet.
+    /// end of a line, is left alone. `lingerSeconds`: lines of a slow pipe may wait so long, that they need not be taken
+    /// one by one. `willWait` is called before waiting for input that is not there yet.
     init(
         descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
-        end: UInt64 = .max, start: consuming Start, willWait: @escaping () -> Void = {}
+        end: UInt64 = .max, lingerSeconds: Double = 0, start: consuming Start,
+        willWait: @escaping () -> Void = {}
     ) {
+        self.lingerSeconds = lingerSeconds
         self.willWait = willWait
         self.end = end
         self.descriptor = descriptor
@@ -135,13 +142,14 @@ struct LineReader: ~Copyable {
     private mutating func read(into text: inout InputText) throws(InputError) -> ReadOutcome {
         if isAtEnd { return .end }
         while true {
-            if !isRegularFile, try !wait() { return .interrupted }
+            if !isRegularFile, try isStoppedWhileWaiting() { return .interrupted }
             let left = end - min(end, text.offset + UInt64(text.filled))
             if left == 0 { return .end }
             let room = min(text.capacity - text.filled, Int(min(left, UInt64(text.capacity))))
             let count = Glibc.read(descriptor, text.base + text.filled, room)
             if count > 0 {
                 text.filled += count
+                if lingerSeconds > 0 { lastRead = (count, MonotonicClock.seconds) }
                 return .bytes
             }
             if count < 0 {
@@ -153,6 +161,18 @@ struct LineReader: ~Copyable {
             noteWaiting()
             if try isInterrupted(within: Self.growthPollMilliseconds) { return .interrupted }
         }
+    }
+
+    private mutating func isStoppedWhileWaiting() throws(InputError) -> Bool {
+        if try linger() { return true }
+        return try !wait()
+    }
+
+    /// Lets a slow pipe gather lines. True when asked to stop.
+    private func linger() throws(InputError) -> Bool {
+        guard lingerSeconds > 0, lastRead.bytes < Self.smallRead else { return false }
+        let left = lastRead.time + lingerSeconds - MonotonicClock.seconds
+        return left > 0 ? try isInterrupted(within: Int32(left * 1000) + 1) : false
     }
 
     /// True when there is something to read, or the end; false when asked to stop.

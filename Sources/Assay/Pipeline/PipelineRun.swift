@@ -57,6 +57,8 @@ package struct PipelineRun: ~Copyable {
     }
 
     private static let batchCount = 16
+    /// Nobody waits for a single line: what windows tell waits far longer for the watermark.
+    private static let lingerSeconds = 0.02
 
     private let inbox = Mailbox<PipelineMessage>()
     private let parts: Parts
@@ -120,7 +122,8 @@ package struct PipelineRun: ~Copyable {
                 reader: LineReader(
                     descriptor: parts.input, interruption: interruption.descriptor,
                     waitsForGrowth: parts.waitsForGrowth, isDigested: preparation.saved != nil,
-                    start: preparation.input.start, willWait: { inbox.send(.inputIsIdle) }),
+                    lingerSeconds: Self.lingerSeconds, start: preparation.input.start,
+                    willWait: { inbox.send(.inputIsIdle) }),
                 csvHeader: preparation.input.csvHeader))
         return WorkerThread {
             var input = stage.take()

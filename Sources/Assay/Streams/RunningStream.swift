@@ -14,6 +14,10 @@ final class RunningStream {
     let readers: Readers
     /// Of its late events.
     let lateReaders: Readers
+    /// Of a stream that knows of many events together.
+    let keyed: StreamPlan.Keyed?
+    private let program: Program
+    private let condition: Int?
     /// A key of one part that is a text of the input: the field's number.
     let keyField: Int?
 
@@ -29,11 +33,13 @@ final class RunningStream {
         row = plan.columns.map { ValueRow(names: $0.map(\.name)) }
         readers = Self.readers(of: .stream(index), in: pipeline)
         lateReaders = Self.readers(of: .late(index), in: pipeline)
+        (program, condition) = (plan.program, plan.condition)
         if case .keyed(let keyed) = plan.operation {
+            self.keyed = keyed
             emission = EmissionRow(slotCount: keyed.layout.slotCount)
             keyField = keyed.keys.count == 1 ? keyed.keys[0].field : nil
         } else {
-            emission = nil
+            (keyed, emission) = (nil, nil)
             keyField = nil
         }
     }
@@ -46,9 +52,9 @@ final class RunningStream {
 
     /// Whether a row meets the condition.
     func takes(_ row: Row) -> Bool {
-        guard let condition = plan.condition else { return true }
+        guard let condition else { return true }
         do throws(EvaluationError) {
-            return try plan.program.bool(condition, host: row)
+            return try program.bool(condition, host: row)
         } catch {
             failures.note(error)
             return false
@@ -68,14 +74,14 @@ final class RunningStream {
     /// Appends the key of a row. False when it has none.
     func appendKey(_ keys: [StreamPlan.Part], of row: Row, to buffer: inout OutputBuffer) -> Bool {
         StreamKey.begin(index, in: &buffer)
-        if let keyField, let event = row as? EventRow, let text = event.textBytes(keyField) {
+        if let keyField, let text = row.textBytes(keyField) {
             StreamKey.append(text: text, isLast: true, to: &buffer)
             return true
         }
         do throws(EvaluationError) {
             for (position, key) in keys.enumerated() {
                 let isLast = position == keys.count - 1
-                try StreamKey.append(try plan.program.value(key.root, host: row), isLast: isLast, to: &buffer)
+                try StreamKey.append(try program.value(key.root, host: row), isLast: isLast, to: &buffer)
             }
             return true
         } catch {

@@ -25,7 +25,7 @@ package final class StreamPlan: Sendable {
         let field: Int?
     }
 
-    struct Keyed: Sendable {
+    final class Keyed: Sendable {
         let keys: [Part]
         let function: WindowFunction<WindowAggregates>
         let isRunning: Bool
@@ -37,6 +37,21 @@ package final class StreamPlan: Sendable {
         let layout: EmissionLayout
         /// Of its late events, if the pipeline names them.
         let lateName: String?
+
+        init(
+            keys: [Part], function: WindowFunction<WindowAggregates>, isRunning: Bool, aggregates: AggregatePlan,
+            emission: Program, emitted: [Part], having: Int?, layout: EmissionLayout, lateName: String?
+        ) {
+            self.keys = keys
+            self.function = function
+            self.isRunning = isRunning
+            self.aggregates = aggregates
+            self.emission = emission
+            self.emitted = emitted
+            self.having = having
+            self.layout = layout
+            self.lateName = lateName
+        }
     }
 
     enum Operator: Sendable {

@@ -124,6 +124,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     private mutating func push(_ row: Row, into stream: RunningStream) throws(StoreError) {
         guard stream.takes(row) else { return }
         stream.taken += 1
+        if let keyed = stream.keyed { return try add(row, to: stream, keyed) }
         switch stream.plan.operation {
         case .rows(selected: nil):
             stream.made += 1
@@ -133,8 +134,8 @@ struct StreamStage: CheckpointedStage, ~Copyable {
             made.begin(selected.map { stream.value($0.root, of: stream.plan.program, row) }, at: row.time)
             stream.made += 1
             try pass(made, to: stream.readers)
-        case .keyed(let keyed): try add(row, to: stream, keyed)
         case .score: try score(stream)
+        case .keyed: preconditionFailure("it was given to its windows")
         }
     }
 
@@ -155,7 +156,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     private mutating func emit(of stream: RunningStream, event: Row?) throws(StoreError) {
         let isNothing = stage.withOutput { $0.firings.isEmpty && $0.late.isEmpty }
         if isNothing { return }
-        guard case .keyed(let keyed) = stream.plan.operation else { preconditionFailure("only windows fire") }
+        guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
         var output = StreamFunction.Output()
         stage.withOutput { swap(&$0, &output) }
         for firing in output.firings {
