@@ -44,7 +44,6 @@ package final class Program: Sendable {
     }
 
     let tables: Tables
-    let roots: [Int]
     let localCount: Int
     let zones: @Sendable (String) -> TimeZoneRules?
     /// What running touches most, where no reference is counted.
@@ -58,6 +57,7 @@ package final class Program: Sendable {
         let children: UnsafePointer<Int32>
         let texts: UnsafePointer<UnsafeBufferPointer<UInt8>>
         let textSets: UnsafePointer<TextSet.View>
+        let roots: UnsafePointer<Int>
 
         fileprivate static func copy<T>(_ elements: [T]) -> UnsafePointer<T> {
             let copy = UnsafeMutableBufferPointer<T>.allocate(capacity: max(1, elements.count))
@@ -72,9 +72,9 @@ package final class Program: Sendable {
     ) {
         hot = Hot(
             instructions: Hot.copy(instructions), children: Hot.copy(tables.children),
-            texts: Hot.copy(tables.storedTexts.map(\.bytes)), textSets: Hot.copy(tables.textSets.map(\.view)))
+            texts: Hot.copy(tables.storedTexts.map(\.bytes)), textSets: Hot.copy(tables.textSets.map(\.view)),
+            roots: Hot.copy(roots))
         self.tables = tables
-        self.roots = roots
         self.localCount = localCount
         self.zones = zones
     }
@@ -85,6 +85,7 @@ package final class Program: Sendable {
         hot.children.deallocate()
         hot.texts.deallocate()
         hot.textSets.deallocate()
+        hot.roots.deallocate()
     }
 
     /// The value of the expression that was added as number `index`.
@@ -92,7 +93,7 @@ package final class Program: Sendable {
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Value {
         var machine = Machine(self, limits)
-        return try machine.value(roots[index], host)
+        return try machine.value(hot.roots[index], host)
     }
 
     /// The same, for one that comes to an int.
@@ -100,7 +101,7 @@ package final class Program: Sendable {
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Int64 {
         var machine = Machine(self, limits)
-        return try machine.int(roots[index], host)
+        return try machine.int(hot.roots[index], host)
     }
 
     /// The same, for one that comes to a double.
@@ -108,7 +109,7 @@ package final class Program: Sendable {
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Double {
         var machine = Machine(self, limits)
-        return try machine.double(roots[index], host)
+        return try machine.double(hot.roots[index], host)
     }
 
     /// The same, for one that comes to a bool.
@@ -116,7 +117,7 @@ package final class Program: Sendable {
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Bool {
         var machine = Machine(self, limits)
-        return try machine.bool(roots[index], host)
+        return try machine.bool(hot.roots[index], host)
     }
 }
 
@@ -130,7 +131,7 @@ extension Program {
         for position in indices.indices {
             machine.begin()
             do throws(EvaluationError) {
-                if try machine.bool(roots[indices[position]], host) { found(position, nil) }
+                if try machine.bool(hot.roots[indices[position]], host) { found(position, nil) }
             } catch {
                 found(position, error)
             }

@@ -116,7 +116,7 @@ enum Declaration {
             exitCodes,
             """
             Example:
-                assay generate --kind orders | assay run Examples/ecommerce/pipeline.yaml
+                assay generate --kind orders | assay run Examples/pipelines/ecommerce.yaml
                 assay run pipeline.yaml --explain --svg pipeline.svg
             """,
         ],

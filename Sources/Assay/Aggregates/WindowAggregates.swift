@@ -29,17 +29,43 @@ final class AggregatePlan: Sendable {
         self.program = program
         none = aggregates.map(AggregateState.init)
     }
+
+    fileprivate func add(_ element: WindowAggregates.Element, to states: inout [AggregateState]) {
+        if states.isEmpty { states = none }
+        for index in steps.indices {
+            do throws(EvaluationError) {
+                switch steps[index] {
+                case .count: states[index].countOne()
+                case .countIf(let root):
+                    if try program.bool(root, host: element.row) { states[index].countOne() }
+                case .int(let root):
+                    let value = try program.int(root, host: element.row)
+                    states[index].add(.int(value), number: element.number)
+                case .double(let root):
+                    let value = try program.double(root, host: element.row)
+                    states[index].add(.double(value), number: element.number)
+                case .values(let roots):
+                    let first = try program.value(roots[0], host: element.row)
+                    let second = roots.count > 1 ? try program.value(roots[1], host: element.row) : nil
+                    states[index].add(first, weight: second, number: element.number)
+                }
+            } catch {
+                element.failures.note(error)
+            }
+        }
+    }
 }
 
 /// What a window knows: the states of all aggregates.
 struct WindowAggregates: WindowContent {
     /// An event that is to be added, as long as it is at hand.
     struct Element {
-        let plan: AggregatePlan
-        let row: any Host
+        // Whoever makes one has all of them.
+        unowned(unsafe) let plan: AggregatePlan
+        unowned(unsafe) let row: Row
         let number: UInt64
         /// Told of arguments that could not be had: the event does not count for their aggregates.
-        let failures: FailureLog
+        unowned(unsafe) let failures: FailureLog
     }
 
     private(set) var states: [AggregateState] = []
@@ -47,29 +73,7 @@ struct WindowAggregates: WindowContent {
     init() {}
 
     mutating func add(_ element: Element) {
-        let plan = element.plan
-        if states.isEmpty { states = plan.none }
-        for index in plan.steps.indices {
-            do throws(EvaluationError) {
-                switch plan.steps[index] {
-                case .count: states[index].countOne()
-                case .countIf(let root):
-                    if try plan.program.bool(root, host: element.row) { states[index].countOne() }
-                case .int(let root):
-                    states[index].add(
-                        .int(try plan.program.int(root, host: element.row)), number: element.number)
-                case .double(let root):
-                    states[index].add(
-                        .double(try plan.program.double(root, host: element.row)), number: element.number)
-                case .values(let roots):
-                    let first = try plan.program.value(roots[0], host: element.row)
-                    let second = roots.count > 1 ? try plan.program.value(roots[1], host: element.row) : nil
-                    states[index].add(first, weight: second, number: element.number)
-                }
-            } catch {
-                element.failures.note(error)
-            }
-        }
+        element.plan.add(element, to: &states)
     }
 
     mutating func merge(_ other: WindowAggregates) {
@@ -103,8 +107,15 @@ final class FailureLog {
     private(set) var count: UInt64 = 0
     private var known: Set<EvaluationError.Cause> = []
     private(set) var untold: [EvaluationError] = []
+    private let ignored: EvaluationError.Cause?
+
+    /// `ignored`: no failure, but how things are.
+    init(ignoring ignored: EvaluationError.Cause? = nil) {
+        self.ignored = ignored
+    }
 
     func note(_ error: EvaluationError) {
+        if error.cause == ignored { return }
         count += 1
         if known.insert(error.cause).inserted { untold.append(error) }
     }

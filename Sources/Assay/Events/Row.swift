@@ -138,7 +138,14 @@ final class EventRow: Row {
     private var base = UnsafePointer<UInt8>(bitPattern: 1)!
     private var cells = UnsafePointer<EventCell>(bitPattern: 16)!
     private var line = ByteSlice()
-    private var cache: [Value?]
+    /// What was derived of the event at hand, by field.
+    private let known: UnsafeMutableBufferPointer<Known>
+    private let numbers: UnsafeMutableBufferPointer<UInt64>
+    private var values: [Value]
+
+    private enum Known: UInt8 {
+        case nothing, int, double, value
+    }
 
     /// The slots from here on are derived fields.
     static let firstDerivedSlot = 100_000
@@ -146,7 +153,16 @@ final class EventRow: Row {
     init(_ schema: EventSchema, derived: DerivedFields) {
         self.schema = schema
         self.derived = derived
-        cache = Array(repeating: nil, count: derived.names.count)
+        known = .allocate(capacity: derived.names.count)
+        known.initialize(repeating: .nothing)
+        numbers = .allocate(capacity: derived.names.count)
+        numbers.initialize(repeating: 0)
+        values = Array(repeating: .null, count: derived.names.count)
+    }
+
+    deinit {
+        known.deallocate()
+        numbers.deallocate()
     }
 
     /// `index`: of the event in its batch.
@@ -157,7 +173,7 @@ final class EventRow: Row {
         cells = UnsafePointer(batch.cells.base + index * batch.width)
         self.batch = batch
         base = UnsafePointer(batch.text.base)
-        for index in cache.indices { cache[index] = nil }
+        known.update(repeating: .nothing)
     }
 
     private var text: BatchText { BatchText(base: base) }
@@ -197,9 +213,18 @@ final class EventRow: Row {
             return batch.csvColumns.isEmpty ? JSONMembers(line, text).all : try wholeRecord
         }
         let index = slot - Self.firstDerivedSlot
-        if let known = cache[index] { return known }
+        switch known[index] {
+        case .int: return .int(Int64(bitPattern: numbers[index]))
+        case .double: return .double(Double(bitPattern: numbers[index]))
+        case .value: return values[index]
+        case .nothing: break
+        }
         let value = try derived.program.value(index, host: self)
-        cache[index] = value
+        switch value {
+        case .int(let int): (known[index], numbers[index]) = (.int, UInt64(bitPattern: int))
+        case .double(let double): (known[index], numbers[index]) = (.double, double.bitPattern)
+        default: (known[index], values[index]) = (.value, value)
+        }
         return value
     }
 
@@ -216,16 +241,19 @@ final class EventRow: Row {
 
     @inline(__always)
     override func int(_ slot: Int) throws(EvaluationError) -> Int64 {
-        if slot >= Self.firstDerivedSlot {
-            if cache[slot - Self.firstDerivedSlot] == nil, derived.types[slot - Self.firstDerivedSlot] == .int {
-                let int = try derived.program.int(slot - Self.firstDerivedSlot, host: self)
-                cache[slot - Self.firstDerivedSlot] = .int(int)
-                return int
-            }
-            return try super.int(slot)
-        }
+        if slot >= Self.firstDerivedSlot { return try derivedInt(slot) }
         guard cells[slot].kind == .int else { throw missing(slot) }
         return cells[slot].int
+    }
+
+    /// The checker knows it for an int.
+    private func derivedInt(_ slot: Int) throws(EvaluationError) -> Int64 {
+        let index = slot - Self.firstDerivedSlot
+        if index >= known.count { return try super.int(slot) }
+        if known[index] == .int { return Int64(bitPattern: numbers[index]) }
+        let int = try derived.program.int(index, host: self)
+        (known[index], numbers[index]) = (.int, UInt64(bitPattern: int))
+        return int
     }
 
     override func double(_ slot: Int) throws(EvaluationError) -> Double {

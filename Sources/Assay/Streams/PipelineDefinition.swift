@@ -34,7 +34,8 @@ package struct PipelineDefinition: Sendable {
     struct Stream: Sendable {
         var name: String
         var position: TextPosition
-        var from: SourceText?
+        /// None for the input; several streams are taken as one.
+        var from: [SourceText] = []
         var condition: SourceText?
         var columns: [NamedExpression] = []
         var kind = Kind.rows

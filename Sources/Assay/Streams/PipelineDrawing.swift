@@ -5,6 +5,8 @@ package struct PipelineDrawing {
         let lines: [String]
         /// The node that it reads, by number; nil for the input.
         let source: Int?
+        /// What else it reads.
+        var others: [Int] = []
         let isOutput: Bool
     }
 
@@ -38,7 +40,8 @@ package struct PipelineDrawing {
         for (index, stream) in plan.streams.enumerated() {
             nodes.append(
                 Node(
-                    title: stream.name, lines: Self.lines(stream), source: node(of: stream.source), isOutput: false))
+                    title: stream.name, lines: Self.lines(stream), source: node(of: stream.sources[0]),
+                    others: stream.sources.dropFirst().map(node), isOutput: false))
             streamNodes.append(nodes.count - 1)
             addOutputs(of: .stream(index), nodes.count - 1)
             if case .keyed(let keyed) = stream.operation, let late = keyed.lateName {
@@ -98,6 +101,10 @@ package struct PipelineDrawing {
     private func write(_ index: Int, indent: String, into text: inout String) {
         let children = nodes.indices.filter { nodes[$0].source == index && $0 != 0 }
         if index == 0 { text += "\(nodes[0].title)\n" }
+        if !nodes[index].others.isEmpty {
+            let names = nodes[index].others.map { nodes[$0].title }.joined(separator: ", ")
+            text += "\(indent)\(children.isEmpty ? "    " : "│   ")also of \(names)\n"
+        }
         let bar = children.isEmpty ? "    " : "│   "
         for line in nodes[index].lines { text += "\(indent)\(bar)\(line)\n" }
         for (position, child) in children.enumerated() {
@@ -134,13 +141,14 @@ package struct PipelineDrawing {
 
             """
         for (index, node) in nodes.enumerated() {
-            guard let source = node.source else { continue }
-            let from = (x: depths[source] * Self.columnWidth + Self.gap + Self.boxWidth, y: tops[source] + 20)
-            let to = (x: depths[index] * Self.columnWidth + Self.gap, y: tops[index] + 20)
-            let middle = (from.x + to.x) / 2
-            svg +=
-                "  <path d=\"M\(from.x) \(from.y) C\(middle) \(from.y) \(middle) \(to.y) \(to.x) \(to.y)\" "
-                + "fill=\"none\" stroke=\"#667\"/>\n"
+            for source in [node.source].compactMap(\.self) + node.others {
+                let from = (x: depths[source] * Self.columnWidth + Self.gap + Self.boxWidth, y: tops[source] + 20)
+                let to = (x: depths[index] * Self.columnWidth + Self.gap, y: tops[index] + 20)
+                let middle = (from.x + to.x) / 2
+                svg +=
+                    "  <path d=\"M\(from.x) \(from.y) C\(middle) \(from.y) \(middle) \(to.y) \(to.x) \(to.y)\" "
+                    + "fill=\"none\" stroke=\"#667\"/>\n"
+            }
         }
         for (index, node) in nodes.enumerated() {
             svg += box(node, x: depths[index] * Self.columnWidth + Self.gap, y: tops[index])

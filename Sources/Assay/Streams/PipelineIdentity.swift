@@ -18,7 +18,9 @@ enum PipelineIdentity {
     }
 
     private static func line(_ stream: PipelineDefinition.Stream) -> String {
-        var parts = ["stream \(stream.name): from \(stream.from?.text ?? "input")"]
+        var parts = [
+            "stream \(stream.name): from \(stream.from.isEmpty ? "input" : stream.from.map(\.text).joined(separator: ", "))"
+        ]
         if let condition = stream.condition { parts.append("where \(condition.text.flat)") }
         switch stream.kind {
         case .rows: parts.append("rows")

@@ -99,7 +99,7 @@ struct PipelineReading {
     ) throws(ConfigurationError) -> PipelineDefinition.Stream {
         var members = try YAMLMembers(node, "stream '\(name)'", path: path)
         var stream = PipelineDefinition.Stream(name: name, position: position)
-        if let from = members.take("from") { stream.from = try members.text(from, "from") }
+        if let from = members.take("from") { stream.from = try sources(from, members) }
         if let condition = members.take("where") { stream.condition = try members.text(condition, "where") }
         if let having = members.take("having") { stream.having = try members.text(having, "having") }
         let window = members.take("window")
@@ -128,6 +128,20 @@ struct PipelineReading {
         }
         try members.finish()
         return stream
+    }
+
+    private func sources(_ node: YAMLNode, _ members: YAMLMembers) throws(ConfigurationError) -> [SourceText] {
+        guard case .list(let elements) = node.content else { return [try members.text(node, "from")] }
+        var sources: [SourceText] = []
+        for element in elements {
+            let source = try members.text(element, "from")
+            guard !sources.contains(where: { $0.text == source.text }) else {
+                throw members.fault("'from' has '\(source.text)' twice", source.position)
+            }
+            sources.append(source)
+        }
+        guard !sources.isEmpty else { throw members.fault("'from' is empty", node.position) }
+        return sources
     }
 
     private func scoreConfiguration(_ node: YAMLNode) throws(ConfigurationError) -> SourceText {

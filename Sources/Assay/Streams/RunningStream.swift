@@ -7,7 +7,9 @@ final class RunningStream {
     /// What it makes.
     let row: ValueRow?
     let emission: EmissionRow?
-    let failures = FailureLog()
+    let failures: FailureLog
+    /// Where it has several sources.
+    let union: UnionRow?
     var taken: UInt64 = 0
     var late: UInt64 = 0
     var made: UInt64 = 0
@@ -21,15 +23,18 @@ final class RunningStream {
     /// A key of one part that is a text of the input: the field's number.
     let keyField: Int?
 
-    /// Streams and outputs, by number.
+    /// Streams and outputs, by number; of a stream with several sources also which of them this is.
     struct Readers {
-        let streams: [Int]
+        let streams: [(index: Int, source: Int)]
         let outputs: [Int]
     }
 
     init(_ index: Int, of pipeline: StreamPlan) {
         self.index = index
         plan = pipeline.streams[index]
+        union = plan.union.map(UnionRow.init)
+        // Not every source has every name.
+        failures = FailureLog(ignoring: plan.union == nil ? nil : .noSuchKey)
         row = plan.columns.map { ValueRow(names: $0.map(\.name)) }
         readers = Self.readers(of: .stream(index), in: pipeline)
         lateReaders = Self.readers(of: .late(index), in: pipeline)
@@ -46,7 +51,9 @@ final class RunningStream {
 
     static func readers(of source: StreamPlan.Source, in pipeline: StreamPlan) -> Readers {
         Readers(
-            streams: pipeline.streams.indices.filter { pipeline.streams[$0].source == source },
+            streams: pipeline.streams.indices.compactMap { index in
+                pipeline.streams[index].sources.firstIndex(of: source).map { (index, $0) }
+            },
             outputs: pipeline.outputs.indices.filter { pipeline.outputs[$0].source == source })
     }
 

@@ -118,17 +118,17 @@ struct StreamCompiler {
 
     // MARK: Streams
 
-    /// What the expressions of a stream can say.
+    /// What the expressions of a stream can say that reads this.
     private func environment(of source: StreamPlan.Source) -> StreamEnvironment {
         switch source {
         case .input:
             var names = base
             names.declareEvent(fields, derived)
             return names
-        case .late(let index): return environment(of: streams[index].source)
+        case .late(let index): return environment(readBy: streams[index])
         case .stream(let index):
             switch streams[index].operation {
-            case .rows(selected: nil): return environment(of: streams[index].source)
+            case .rows(selected: nil): return environment(readBy: streams[index])
             case .score:
                 // An assessment's own fields, and those of the event that it is of.
                 var names = environment(of: .input)
@@ -141,20 +141,40 @@ struct StreamCompiler {
         }
     }
 
+    private func environment(readBy stream: StreamPlan.Stream) -> StreamEnvironment {
+        if stream.union == nil { return environment(of: stream.sources[0]) }
+        // Rows of several sources, passed on whole: without a 'select' they have no names that all of them share.
+        var names = base
+        names.declareMoment()
+        return names
+    }
+
+    private func namedSources(_ sources: [StreamPlan.Source]) -> [UnionCompiler.NamedSource] {
+        sources.map { source in
+            UnionCompiler.NamedSource(name: name(of: source), environment: environment(of: source))
+        }
+    }
+
+    private func name(of source: StreamPlan.Source) -> String {
+        self.sources.first { $0.value == source }?.key ?? "input"
+    }
+
     /// Whether a source's rows are events of the input, so that their fields lie in the batch.
-    private func isEvents(_ source: StreamPlan.Source) -> Bool {
-        switch source {
+    private func isEvents(_ sources: [StreamPlan.Source]) -> Bool {
+        guard sources.count == 1 else { return false }
+        switch sources[0] {
         case .input: return true
-        case .late(let index): return isEvents(streams[index].source)
+        case .late(let index): return isEvents(streams[index].sources)
         case .stream(let index):
-            if case .rows(selected: nil) = streams[index].operation { return isEvents(streams[index].source) }
+            if case .rows(selected: nil) = streams[index].operation { return isEvents(streams[index].sources) }
             return false
         }
     }
 
     private func compile(_ stream: PipelineDefinition.Stream) throws(ConfigurationError) -> StreamPlan.Stream {
-        let source = stream.from.flatMap { sources[$0.text] } ?? .input
-        let names = environment(of: source)
+        let sources = stream.from.isEmpty ? [.input] : stream.from.map { self.sources[$0.text] ?? .input }
+        let union = sources.count > 1 ? UnionCompiler(base: base, sources: namedSources(sources)) : nil
+        let names = union?.environment ?? environment(of: sources[0])
         var compiler = Compiler(names.environment)
         let owner = "stream '\(stream.name)'"
         var condition: Int?
@@ -162,39 +182,37 @@ struct StreamCompiler {
             condition = compiler.rootCount
             _ = try expressions.add(text, to: &compiler, names, "\(owner), where", expecting: .bool)
         }
-        let operation: StreamPlan.Operator
-        var columns: [StreamPlan.Column]?
+        func finished(
+            _ program: Program, _ operation: StreamPlan.Operator, _ columns: [StreamPlan.Column]?
+        ) -> StreamPlan.Stream {
+            StreamPlan.Stream(
+                name: stream.name, sources: sources, union: union?.finish(), program: program, condition: condition,
+                operation: operation, columns: columns)
+        }
+        let isEvents = isEvents(sources)
         switch stream.kind {
         case .rows where stream.columns.isEmpty:
-            operation = .rows(selected: nil)
-            columns = self.columns(of: source)
+            let columns = union == nil ? columns(of: sources[0]) : nil
+            return finished(compiler.finish(), .rows(selected: nil), columns)
         case .rows:
             var parts: [StreamPlan.Part] = []
             for column in stream.columns {
-                parts.append(
-                    try expressions.part(column, &compiler, names, owner, isEvents: isEvents(source)))
+                parts.append(try expressions.part(column, &compiler, names, owner, isEvents: isEvents))
             }
-            operation = .rows(selected: parts)
-            columns = parts.map { StreamPlan.Column(name: $0.name, type: $0.type) }
+            return finished(
+                compiler.finish(), .rows(selected: parts),
+                parts.map { StreamPlan.Column(name: $0.name, type: $0.type) })
         case .score(let path):
-            guard source == .input, !streams.contains(where: { if case .score = $0.operation { true } else { false } })
-            else {
+            guard sources == [.input], !streams.contains(where: \.isScored) else {
                 throw fault("\(owner): one stream can score, and it scores the input", stream.position)
             }
-            operation = .score(try scoredSettings(path))
+            return finished(compiler.finish(), .score(try scoredSettings(path)), nil)
         case .windows(let keyed):
-            let parts = try KeyedCompiler(
-                stream, keyed, names: names, base: base, isEvents: isEvents(source), expressions
-            ).compile(&compiler)
-            columns = parts.columns
+            let parts = try KeyedCompiler(stream, keyed, names: names, base: base, isEvents: isEvents, expressions)
+                .compile(&compiler)
             let program = compiler.finish()
-            return StreamPlan.Stream(
-                name: stream.name, source: source, program: program, condition: condition,
-                operation: .keyed(parts.keyed(program)), columns: columns)
+            return finished(program, .keyed(parts.keyed(program)), parts.columns)
         }
-        return StreamPlan.Stream(
-            name: stream.name, source: source, program: compiler.finish(), condition: condition,
-            operation: operation, columns: columns)
     }
 
     private func columns(of source: StreamPlan.Source) -> [StreamPlan.Column]? {
@@ -204,7 +222,7 @@ struct StreamCompiler {
             return fields.isOpen
                 ? nil : fields.columns.map { StreamPlan.Column(name: $0.name, type: $0.type.type) }
         case .stream(let index): return streams[index].columns
-        case .late(let index): return columns(of: streams[index].source)
+        case .late(let index): return streams[index].union == nil ? columns(of: streams[index].sources[0]) : nil
         }
     }
 
@@ -246,7 +264,7 @@ struct StreamCompiler {
             if case .keyed(let keyed) = stream.operation, let late = keyed.lateName {
                 candidates.append((.late(index), late))
             }
-            for (source, name) in candidates where !streams.contains(where: { $0.source == source }) {
+            for (source, name) in candidates where !streams.contains(where: { $0.sources.contains(source) }) {
                 outputs.append(
                     StreamOutput(source: source, stream: name, target: .standardOutput, columns: columns(of: source)))
             }

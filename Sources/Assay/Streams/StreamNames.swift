@@ -90,7 +90,7 @@ struct StreamEnvironment {
         environment.discover = { name in Environment.Variable(slot: fields.column(name), type: .dyn) }
     }
 
-    private mutating func declareMoment() {
+    mutating func declareMoment() {
         declare("event_time", .timestamp, slot: Row.timeSlot)
         declare("event", .map(.string, .dyn), slot: Row.wholeSlot)
     }

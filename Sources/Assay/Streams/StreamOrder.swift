@@ -17,10 +17,10 @@ struct StreamOrder {
         var known: Set<String> = ["input"]
         for stream in waiting { try checkSource(of: stream) }
         while !waiting.isEmpty {
-            guard let index = waiting.firstIndex(where: { known.contains($0.from?.text ?? "input") }) else {
+            guard let index = waiting.firstIndex(where: { $0.from.allSatisfy { known.contains($0.text) } }) else {
                 let stream = waiting[0]
                 throw ConfigurationError(
-                    path: pipeline.path, position: stream.from?.position,
+                    path: pipeline.path, position: stream.from.first?.position,
                     message: "stream '\(stream.name)' reads what it makes itself, by way of others or not")
             }
             let stream = waiting.remove(at: index)
@@ -32,10 +32,11 @@ struct StreamOrder {
     }
 
     private func checkSource(of stream: PipelineDefinition.Stream) throws(ConfigurationError) {
-        guard let from = stream.from, from.text != "input", !names.contains(from.text) else { return }
-        let near = NearestName.of(from.text, among: names + ["input"]).map { "; did you mean '\($0)'?" } ?? ""
-        throw ConfigurationError(
-            path: pipeline.path, position: from.position,
-            message: "stream '\(stream.name)' reads '\(from.text)', and there is no such stream\(near)")
+        for from in stream.from where from.text != "input" && !names.contains(from.text) {
+            let near = NearestName.of(from.text, among: names + ["input"]).map { "; did you mean '\($0)'?" } ?? ""
+            throw ConfigurationError(
+                path: pipeline.path, position: from.position,
+                message: "stream '\(stream.name)' reads '\(from.text)', and there is no such stream\(near)")
+        }
     }
 }

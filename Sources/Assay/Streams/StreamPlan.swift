@@ -11,6 +11,20 @@ package final class StreamPlan: Sendable {
         case late(Int)
     }
 
+    /// Several sources taken as one: the names that any of them knows.
+    final class Union: Sendable {
+        let names: [String]
+        /// By source and name, the slot by which that source knows it.
+        let slots: [[Int?]]
+        let sources: [String]
+
+        init(names: [String], slots: [[Int?]], sources: [String]) {
+            self.names = names
+            self.slots = slots
+            self.sources = sources
+        }
+    }
+
     struct Column: Sendable {
         let name: String
         let type: CEL.`Type`
@@ -71,13 +85,17 @@ package final class StreamPlan: Sendable {
 
     struct Stream: Sendable {
         let name: String
-        let source: Source
+        let sources: [Source]
+        /// Where there are several.
+        let union: Union?
         /// `where`, keys, arguments and selected columns.
         let program: Program
         let condition: Int?
         let operation: Operator
         /// Nil for rows that are passed on as they are, whatever they have.
         let columns: [Column]?
+
+        var isScored: Bool { if case .score = operation { true } else { false } }
     }
 
     let schema: EventSchema
@@ -149,7 +167,7 @@ package final class StreamPlan: Sendable {
         switch source {
         case .input: nil
         case .stream(let index): streams[index].columns
-        case .late(let index): columns(of: streams[index].source)
+        case .late(let index): streams[index].union == nil ? columns(of: streams[index].sources[0]) : nil
         }
     }
 }

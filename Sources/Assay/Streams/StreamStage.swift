@@ -118,7 +118,16 @@ struct StreamStage: CheckpointedStage, ~Copyable {
 
     private mutating func pass(_ row: Row, to readers: RunningStream.Readers) throws(StoreError) {
         for output in readers.outputs { writings[output].write(row, into: outputs[output]) }
-        for reader in readers.streams { try push(row, into: streams[reader]) }
+        for reader in readers.streams {
+            let stream = streams[reader.index]
+            if let union = stream.union {
+                union.begin(row, of: reader.source)
+                try push(union, into: stream)
+                union.end()
+            } else {
+                try push(row, into: stream)
+            }
+        }
     }
 
     private mutating func push(_ row: Row, into stream: RunningStream) throws(StoreError) {
@@ -168,7 +177,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         }
         guard !output.late.isEmpty, let event else { return }
         stream.late += 1
-        isPresentLate = isPresentLate || event === eventRow
+        isPresentLate = isPresentLate || event === eventRow || stream.union?.isOf(eventRow) == true
         try pass(event, to: stream.lateReaders)
     }
 
