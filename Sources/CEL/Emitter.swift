@@ -163,7 +163,7 @@ struct Emitter {
     private mutating func name(_ meaning: Checker.Meaning, _ expression: Expression) -> Int32 {
         switch meaning {
         case .variable(let variable):
-            reads.insert(declaredName(of: variable))
+            reads.insert(declaredName(of: variable, expression))
             return self.variable(variable, expression)
         case .constant(let value): return constant(value, expression)
         case .local(let number): return add(.local, expression, x: Int32(number))
@@ -184,8 +184,11 @@ struct Emitter {
         return add(operation, expression, x: Int32(variable.slot))
     }
 
-    private func declaredName(of variable: Environment.Variable) -> String {
-        environment.variables.first { $0.value.slot == variable.slot }?.key ?? ""
+    /// What nobody has declared was found out by its name.
+    private func declaredName(of variable: Environment.Variable, _ expression: Expression) -> String {
+        if let declared = environment.variables.first(where: { $0.value.slot == variable.slot }) { return declared.key }
+        guard case .name(let name, _) = expression.content else { return "" }
+        return name
     }
 
     private mutating func select(
@@ -193,7 +196,7 @@ struct Emitter {
     ) throws(SourceError) -> Int32 {
         let key = text(field)
         if case .variable(let variable) = meanings[operand.number], case .map = variable.type {
-            reads.insert(declaredName(of: variable))
+            reads.insert(declaredName(of: variable, operand))
             return add(isTest ? .testMember : .member, expression, x: Int32(variable.slot), y: key)
         }
         return add(isTest ? .test : .select, expression, x: try emit(operand), y: key)

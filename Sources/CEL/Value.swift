@@ -63,7 +63,7 @@ package enum Value: Sendable {
     }
 
     /// How many lists and maps are inside each other.
-    var depth: Int {
+    package var depth: Int {
         switch self {
         case .list(let list): list.depth
         case .map(let map): map.depth

@@ -88,7 +88,8 @@ package final class TableStore: @unchecked Sendable {
         try database.execute("CREATE TABLE IF NOT EXISTS \(Self.quoted(table)) (\(declared))")
         for index in indexes {
             try database.execute(
-                "CREATE INDEX IF NOT EXISTS \(Self.quoted("\(table)_\(index)")) "
+                // No table's name has a dot.
+                "CREATE INDEX IF NOT EXISTS \(Self.quoted("\(table).\(index)")) "
                     + "ON \(Self.quoted(table)) (\(Self.quoted(index)))")
         }
         try database.execute(

@@ -25,6 +25,11 @@ enum Files {
         return UInt64(status.st_size)
     }
 
+    static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// Whether a path names the file that a descriptor has open.
     static func isOpen(_ path: String, as descriptor: Int32) -> Bool {
         var (named, opened) = (stat(), stat())

@@ -93,10 +93,13 @@ enum RunCommand {
         _ arguments: ParsedArguments, _ console: Console, isQuiet: Bool
     ) throws(Failure) {
         let started = MonotonicClock.seconds
+        let folder = arguments.text("output-folder") ?? ""
+        guard folder.isEmpty || Files.isFolder(folder) else {
+            throw Failure(code: .cannotCreate, message: "there is no folder '\(folder)'")
+        }
         let preparation: PipelinePreparation
         do throws(RunFailure) {
-            preparation = try PipelinePreparation.make(
-                request, plan, outputFolder: arguments.text("output-folder") ?? "")
+            preparation = try PipelinePreparation.make(request, plan, outputFolder: folder)
         } catch {
             throw Failure(error)
         }

@@ -88,6 +88,12 @@ import Testing
         var ints = ExactSum()
         for _ in 0..<3 { ints.add(Int64.max) }
         #expect(ints.integer == nil && ints.double == 3 * 0x1p63)
+        // More than there is room for in exact units.
+        var many = ExactSum()
+        for _ in 0..<20_000_000 { many.add(Int64.max) }
+        #expect(abs(many.double - 2e7 * 0x1p63) < 1e12 && many.integer == nil)
+        many.merge(many)
+        #expect(abs(many.double - 4e7 * 0x1p63) < 1e12)
     }
 
     private static let all: [Aggregate] = [

@@ -159,7 +159,7 @@ enum AggregateState: Sendable {
                         Self.map([("value", value), ("weight", Self.value(weight, isWhole: weight.integer != nil))])
                     })
             }
-            let entries = weights.top(ValueWeights.mostValues)
+            let entries = weights.top(ValueWeights.mostValues).filter { $0.value.isKey }
             // One number in two types is one key.
             var keys: Set<[UInt8]> = []
             let different = entries.filter { keys.insert($0.value.keyBytes).inserted }
@@ -185,6 +185,14 @@ enum AggregateState: Sendable {
 }
 
 extension Value {
+    /// Whether a map can have it as a key.
+    fileprivate var isKey: Bool {
+        switch self {
+        case .bool, .int, .uint, .string: true
+        default: false
+        }
+    }
+
     /// Whether it can be the least or the greatest of something.
     fileprivate var isOrdered: Bool {
         switch self {

@@ -11,14 +11,21 @@ struct ExactSum: Equatable, Sendable {
     /// So large numbers leave room for very many of them.
     private static let largest = 1e18
 
-    mutating func add(_ integer: Int64) { units += Int128(integer) * Self.unit }
+    mutating func add(_ integer: Int64) { add(units: Int128(integer) * Self.unit) }
+
+    /// What has no room any more goes on apart.
+    private mutating func add(units more: Int128) {
+        let (sum, overflow) = units.addingReportingOverflow(more)
+        if overflow { addInexact(Double(units) / Double(Self.unit)) }
+        units = overflow ? more : sum
+    }
 
     mutating func add(_ number: Double) {
-        if let decimal = Self.units(number) { units += decimal } else { addInexact(number) }
+        if let decimal = Self.units(number) { add(units: decimal) } else { addInexact(number) }
     }
 
     mutating func merge(_ other: ExactSum) {
-        units += other.units
+        add(units: other.units)
         addInexact(other.rest)
         addInexact(other.error)
     }

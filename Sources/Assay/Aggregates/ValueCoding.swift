@@ -6,8 +6,8 @@ enum ValueCoding {
         case null, no, yes, int, uint, double, string, bytes, list, map, timestamp, duration, type
     }
 
-    /// What nests deeper was never a value of ours.
-    private static let deepest = 300
+    /// What nests deeper was never a value of ours: rows are not as deep by far, and one expression adds little.
+    private static let deepest = 1000
 
     static func encode(_ value: Value, into bytes: inout OutputBuffer) {
         func begin(_ tag: Tag) { bytes.append(byte: tag.rawValue) }

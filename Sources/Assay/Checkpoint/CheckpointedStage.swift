@@ -5,6 +5,9 @@ protocol CheckpointedStage: ~Copyable {
     /// Elements taken so far, in all runs.
     var sequence: UInt64 { get }
 
+    /// Of all elements of this input, and of those before it whose state is carried on.
+    var greatestTime: EventTime { get }
+
     /// Everything that is counted, in order of the names.
     var tallies: [CheckpointRecord.Tally] { get }
 
@@ -12,6 +15,9 @@ protocol CheckpointedStage: ~Copyable {
     mutating func load(
         _ record: CheckpointRecord, from store: StateStore, memoryLimit: Int
     ) throws(StoreError)
+
+    /// What was loaded is of another input than the one that begins now.
+    mutating func beginInput()
 
     /// From now on states can be read back from here.
     mutating func attach(_ pages: consuming StatePageReader)

@@ -16,8 +16,10 @@ package struct PipelinePreparation: ~Copyable {
     /// Lines for people, about every decision.
     package let notices: [String]
 
-    /// Nothing is left to do.
-    package var isFinished: Bool { input.isFinished }
+    /// Nothing is left to do: everything was read, and what was open then was told.
+    package var isFinished: Bool { input.wasInterrupted || (input.isFinished && hasEnded) }
+
+    private let hasEnded: Bool
 
     static let rejectsName = "rejects"
 
@@ -49,17 +51,22 @@ package struct PipelinePreparation: ~Copyable {
                 saved: nil, record: CheckpointRecord(), loaded: nil, input: FoundInput(finding: .first),
                 sinks: try open(outputs, plan, isSaved: false),
                 rejects: try rejects.map { try request.rejects!.open($0) },
-                notices: [])
+                notices: [], hasEnded: false)
         }
         let state = try StateOpening(request, function: (StreamStage.functionNumber, StreamStage.functionName))
         let (last, input, known) = (state.last, state.input, state.last ?? state.forgotten)
+        let hasEnded = last.map(StreamStage.hasEnded) ?? false
         if let last { try checkIdentity(last.configuration, plan, request) }
         let situation = SinkPlan.Situation(
             known: known, input: input.finding, mayOverwrite: request.mayOverwrite, isFresh: request.isFresh,
             folder: outputFolder)
         let (outputs, rejectsPlan) = try plans(request, plan, situation)
-        var notices = StateOpening.notices(
-            last, input, keys: "keys", work: "read", isRepeated: outputs.contains { $0.isStream })
+        // What is left of an input that was read to its end goes without saying.
+        var notices =
+            input.isFinished && !hasEnded
+            ? []
+            : StateOpening.notices(
+                last, input, keys: "keys", work: "read", isRepeated: outputs.contains { $0.isStream })
         notices += outputs.compactMap(\.notice)
         // What was read to its end needs nothing of its outputs.
         let (saved, notice) = try state.take()
@@ -68,7 +75,7 @@ package struct PipelinePreparation: ~Copyable {
         let rejects = try rejectsPlan.map { try request.rejects!.open($0) }
         return PipelinePreparation(
             saved: saved, record: nextRecord(request, plan, last, input), loaded: last, input: input, sinks: sinks,
-            rejects: rejects, notices: notices)
+            rejects: rejects, notices: notices, hasEnded: hasEnded)
     }
 
     /// The states belong to the streams as they were.
@@ -127,7 +134,26 @@ package struct PipelinePreparation: ~Copyable {
             }
         }
         outputs.append(("the rejects", request.rejects))
+        try checkOutsideParts(outputs.compactMap(\.target), plan, paths)
         try Preparation.checkDistinct(request, outputs: outputs)
+    }
+
+    /// Whatever looks like a part in a folder of parts is one.
+    private static func checkOutsideParts(
+        _ targets: [OutputTarget], _ plan: StreamPlan, _ paths: SinkPlan.Situation
+    ) throws(RunFailure) {
+        for output in plan.outputs {
+            guard case .parts(let parts) = output.target else { continue }
+            let folder = paths.path(parts.folder)
+            for target in targets {
+                guard let path = target.path else { continue }
+                let real = (OutputTarget.futurePath(folder), OutputTarget.futurePath(path))
+                if path.hasPrefix(folder + "/") || !real.0.isEmpty && real.1.hasPrefix(real.0 + "/") {
+                    throw RunFailure(
+                        .usage, "'\(path)' is in the folder of the parts of '\(output.stream)'; put it elsewhere")
+                }
+            }
+        }
     }
 
     private static func nextRecord(

@@ -163,7 +163,7 @@ struct SinkPlan {
         do throws(SinkFault) {
             try sink.resume(length: length)
         } catch {
-            throw RunFailure(.badData, "\(error.message); the part that was begun is gone; start over with --fresh")
+            throw RunFailure(.badData, "\(error.message); bring that part back, or start over with --fresh")
         }
         return sink
     }
@@ -188,8 +188,10 @@ struct SinkPlan {
             do throws(StoreError) {
                 let store = try TableStore(path: path)
                 try check(store, settings, output)
-                if let recorded { delivered = try store.delivered(recorded.id) }
-                if try !store.columns(of: settings.table).isEmpty { isEmpty = try !store.hasRows(settings.table) }
+                if try !store.columns(of: settings.table).isEmpty {
+                    isEmpty = try !store.hasRows(settings.table)
+                    if let recorded { delivered = try store.delivered(recorded.id) }
+                }
             } catch {
                 throw RunFailure(.inputOutput, "the database '\(path)' cannot be used, \(error.description)")
             }

@@ -25,6 +25,8 @@ struct FoundInput {
     var skipped: [UInt8] = []
     var csvHeader: [UInt8] = []
     var isFinished = false
+    /// Somebody wanted it to stop while what was known of a pipe was read again.
+    var wasInterrupted = false
 
     /// Ready to be read on.
     var start: LineReader.Start {
@@ -121,7 +123,7 @@ struct StateOpening: ~Copyable {
         var recognizer = InputRecognizer(
             descriptor: request.input, interruption: request.interruption, recorded: recorded)
         switch try recognizer.recognize(request.expectation) {
-        case .interrupted: return FoundInput(finding: .same, isFinished: true)
+        case .interrupted: return FoundInput(finding: .same, isFinished: true, wasInterrupted: true)
         case .new: return FoundInput(finding: .new, readAhead: recognizer.readAhead)
         case .same(let resumed):
             if recorded.format != request.format.rawValue, recorded.offset > 0 {

@@ -31,8 +31,13 @@ struct YAMLMembers {
     }
 
     mutating func require(_ key: String) throws(ConfigurationError) -> YAMLNode {
-        guard let value = take(key) else { throw fault("\(name) has no '\(key)'", position) }
-        return value
+        if let value = take(key) { return value }
+        let unknown = members.filter { !known.contains($0.key) }
+        if let near = NearestName.of(key, among: unknown.map(\.key)) {
+            let position = unknown.first { $0.key == near }?.position
+            throw fault("\(name) has no '\(near)'; did you mean '\(key)'?", position)
+        }
+        throw fault("\(name) has no '\(key)'", position)
     }
 
     /// Of the first key, for maps that are told apart by it.

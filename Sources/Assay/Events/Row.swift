@@ -1,4 +1,5 @@
 import CEL
+import CivilTime
 
 /// What a stream's expressions see: an event of the input, or what another stream has made.
 class Row: Host {
@@ -68,9 +69,17 @@ class Row: Host {
 final class ValueRow: Row {
     private(set) var values: [Value] = []
     private let names: [String]
+    /// As JSON, with the colon.
+    private let keys: [[UInt8]]
 
     init(names: [String]) {
         self.names = names
+        keys = names.map { name in
+            var buffer = OutputBuffer(capacity: 64)
+            ValueEncoder(.utc).write(text: name, into: &buffer)
+            buffer.append(byte: UInt8(ascii: ":"))
+            return Array(buffer.bytes)
+        }
     }
 
     func begin(_ values: [Value], at time: EventTime) {
@@ -89,7 +98,7 @@ final class ValueRow: Row {
     }
 
     override func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
-        encoder.write(values, into: &buffer)
+        encoder.write(values, keys: keys, into: &buffer)
     }
 }
 

@@ -46,6 +46,8 @@ struct ValueEncoder: Sendable {
             return times.text(timestamp.seconds * 1000 + Int64(timestamp.nanoseconds) / 1_000_000)
         case .duration(let duration): return duration.text
         case .bytes(let bytes): return Base64.encode(bytes)
+        case .double(let double) where !double.isFinite:
+            return double.isNaN ? "NaN" : double < 0 ? "-Infinity" : "Infinity"
         case .type(let kind): return kind.name
         default:
             var buffer = OutputBuffer(capacity: 256)
@@ -76,22 +78,15 @@ struct ValueEncoder: Sendable {
 /// Writes the rows of one stream.
 struct RowEncoder: ~Copyable {
     let values: ValueEncoder
-    /// Each column's name as JSON, with the colon.
-    private let keys: [[UInt8]]
 
-    init(columns: [String], _ values: ValueEncoder) {
+    init(_ values: ValueEncoder) {
         self.values = values
-        keys = columns.map { name in
-            var buffer = OutputBuffer(capacity: 64)
-            values.write(text: name, into: &buffer)
-            buffer.append(byte: UInt8(ascii: ":"))
-            return Array(buffer.bytes)
-        }
     }
 
     // MARK: The members of an object, without its braces
 
-    func write(_ row: [Value], into buffer: inout OutputBuffer) {
+    /// `keys`: each column's name as JSON, with the colon.
+    func write(_ row: [Value], keys: [[UInt8]], into buffer: inout OutputBuffer) {
         for (index, value) in row.enumerated() {
             buffer.reserve(keys[index].count + 1)
             if index > 0 { buffer.write(UInt8(ascii: ",")) }

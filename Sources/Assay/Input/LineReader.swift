@@ -63,8 +63,8 @@ struct LineReader: ~Copyable {
 
     /// `interruption` becomes readable when reading shall stop; -1 for never.
     /// `isDigested`: checkpoints want to know what the input looked like. `end`: what lies behind this offset, the
-    /// end of a line, is left alone. `lingerSeconds`: lines of a slow pipe may wait so long, that they need not be taken
-    /// one by one. `willWait` is called before waiting for input that is not there yet.
+    /// end of a line, is left alone. `lingerSeconds`: lines of a slow pipe may wait so long, that they need not be
+    /// taken one by one. `willWait` is called before waiting for input that is not there yet.
     init(
         descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
         end: UInt64 = .max, lingerSeconds: Double = 0, start: consuming Start,

@@ -40,6 +40,8 @@ struct PipelineLoop: ~Copyable {
     private var result: PipelineRun.Result
     private var isInputOver = false
     private var isOver = false
+    /// Without checkpoints: everything is written, and the outputs are brought to their end.
+    private var isSettling = false
     /// Batches that were worked on and not yet written.
     private var underWay = 0
     /// Batches that wait until it is in a checkpoint that event time went on without them.
@@ -101,7 +103,9 @@ struct PipelineLoop: ~Copyable {
             if bytes > 0 { lastBytes = bytes }
             parts.report(.progress(counts, bytes: lastBytes, checkpoint: saving?.last?.id))
         case .outputFailed(let error): fail(error)
-        case .drained(let outputs): saving?.drained(outputs)
+        case .drained(let outputs):
+            saving?.drained(outputs)
+            if isSettling { isOver = true }
         case .commit(let outcome): commitEnded(outcome)
         case .checkpointRequested: saving?.request(.signal)
         }
@@ -206,7 +210,10 @@ struct PipelineLoop: ~Copyable {
     private mutating func goOnSaving() {
         guard let saving, result.failure == nil else { return }
         do throws(RunFailure) {
-            if try saving.goOn(&stage) { outputBox.send(.mark(isLast: saving.isLastCut)) }
+            // A run that was stopped leaves its parts to the next one.
+            if try saving.goOn(&stage) {
+                outputBox.send(.mark(isLast: saving.isLastCut && stage.hasEnded))
+            }
         } catch {
             fail(.stateDamaged(error))
         }
@@ -230,8 +237,10 @@ struct PipelineLoop: ~Copyable {
         } else if let saving {
             saving.request(.end)
             isOver = saving.isFinished
-        } else {
-            isOver = underWay == 0
+        } else if underWay == 0, !isSettling {
+            // What outputs hold back, they hold no longer.
+            isSettling = true
+            outputBox.send(.mark(isLast: true))
         }
     }
 }

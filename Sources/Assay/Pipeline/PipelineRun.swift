@@ -86,10 +86,10 @@ package struct PipelineRun: ~Copyable {
                 record.outputs = try output.begin()
                 let plan = Saving.Plan(
                     saved: saved, record: record, loaded: preparation.loaded, start: preparation.input.position,
+                    isNewInput: preparation.input.finding == .new,
                     intervalSeconds: parts.checkpointIntervalSeconds, every: parts.checkpointEvery,
                     snapshots: parts.snapshots, report: { [report = parts.report] in report(.checkpointFailed($0)) })
                 saving = try Saving(plan, stage: &stage, outcome: { inbox.send(.commit($0)) })
-                if preparation.input.finding == .new { stage.beginInput() }
             }
         } catch {
             let counts = stage.presentCounts

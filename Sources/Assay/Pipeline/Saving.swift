@@ -41,6 +41,7 @@ final class Saving {
         /// Whose states are to be loaded.
         let loaded: CheckpointRecord?
         let start: InputPosition
+        var isNewInput = false
         /// Descriptors of the outputs that the committing thread makes durable.
         var files: [Int32] = []
         var memoryLimit = Int.max
@@ -61,6 +62,8 @@ final class Saving {
             if let loaded = plan.loaded {
                 try stage.load(loaded, from: saved.store, memoryLimit: plan.memoryLimit)
             }
+            if plan.isNewInput { stage.beginInput() }
+            record.eventTime = stage.greatestTime.milliseconds
             record.tallies = stage.tallies
             record = try Self.commitFirst(record, saved.store, plan.files)
             stage.attach(try StatePageReader(path: saved.store.path))

@@ -95,6 +95,9 @@ struct ScoringStage: CheckpointedStage, ~Copyable {
         try stage.goOnWithCut(states: states)
     }
 
+    /// What users did before counts for whatever input comes.
+    mutating func beginInput() {}
+
     /// From now on states can be read back from here.
     mutating func attach(_ pages: consuming StatePageReader) {
         stage.attach(pages)

@@ -24,7 +24,7 @@ protocol KeyedProcessFunction: ~Copyable {
     func stream(of key: UnsafeBufferPointer<UInt8>) -> Int
 
     /// Sets the timer that a state read back from a checkpoint waits for.
-    func resume(state: inout State, context: inout ProcessContext<Output>)
+    mutating func resume(state: inout State, context: inout ProcessContext<Output>)
 
     /// Whether a state says no more than a new one would: then its key can be forgotten.
     func isEmpty(_ state: borrowing State) -> Bool
@@ -54,7 +54,7 @@ extension KeyedProcessFunction where Self: ~Copyable {
 
     func stream(of key: UnsafeBufferPointer<UInt8>) -> Int { 0 }
 
-    func resume(state: inout State, context: inout ProcessContext<Output>) {}
+    mutating func resume(state: inout State, context: inout ProcessContext<Output>) {}
 
     func isEmpty(_ state: borrowing State) -> Bool { false }
 

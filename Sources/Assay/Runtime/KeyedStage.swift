@@ -32,8 +32,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var forgottenKeys: Int64 = 0
     /// Timers of one time and stream that are still to fire, the next one last.
     private var due: [DueTimer] = []
-    /// The key of the timer that fired last, whose results may still be looked at.
-    private var fired: Int?
+    /// The key that was worked on last, whose results may still be looked at.
+    private var touched: Int?
     /// Where the last advance went.
     private var advanced = Int64.min
 
@@ -120,15 +120,15 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         _ input: Function.Input, key: UnsafeBufferPointer<UInt8>, at time: EventTime, stream: Int = 0,
         watermark: Int64? = nil
     ) throws(StoreError) {
-        let hash = key.stableHash
-        let index = try intern(key, hash: hash)
+        forgetTouched()
+        let index = try intern(key, hash: key.stableHash)
         noteChange(index)
         context.enter(stream, watermark: watermark ?? advanced)
         context.begin(time, key: index)
         let before = function.memoryBytes(keys[index])
         function.process(input, state: &keys[index], context: &context)
         stateBytes += function.memoryBytes(keys[index]) - before
-        if !isSaved, function.isEmpty(keys[index]) { remove(index, hash: hash) }
+        touched = index
     }
 
     /// The bytes of a key by its number.
@@ -145,8 +145,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// Fires the next timer that is due, so that its results can be taken out before another one fires. False when
     /// there is none.
     mutating func fireNext(_ stream: Int, upTo watermark: Int64) -> Bool {
-        if let fired { forgetIfEmpty(fired) }
-        fired = nil
+        forgetTouched()
         advanced = watermark
         context.enter(stream, watermark: watermark)
         if due.isEmpty {
@@ -156,16 +155,16 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         guard let timer = due.popLast() else { preconditionFailure("the next timer is one at least") }
         noteChange(timer.key)
         context.begin(timer.time, key: timer.key)
-        fired = timer.key
+        touched = timer.key
         let before = function.memoryBytes(keys[timer.key])
         function.timerFired(state: &keys[timer.key], context: &context)
         stateBytes += function.memoryBytes(keys[timer.key]) - before
         return true
     }
 
-    /// Without checkpoints a key whose timer was the last thing about it goes at once.
-    private mutating func forgetIfEmpty(_ key: Int) {
-        guard !isSaved, function.isEmpty(keys[key]) else { return }
+    /// Without checkpoints a key that has nothing more to remember goes as soon as its results were looked at.
+    private mutating func forgetTouched() {
+        guard !isSaved, let key = touched.take(), function.isEmpty(keys[key]) else { return }
         remove(key, hash: keys.withKey(key) { $0.stableHash })
     }
 

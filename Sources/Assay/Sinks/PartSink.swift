@@ -73,11 +73,33 @@ final class PartSink: RowSink {
     /// Goes on with a part that a checkpoint knows.
     func resume(length: Int64) throws(SinkFault) {
         guard length > 0 else { return }
-        let descriptor = open(names.unfinished(number), O_WRONLY | O_CLOEXEC)
-        guard descriptor >= 0, ftruncate(descriptor, off_t(length)) == 0,
-            lseek(descriptor, off_t(length), SEEK_SET) >= 0
-        else { throw fault() }
-        file = OpenFile(descriptor: descriptor, bytes: length, rows: 0, begun: now())
+        let descriptor = open(names.unfinished(number), O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { throw fault() }
+        let lines = try lines(descriptor, upTo: length)
+        guard ftruncate(descriptor, off_t(length)) == 0, lseek(descriptor, off_t(length), SEEK_SET) >= 0 else {
+            throw fault()
+        }
+        file = OpenFile(
+            descriptor: descriptor, bytes: length, rows: lines - (header.isEmpty ? 0 : 1), begun: now())
+    }
+
+    private func lines(_ descriptor: Int32, upTo length: Int64) throws(SinkFault) -> UInt64 {
+        var room = [UInt8](repeating: 0, count: 1 << 16)
+        var left = Int(length)
+        var lines: UInt64 = 0
+        while left > 0 {
+            let count = read(descriptor, &room, min(left, room.count))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw fault() }
+            guard count > 0 else {
+                let found = Int(length) - left
+                throw SinkFault(
+                    sink: people, reason: .store("part \(number) has \(found) bytes where \(length) were written"))
+            }
+            lines += UInt64(room[..<count].count { $0 == UInt8(ascii: "\n") })
+            left -= count
+        }
+        return lines
     }
 
     // MARK: Rows

@@ -38,7 +38,7 @@ final class TableSink: RowSink {
         self.made = made
         self.delivered = delivered
         self.now = now
-        hasOwnCreation = columns.contains { $0.name == Self.creationColumn }
+        hasOwnCreation = Self.hasCreation(columns)
         try store.open(
             table, columns: Self.columnNames(columns), delivery: delivery, rows: delivered)
     }
@@ -46,7 +46,12 @@ final class TableSink: RowSink {
     /// Those of the stream, and when a row was put there.
     static func columnNames(_ columns: [StreamPlan.Column]) -> [String] {
         let names = columns.map(\.name)
-        return names.contains(creationColumn) ? names : names + [creationColumn]
+        return hasCreation(columns) ? names : names + [creationColumn]
+    }
+
+    /// SQLite does not tell letters by their case.
+    private static func hasCreation(_ columns: [StreamPlan.Column]) -> Bool {
+        columns.contains { $0.name.lowercased() == creationColumn }
     }
 
     /// With SQLite's types.

@@ -105,6 +105,11 @@ struct KeyedCompiler {
     }
 
     private func checkKey(_ part: StreamPlan.Part, _ key: NamedExpression) throws(ConfigurationError) {
+        guard !["window_start", "window_end"].contains(part.name) else {
+            throw ConfigurationError(
+                path: expressions.path, position: key.position,
+                message: "\(owner): '\(part.name)' is the window's; give the key another name")
+        }
         switch part.type {
         case .list, .map, .type, .null:
             throw ConfigurationError(

@@ -18,9 +18,8 @@ enum PipelineIdentity {
     }
 
     private static func line(_ stream: PipelineDefinition.Stream) -> String {
-        var parts = [
-            "stream \(stream.name): from \(stream.from.isEmpty ? "input" : stream.from.map(\.text).joined(separator: ", "))"
-        ]
+        let sources = stream.from.isEmpty ? "input" : stream.from.map(\.text).joined(separator: ", ")
+        var parts = ["stream \(stream.name): from \(sources)"]
         if let condition = stream.condition { parts.append("where \(condition.text.flat)") }
         switch stream.kind {
         case .rows: parts.append("rows")

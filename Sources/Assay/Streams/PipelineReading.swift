@@ -164,6 +164,7 @@ struct PipelineReading {
         case .map: keyed.keys = try columns(node, "key", members)
         case .list(let elements):
             for element in elements { keyed.keys.append(try field(element, "key", members)) }
+            keyed.keys = try checked(keyed.keys, "key", node, members)
         }
         return keyed
     }
@@ -233,6 +234,7 @@ struct PipelineReading {
         } else if let count = members.take("global") {
             shape = .global(every: try members.count(count, "global"), forgets: false)
         } else {
+            try members.finish()
             throw members.fault(
                 "a window is one of {tumbling: 30s}, {sliding: 1m, every: 10s}, {session: 5m}, {count: 100} and "
                     + "{global: 100}", node.position)

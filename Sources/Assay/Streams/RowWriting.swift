@@ -26,7 +26,7 @@ final class RowWriting {
     private let encoder: RowEncoder
 
     init(_ output: StreamOutput, _ values: ValueEncoder) {
-        encoder = RowEncoder(columns: (output.columns ?? []).map(\.name), values)
+        encoder = RowEncoder(values)
         columnCount = output.columns?.count ?? 0
         switch output.target {
         case .standardOutput:

@@ -71,17 +71,26 @@ final class RunningStream {
     /// The value of a part, null when it can't be had.
     func value(_ root: Int, of program: Program, _ row: Row) -> Value {
         do throws(EvaluationError) {
-            return try program.value(root, host: row)
+            let value = try program.value(root, host: row)
+            guard value.depth <= Self.deepestValue else {
+                throw EvaluationError(.tooCostly, "a value with more than \(Self.deepestValue) levels of nesting")
+            }
+            return value
         } catch {
             failures.note(error)
             return .null
         }
     }
 
+    /// Somewhat more than a line of input can have.
+    private static let deepestValue = 200
+    /// Of all parts together.
+    private static let longestKey = 1 << 16
+
     /// Appends the key of a row. False when it has none.
     func appendKey(_ keys: [StreamPlan.Part], of row: Row, to buffer: inout OutputBuffer) -> Bool {
         StreamKey.begin(index, in: &buffer)
-        if let keyField, let text = row.textBytes(keyField) {
+        if let keyField, let text = row.textBytes(keyField), text.count < Self.longestKey {
             StreamKey.append(text: text, isLast: true, to: &buffer)
             return true
         }
@@ -89,6 +98,9 @@ final class RunningStream {
             for (position, key) in keys.enumerated() {
                 let isLast = position == keys.count - 1
                 try StreamKey.append(try program.value(key.root, host: row), isLast: isLast, to: &buffer)
+            }
+            guard buffer.count <= Self.longestKey else {
+                throw EvaluationError(.tooCostly, "a key of more than \(Self.longestKey) bytes")
             }
             return true
         } catch {

@@ -278,6 +278,12 @@ struct StreamCompiler {
         switch output.target {
         case .table(let table):
             guard let columns else { throw unknownColumns(output, "a table") }
+            var names: Set<String> = []
+            for column in columns where !names.insert(column.name.lowercased()).inserted {
+                throw fault(
+                    "'\(column.name)' is a column of '\(output.stream.text)' twice, as a table would have it: only the "
+                        + "case of letters differs", output.position)
+            }
             for index in table.indexes where !columns.contains(where: { $0.name == index.text }) {
                 let near = NearestName.of(index.text, among: columns.map(\.name))
                 throw fault(

@@ -59,7 +59,7 @@ struct StreamFunction: KeyedProcessFunction {
         functions[stream]?.timerRank(state.windows, at: time, stream: stream) ?? 0
     }
 
-    mutating func resume(state: inout StreamState, context: inout ProcessContext<Output>) {
+    func resume(state: inout StreamState, context: inout ProcessContext<Output>) {
         functions[context.stream]?.resume(state: &state.windows, context: &context)
     }
 

@@ -22,6 +22,8 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     var pendingTime: Int64?
     private(set) var greatestTime = EventTime(milliseconds: 0)
     private(set) var sequence: UInt64 = 0
+    /// Rows that were added to windows: the order in which their values are told.
+    private var arrivals: UInt64 = 0
     private(set) var counts: StreamCounts
     private var key = OutputBuffer(capacity: 256)
     private var isPresentLate = false
@@ -152,8 +154,9 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         _ row: Row, to stream: RunningStream, _ keyed: StreamPlan.Keyed
     ) throws(StoreError) {
         guard stream.appendKey(keyed.keys, of: row, to: &key) else { return }
+        arrivals += 1
         let element = WindowAggregates.Element(
-            plan: keyed.aggregates, row: row, number: sequence, failures: stream.failures)
+            plan: keyed.aggregates, row: row, number: arrivals, failures: stream.failures)
         let input = WindowFunction<WindowAggregates>.Input(element: element, time: row.time)
         try stage.process(
             .element(input), key: key.bytes.bindMemory(to: UInt8.self), at: row.time,
@@ -168,8 +171,11 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
         var output = StreamFunction.Output()
         stage.withOutput { swap(&$0, &output) }
-        for firing in output.firings {
-            let keys = stage.withKey(firing.key) { StreamKey.values($0, count: keyed.keys.count) }
+        // Before others are worked on: without checkpoints a key goes when nothing is left of it.
+        let keys = output.firings.map { firing in
+            stage.withKey(firing.key) { StreamKey.values($0, count: keyed.keys.count) }
+        }
+        for (firing, keys) in zip(output.firings, keys) {
             let made = stream.emit(firing, keyed, keys: keys, event: keyed.isRunning ? event : nil)
             guard let made else { continue }
             stream.made += 1
@@ -221,6 +227,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         var all = presentCounts.tallies
         all.append(CheckpointRecord.Tally(name: Self.watermarkName, count: UInt64(max(0, reached))))
         all.append(CheckpointRecord.Tally(name: Self.endedName, count: hasEnded ? 1 : 0))
+        all.append(CheckpointRecord.Tally(name: Self.arrivalsName, count: arrivals))
         if let pendingTime { all.append(CheckpointRecord.Tally(name: Self.pendingName, count: UInt64(pendingTime))) }
         if let scorer = stage.function.scorer {
             all.append(CheckpointRecord.Tally(name: Self.scoredName, count: scorer.detection.sequence))
@@ -230,12 +237,18 @@ struct StreamStage: CheckpointedStage, ~Copyable {
 
     private static let watermarkName = "watermark_ms"
     private static let endedName = "ended"
+    private static let arrivalsName = "arrivals"
     private static let pendingName = "idle_ms"
     private static let scoredName = "scored"
 
     /// Whether a checkpoint says that event time goes on without input.
     static func knowsPendingTime(_ record: CheckpointRecord) -> Bool {
         record.tallies.contains { $0.name == pendingName }
+    }
+
+    /// Whether a checkpoint is of an input whose end was the end of time.
+    static func hasEnded(_ record: CheckpointRecord) -> Bool {
+        record.tallies.contains { $0.name == endedName && $0.count == 1 }
     }
 
     /// Something waits for event time to go on.
@@ -250,6 +263,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         hasEnded = tallies[Self.endedName] == 1
         pendingTime = tallies[Self.pendingName].map { Int64($0) }
         sequence = record.sequence
+        arrivals = tallies[Self.arrivalsName] ?? 0
         greatestTime = EventTime(milliseconds: record.eventTime)
         counts.resume(record.tallies)
         for stream in streams {
@@ -265,7 +279,10 @@ struct StreamStage: CheckpointedStage, ~Copyable {
 
     /// Another input begins where the one before has ended: its time may be an earlier one.
     mutating func beginInput() {
-        if hasEnded { watermark = Watermark(bound: plan.outOfOrder) }
+        guard hasEnded else { return }
+        watermark = Watermark(bound: plan.outOfOrder)
+        greatestTime = EventTime(milliseconds: 0)
+        hasEnded = false
     }
 
     mutating func attach(_ pages: consuming StatePageReader) { stage.attach(pages) }
