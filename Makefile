@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline conformance test-thread test-address format check-format dependencies test-dependencies
 
 # All libraries are linked in, at fixed addresses: commands start in a third of the time, and run where no Swift is.
 BUILD = swift build -c release -Xswiftc -static-executable -Xlinker -no-pie -Xswiftc -use-ld=lld --product
@@ -46,6 +46,11 @@ bench-readers: build
 bench-rules: build
 	@tools/install-packages.sh python3
 	@tools/bench/rules.py .build/release/assay tools/bench/rules.yaml
+
+# The shop's pipeline unpaced, and at ten thousand orders a second for a minute.
+bench-pipeline: build
+	@tools/install-packages.sh python3
+	@tools/bench/pipeline.py .build/release/assay Examples/pipelines/ecommerce.yaml $(SECONDS_PACED)
 
 # The cases of the expression language by section. SUITE=FILE answers a file of requests, as 'assay eval --batch' does.
 conformance: build

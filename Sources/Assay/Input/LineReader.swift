@@ -46,8 +46,10 @@ struct LineReader: ~Copyable {
     private(set) var endsInsideLine = false
 
     static let batchBytes = 256 << 10
-    /// Reads of less than this are worth waiting for more: half of what a pipe holds.
-    private static let smallRead = 32 << 10
+    /// Reads of less than this are worth waiting for more: far less than what the pipe holds.
+    private let smallRead: Int
+    private static let pipeBytes: Int32 = 1 << 20
+    private static let smallPart = 8
     private let lingerSeconds: Double
     private var lastRead = (bytes: 0, time: 0.0)
     /// How often a file that is followed is looked at for more.
@@ -83,6 +85,9 @@ struct LineReader: ~Copyable {
         digest = start.digest
         var status = stat()
         isRegularFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        // Where it is refused, or no pipe, the pipe is as large as it is.
+        let held = lingerSeconds > 0 && !isRegularFile ? assay_enlarge_pipe(descriptor, Self.pipeBytes) : 0
+        smallRead = Int(held) / Self.smallPart
     }
 
     /// Reads at least one whole line, and as many more as are waiting and fit.
@@ -170,7 +175,7 @@ struct LineReader: ~Copyable {
 
     /// Lets a slow pipe gather lines. True when asked to stop.
     private func linger() throws(InputError) -> Bool {
-        guard lingerSeconds > 0, lastRead.bytes < Self.smallRead else { return false }
+        guard lingerSeconds > 0, lastRead.bytes < smallRead else { return false }
         let left = lastRead.time + lingerSeconds - MonotonicClock.seconds
         return left > 0 ? try isInterrupted(within: Int32(left * 1000) + 1) : false
     }

@@ -58,7 +58,7 @@ package struct PipelineRun: ~Copyable {
 
     private static let batchCount = 16
     /// Nobody waits for a single line: what windows tell waits far longer for the watermark.
-    private static let lingerSeconds = 0.02
+    private static let lingerSeconds = 0.05
 
     private let inbox = Mailbox<PipelineMessage>()
     private let parts: Parts

@@ -20,7 +20,7 @@ final class TableSink: RowSink {
     private var commitTime = 0.0
 
     /// Rows are held back so long: a commit for each would cost more than they do.
-    private static let commitSeconds = 0.25
+    private static let commitSeconds = 0.5
     static let creationColumn = "created_at"
 
     init(

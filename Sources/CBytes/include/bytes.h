@@ -145,6 +145,13 @@ static inline int assay_schedule_in_batches(void) {
     return sched_setscheduler(0, 3, &none);
 }
 
+// Has a pipe hold so many bytes, where that is allowed. Answers how many it holds, 0 for what is no pipe.
+static inline int assay_enlarge_pipe(int descriptor, int bytes) {
+    fcntl(descriptor, 1031, bytes); // F_SETPIPE_SZ
+    const int held = fcntl(descriptor, 1032); // F_GETPIPE_SZ
+    return held > 0 ? held : 0;
+}
+
 // Linux's SCHED_IDLE: only what nobody else wants.
 static inline int assay_schedule_when_idle(void) {
     const struct sched_param none = {0};
