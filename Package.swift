@@ -26,7 +26,7 @@ let package = Package(
         .executableTarget(
             name: "assayctl", dependencies: ["Arguments", "Assay", "CivilTime", "StateStore"], path: "tools/assayctl"),
         .testTarget(
-            name: "AssayTests", dependencies: ["Assay", "CEL", "StateStore", "TestSupport"],
+            name: "AssayTests", dependencies: ["Assay", "CEL", "CivilTime", "StateStore", "TestSupport"],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
         .testTarget(name: "ArgumentsTests", dependencies: ["Arguments"]),
         .testTarget(name: "CELTests", dependencies: ["CEL", "CivilTime", "TestSupport"], exclude: ["Cases"]),

@@ -26,6 +26,14 @@ package final class StateView {
         self.database = database
     }
 
+    /// The process functions whose state this is.
+    package func functionNames() throws(StoreError) -> [String] {
+        var statement = try database.prepare("SELECT name FROM process_function ORDER BY id")
+        var names: [String] = []
+        while try statement.step() { names.append(statement.text(0)) }
+        return names
+    }
+
     /// The last ones, newest first.
     package func checkpoints() throws(StoreError) -> [CheckpointRecord] {
         var ids: [Int64] = []

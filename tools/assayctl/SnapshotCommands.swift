@@ -8,7 +8,7 @@ import StateStore
 enum SnapshotCommands {
     static func create(_ arguments: ParsedArguments) throws(Failure) {
         let folder = StateFolder(arguments)
-        let state = try folder.open()
+        let state = try folder.openAny()
         guard let checkpoint = state.view.checkpoint else {
             throw Failure(code: .no, message: "there is no checkpoint yet to make a snapshot of")
         }
@@ -73,16 +73,20 @@ enum SnapshotCommands {
         let lock = try folder.lock()
         let id = try number(arguments.operands.first, folder)
         let source = folder.snapshots.file(id)
-        let state = try folder.open(source)
+        let state = try folder.openAny(source)
         // Reads everything, so that nothing broken is put in place.
-        let users = try state.users()
+        let keys = try state.isPipeline ? state.view.checkpoint?.keys ?? 0 : Int64(state.users().count)
+        if state.isPipeline {
+            try state.reading { () throws(StoreError) in try state.view.readPages { _, _, _ in } }
+        }
+        let function = state.isPipeline ? StoredFunction.pipeline : StoredFunction.scoring
         let unfinished = "\(folder.database).unfinished"
         let audit = AuditRow(
             at: Now.milliseconds, action: "restore", checkpoint: state.view.checkpoint?.id ?? 0,
-            users: Int64(users.count))
+            users: keys)
         do throws(StoreError) {
             try StateReplacement.copy(source, to: unfinished)
-            try StateStore.note(audit, in: unfinished, functions: [StoredFunction.scoring])
+            try StateStore.note(audit, in: unfinished, functions: [function])
             try StateReplacement.replace(folder.database, with: unfinished, keepingOld: true)
         } catch {
             throw Failure(error, file: folder.path)
@@ -92,12 +96,12 @@ enum SnapshotCommands {
         if arguments.flag("json") {
             return Page.line(
                 JSON.object([
-                    ("restored", .integer(id)), ("users", .integer(Int64(users.count))),
+                    ("restored", .integer(id)), ("users", .integer(keys)),
                     ("sequence", .unsigned(checkpoint?.sequence ?? 0)),
                 ]).text)
         }
         Page.line(
-            "snapshot \(id) is restored: \(Figures.grouped(users.count)) users, transaction "
+            "snapshot \(id) is restored: \(Figures.grouped(keys)) \(state.isPipeline ? "keys" : "users"), transaction "
                 + "\(Figures.grouped(checkpoint?.sequence ?? 0)). The next 'assay score' goes on from there; the state "
                 + "before is kept as \(Page.shown(folder.database)).old")
     }

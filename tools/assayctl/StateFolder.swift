@@ -43,13 +43,27 @@ struct StateFolder {
         return nil
     }
 
-    /// A look at the last checkpoint.
+    /// A look at the last checkpoint of the users' state.
     func open() throws(Failure) -> OpenState {
         try open(database)
     }
 
-    /// A look at a snapshot, or at a database by its path.
+    /// A look at a snapshot, or at a database by its path, of the users' state.
     func open(_ file: String) throws(Failure) -> OpenState {
+        let state = try openAny(file)
+        guard !state.isPipeline else {
+            throw Failure(
+                code: .usage,
+                message:
+                    "'\(file)' is the state of a pipeline, which knows no users; 'assayctl status', 'checkpoints', "
+                    + "'verify', 'snapshot' and 'restore' look after it")
+        }
+        return state
+    }
+
+    /// The same, also of a pipeline's state.
+    func openAny(_ file: String? = nil) throws(Failure) -> OpenState {
+        let file = file ?? database
         guard access(file, F_OK) == 0 else {
             throw Failure(code: .noInput, message: "there is no state at '\(file)'; name its folder with --state")
         }
@@ -96,11 +110,16 @@ final class OpenState {
     let resolved: Configuration.Resolved
     let clock: TimeText
     private var found: UserStates?
+    /// It is that of 'assay run', which knows no users.
+    let isPipeline: Bool
 
     init(_ view: StateView) throws(StoreError) {
         self.view = view
+        isPipeline = try view.functionNames().contains(StoredFunction.pipeline.name)
+        // A pipeline records its streams there, and has no settings.
+        let recorded = isPipeline ? "" : view.checkpoint?.configuration ?? ""
         do throws(ConfigurationError) {
-            resolved = try Configuration.recorded(view.checkpoint?.configuration ?? "").resolveWithoutRules(
+            resolved = try Configuration.recorded(recorded).resolveWithoutRules(
                 path: "the checkpoint's configuration")
         } catch {
             throw StoreError(.damaged, "reading the checkpoint's configuration", error.message)

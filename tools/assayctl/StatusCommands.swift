@@ -8,7 +8,7 @@ import StateStore
 enum StatusCommands {
     static func status(_ arguments: ParsedArguments) throws(Failure) {
         let folder = StateFolder(arguments)
-        let state = try folder.open()
+        let state = try folder.openAny()
         let owner = folder.owner
         let bytes = fileSize(folder.database)
         let logBytes = fileSize(folder.database + "-wal")
@@ -34,13 +34,41 @@ enum StatusCommands {
             ("process", owner.map { "\($0) is using it" } ?? "none"),
         ]
         if let record {
-            entries += describe(record, state.clock)
+            entries += state.isPipeline ? describePipeline(record, state.clock) : describe(record, state.clock)
         } else {
             entries.append(("checkpoint", "none yet"))
         }
         entries.append(
             ("snapshots", snapshots.isEmpty ? "none" : snapshots.map { "\($0)" }.joined(separator: ", ")))
         Page.list(entries)
+    }
+
+    private static func describePipeline(_ record: CheckpointRecord, _ clock: TimeText) -> [(String, String)] {
+        let counts = StreamCounts(record)
+        var entries = [
+            checkpoint(record, clock), ("keys", Figures.grouped(record.keys)),
+            (
+                "lines",
+                "accepted \(Figures.grouped(counts.accepted)), late \(Figures.grouped(counts.late)), "
+                    + "rejected \(Figures.grouped(counts.rejected))"
+            ),
+        ]
+        for stream in counts.streams {
+            entries.append(
+                (
+                    stream.name,
+                    "\(Figures.grouped(stream.taken)) in, \(Figures.grouped(stream.made)) out, "
+                        + "\(Figures.grouped(stream.late)) late, \(Figures.grouped(stream.failed)) failed expressions"
+                ))
+        }
+        return entries + surroundings(record, clock)
+    }
+
+    private static func checkpoint(_ record: CheckpointRecord, _ clock: TimeText) -> (String, String) {
+        (
+            "checkpoint",
+            "\(record.id) (\(record.reason.rawValue)), \(clock.text(record.takenAt)), \(Now.age(record.takenAt))"
+        )
     }
 
     private static func describe(_ record: CheckpointRecord, _ clock: TimeText) -> [(String, String)] {
@@ -50,10 +78,7 @@ enum StatusCommands {
             !isLevel($0.name) && !$0.name.hasPrefix(RuleTally.prefix) && $0.count > 0
         }
         var entries = [
-            (
-                "checkpoint",
-                "\(record.id) (\(record.reason.rawValue)), \(clock.text(record.takenAt)), \(Now.age(record.takenAt))"
-            ),
+            checkpoint(record, clock),
             ("users", Figures.grouped(record.keys)),
             ("transactions", "\(Figures.grouped(record.sequence)) accepted"),
             (
@@ -74,6 +99,12 @@ enum StatusCommands {
             }
             entries.append(("rules", counts.joined(separator: ", ")))
         }
+        return entries + surroundings(record, clock)
+    }
+
+    /// Time, input and outputs.
+    private static func surroundings(_ record: CheckpointRecord, _ clock: TimeText) -> [(String, String)] {
+        var entries: [(String, String)] = []
         if record.sequence > 0 {
             entries.append(("event time", "\(clock.text(record.eventTime)), \(Now.age(record.eventTime))"))
         }
@@ -86,11 +117,15 @@ enum StatusCommands {
                 ))
         }
         for output in record.outputs {
+            let isTable = output.name.hasPrefix("table:")
+            // Behind it is which delivery to the table it is.
+            let path = isTable ? output.path.prefix { $0 != "?" } : output.path[...]
             entries.append(
                 (
                     output.name,
                     output.path.isEmpty
-                        ? "no file" : "\(Page.shown(output.path)): \(Figures.grouped(output.length)) bytes"
+                        ? "no file"
+                        : "\(Page.shown(String(path))): \(Figures.grouped(output.length)) \(isTable ? "rows" : "bytes")"
                 ))
         }
         return entries
@@ -99,7 +134,7 @@ enum StatusCommands {
     private static func isLevel(_ name: String) -> Bool { RiskLevel.allCases.contains { $0.label == name } }
 
     static func checkpoints(_ arguments: ParsedArguments) throws(Failure) {
-        let state = try StateFolder(arguments).open()
+        let state = try StateFolder(arguments).openAny()
         let records = try state.reading { () throws(StoreError) in try state.view.checkpoints() }
         let shown = records.prefix(Int(arguments.integer("limit") ?? 20))
         if arguments.flag("json") {

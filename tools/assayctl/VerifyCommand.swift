@@ -10,6 +10,8 @@ enum VerifyCommand {
         var affected: Set<String> = []
         /// Some of whom cannot even be named.
         var hasUnnamed = false
+        /// Users, or a pipeline's keys.
+        var kind = "users"
         var users = 0
         var pages = 0
     }
@@ -20,8 +22,9 @@ enum VerifyCommand {
         var checkpoint: Int64?
         let file = arguments.operands.first ?? folder.database
         do throws(Failure) {
-            let state = try folder.open(file)
+            let state = try folder.openAny(file)
             checkpoint = state.view.checkpoint?.id
+            if state.isPipeline { findings.kind = "keys" }
             examine(state, isDeep: arguments.flag("deep"), &findings)
         } catch {
             guard error.code == .badData else { throw error }
@@ -44,6 +47,8 @@ enum VerifyCommand {
             findings.problems.append(error.description)
         }
         var good: Set<[UInt8]> = []
+        // An entry without a value says that a key is no more.
+        var forgotten: Set<[UInt8]> = []
         var suspects: Set<[UInt8]> = []
         let problems = state.view.examinePages { page in
             findings.pages += 1
@@ -53,9 +58,13 @@ enum VerifyCommand {
                 seen += 1
                 let id = Array(entry.key)
                 // The newest entry of a user is the one that counts.
-                if good.contains(id) || suspects.contains(id) { continue }
+                if good.contains(id) || suspects.contains(id) || forgotten.contains(id) { continue }
+                if page.problem == nil, entry.value.isEmpty {
+                    forgotten.insert(id)
+                    continue
+                }
                 var isGood = page.problem == nil
-                if isGood, isDeep {
+                if isGood, isDeep, !state.isPipeline {
                     do throws(StateDecodingError) {
                         _ = try UserRecord(id: id, state: entry.value)
                     } catch {
@@ -78,7 +87,7 @@ enum VerifyCommand {
         findings.problems += problems
         let expected = state.view.checkpoint?.keys ?? 0
         if problems.isEmpty, suspects.isEmpty, good.count != expected {
-            findings.problems.append("\(good.count) users are there, \(expected) should be")
+            findings.problems.append("\(good.count) \(findings.kind) are there, \(expected) should be")
         }
         if !problems.isEmpty { findings.hasUnnamed = true }
         findings.users = good.count
@@ -101,15 +110,18 @@ enum VerifyCommand {
                 ]).text)
         }
         Page.line(
-            "\(Page.shown(file)): \(Figures.grouped(findings.users)) users in \(Figures.grouped(findings.pages)) pages"
+            "\(Page.shown(file)): \(Figures.grouped(findings.users)) \(findings.kind) in "
+                + "\(Figures.grouped(findings.pages)) pages"
                 + (checkpoint.map { ", checkpoint \($0)" } ?? "")
                 + (findings.problems.isEmpty ? ", all whole" : ""))
         for problem in findings.problems { Page.line(Page.alarming("  " + Page.shown(problem))) }
         if !affected.isEmpty {
             let named = affected.prefix(mostNamed).map { Page.shown($0) }.joined(separator: ", ")
             let rest = affected.count > mostNamed ? " and \(Figures.grouped(affected.count - mostNamed)) more" : ""
-            Page.line("users affected: \(named)\(rest)")
+            Page.line("\(findings.kind) affected: \(named)\(rest)")
         }
-        if findings.hasUnnamed { Page.line("more users may be affected; their names cannot be read") }
+        if findings.hasUnnamed {
+            Page.line("more \(findings.kind) may be affected; their names cannot be read")
+        }
     }
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The shop's pipeline with its four tables: unpaced, and with ten thousand orders a second in real time.
 
-Unpaced, the orders are those of 100 seconds at that rate. Paced, the delay of a window's row is from the moment at which
-the order that completes it was written to the moment that its row can be read from the table by somebody else.
+Unpaced, the orders are those of 100 seconds at that rate. Paced, the delay of a window's row is from the moment at
+which the order that completes it was written to the moment that its row can be read from the table by somebody else.
 
 Usage: pipeline.py ASSAY PIPELINE [SECONDS]
 """

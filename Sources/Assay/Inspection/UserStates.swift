@@ -3,6 +3,7 @@ import StateStore
 /// How the functions that keep state are known to the store.
 package enum StoredFunction {
     package static let scoring = (id: ScoringStage.functionNumber, name: ScoringStage.functionName)
+    package static let pipeline = (id: StreamStage.functionNumber, name: StreamStage.functionName)
 }
 
 /// The users of stored state: where each one's present state lies, found in one pass over the pages.

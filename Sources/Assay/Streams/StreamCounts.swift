@@ -25,6 +25,19 @@ package struct StreamCounts: Equatable, Sendable {
         self.streams = streams.map { Stream(name: $0) }
     }
 
+    /// Those of a checkpoint, with the streams that it names.
+    package init(_ record: CheckpointRecord) {
+        var names: [String] = []
+        for tally in record.tallies {
+            let parts = tally.name.split(separator: ":")
+            if parts.count == 3, parts[0] == "stream", !names.contains(String(parts[1])) {
+                names.append(String(parts[1]))
+            }
+        }
+        self.init(streams: names)
+        resume(record.tallies)
+    }
+
     package var rejected: UInt64 { rejects.reduce(0, +) }
     package var lines: UInt64 { accepted + late + rejected }
 
