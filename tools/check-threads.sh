@@ -1,5 +1,5 @@
 #!/bin/sh
-# Scores a stream with rules, and runs a pipeline, under helgrind, with checkpoints and snapshots all the time, and fails
+# Scores a stream with rules, and runs pipelines, under helgrind, with checkpoints and snapshots all the time. Fails
 # when two threads touch one place without a lock between them. What Swift's runtime does in its own caches, which use
 # atomics that helgrind can't see, is passed over.
 set -eu

@@ -69,7 +69,7 @@ enum Declaration {
             .value(
                 "checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint each N transactions"),
             .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
-            .flag("fresh", help: "forget the state first; it is kept beside as state.db.old"),
+            .flag("fresh", help: "forget the state first, kept beside as state.db.old, and start its outputs over"),
             .value(
                 "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
                 help: "the input of the last checkpoint (same), another one (new), or see for yourself (auto)",
@@ -139,7 +139,7 @@ enum Declaration {
                 default: "10s"),
             .value("checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint each N events"),
             .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
-            .flag("fresh", help: "forget the state first; it is kept beside as state.db.old"),
+            .flag("fresh", help: "forget the state first, kept beside as state.db.old, and start its outputs over"),
             .value(
                 "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
                 help: "the input of the last checkpoint (same), another one (new), or see for yourself (auto)",

@@ -32,6 +32,7 @@ enum RunCommand {
         request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? stateFolder(path)
         request.input = parts.input
         request.inputPath = inputPath
+        request.definitionPath = path
         request.format = plan.inputFormat
         request.rejects = arguments.text("rejects").map { OutputTarget(path: $0) }
         request.expectation = arguments.text("input-is").flatMap { InputExpectation(rawValue: $0) } ?? .auto

@@ -4,6 +4,8 @@ import Glibc
 // Writing to a pipe that nobody reads is an answer like any other.
 signal(SIGPIPE, SIG_IGN)
 
+StandardStreams.reserve()
+
 do {
     switch try CommandParser(Declaration.root, version: Declaration.version)
         .parse(Array(CommandLine.arguments.dropFirst()))

@@ -73,7 +73,49 @@ import Testing
         #expect(run.errors.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) } == ["1"])
     }
 
+    @Test("A last line that is still being written is left to the next run")
+    func unfinishedLine() throws {
+        let run = try Self.run(
+            ["p.yaml": Self.windows, "a": #"{"t":1,"v":1}"# + "\n" + #"{"t":2,"v""#],
+            """
+            $ASSAY run p.yaml a --keep-open
+            printf ':2}\\n{"t":3,"v":1e999}\\n' >> a; $ASSAY run p.yaml a --keep-open
+            $ASSAY run p.yaml a -q
+            cat w.jsonl
+            """)
+        #expect(run.lines.count == 1 && run.lines[0].hasSuffix(#""n":2}"#), "\(run.lines) \(run.errors)")
+        #expect(run.errors.contains("1 lines: accepted 1, late 0, rejected 0"))
+        // A number that no double is.
+        #expect(run.errors.contains("3 lines: accepted 2, late 0, rejected 1 (invalid_field 1)"), "\(run.errors)")
+    }
+
+    @Test("Streams that whoever started the command had closed are faults, not somebody else's files")
+    func closedStreams() throws {
+        let text = Self.windows.split(separator: "\n").filter { !$0.hasPrefix("outputs") }.joined(separator: "\n")
+        let run = try Self.run(
+            ["p.yaml": text, "a": Self.lines(25, from: 1_700_000_000)],
+            """
+            code=0; timeout -s KILL 10 $ASSAY run p.yaml a --state s1 <&- >&- 2> told || code=$?; echo $code
+            code=0; timeout -s KILL 10 $ASSAY run p.yaml - --state s2 <&- > /dev/null 2> told || code=$?; echo $code
+            code=0; timeout -s KILL 10 $ASSAY score - --state s3 <&- > /dev/null 2> told || code=$?; echo $code
+            """)
+        #expect(run.lines.suffix(3) == ["74", "74", "74"], "\(run.lines) \(run.errors)")
+    }
+
     // MARK: Outputs
+
+    @Test("Outputs may change between runs: a new one begins where the run goes on")
+    func newOutputs() throws {
+        let run = try Self.run(
+            ["p.yaml": Self.parts, "a": Self.lines(3, from: 1_700_000_000), "b": Self.lines(4, from: 1_700_000_003)],
+            """
+            $ASSAY run p.yaml a -q --keep-open
+            sed -i 's/outputs: {a: \\[/outputs: {a: [{jsonl: new.jsonl}, {csv: new.csv}, /' p.yaml
+            cat b >> a; $ASSAY run p.yaml a -q
+            wc -l < new.jsonl; wc -l < new.csv; cat parts/* | wc -l; sqlite3 x.db 'SELECT count(*) FROM a'
+            """)
+        #expect(run.lines == ["4", "5", "7", "7"], "\(run.errors)")
+    }
 
     private static let parts = """
         input: {time: t, fields: {t: timestamp, v: int}}
@@ -149,15 +191,17 @@ import Testing
     func clashes() throws {
         let text = Self.parts.replacingOccurrences(of: "{sqlite: x.db, table: a}", with: "OTHER")
         for (other, code) in [
-            ("{jsonl: parts/part-0-0.jsonl}", "64"), ("{parts: parts}", "64"), ("{jsonl: in}", "64"),
+            ("{jsonl: parts/part-0-0.jsonl}", "64"), ("{parts: ./parts}", "78"), ("{jsonl: in}", "64"),
+            ("{jsonl: p.yaml}", "64"), ("{jsonl: one}, {csv: two}", "64"),
         ] {
             let run = try Self.run(
                 [
                     "p.yaml": text.replacingOccurrences(of: "OTHER", with: other),
                     "in": Self.lines(1, from: 1_700_000_000),
                 ],
-                "$ASSAY run p.yaml in || echo $?; ls")
-            #expect(run.lines == [code, "in", "p.yaml", "shell-stderr"], "\(other) \(run.lines) \(run.errors)")
+                "ln -s two one; $ASSAY run p.yaml in --overwrite || echo $?; ls")
+            let files = ["in", "one", "p.yaml", "shell-stderr"]
+            #expect(run.lines == [code] + files, "\(other) \(run.lines) \(run.errors)")
         }
         let cased = Self.parts.replacingOccurrences(of: "select: [v]", with: "select: {V: v, v: v}")
         let run = try Self.run(["p.yaml": cased], "$ASSAY check-config p.yaml 2>&1 || echo $?")
@@ -293,6 +337,8 @@ import Testing
             ("a: {key: [k, k], window: {count: 1}, emit: {n: count()}}", "'key' has 'k' twice"),
             ("a: {key: {window_start: k}, window: {tumbling: 1s}, emit: {n: count()}}", "give the key another name"),
             ("a: {from: [input, input], select: [k]}", "'from' has 'input' twice"),
+            ("a: {key: k, window: {count: 1}, emit: {k: count()}}", "'k' is the key's"),
+            ("a: {select: {stream: k}}", "give the column another one"),
         ])
     func twice(_ stream: String, _ message: String) throws {
         let run = try Self.run(

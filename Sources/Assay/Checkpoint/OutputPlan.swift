@@ -61,7 +61,9 @@ enum OutputPlan: Equatable {
         if situation.appends { return .file(length: situation.length) }
         guard mayOverwrite else {
             throw RunFailure(
-                .cannotCreate, "\(situation.name) is not empty; remove it, or start it over with --overwrite")
+                .cannotCreate,
+                "\(situation.name) is not empty; \(situation.path == nil ? "append to it with >>, " : "")remove it, or "
+                    + "start it over with --overwrite")
         }
         return .file(length: 0)
     }
@@ -98,11 +100,24 @@ package struct OutputTarget: Sendable {
     }
 
     /// Where a file will lie that is not there yet.
-    static func futurePath(_ path: String) -> String {
+    static func futurePath(_ path: String, links: Int = 8) -> String {
+        if links > 0, let target = link(path) {
+            let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+            return futurePath(target.hasPrefix("/") ? target : folder + target, links: links - 1)
+        }
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         let folder = parts.dropLast().joined(separator: "/")
         let real = realPath(folder.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : folder)
         return real.isEmpty ? "" : "\(real == "/" ? "" : real)/\(parts.last ?? "")"
+    }
+
+    /// Where a symbolic link points.
+    private static func link(_ path: String) -> String? {
+        var room = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = room.withUnsafeMutableBytes { bytes in
+            readlink(path, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), bytes.count)
+        }
+        return count > 0 ? String(decoding: room[..<count], as: UTF8.self) : nil
     }
 
     /// Opens the output and brings it to the planned length.

@@ -14,6 +14,8 @@ package struct PreparationRequest {
     package var isFresh = false
     package var mayOverwrite = false
     package var configuration = Configuration()
+    /// The file that says what is done, which no output may take.
+    package var definitionPath: String?
     /// Becomes readable when a replayed pipe shall not be waited for any longer.
     package var interruption: Int32 = -1
 
@@ -95,6 +97,7 @@ package struct Preparation: ~Copyable {
         for name in ["state.db", "state.db-wal", "state.db-shm", "state.db.old", "lock"] {
             if let folder = request.folder { taken.append(("a file of the state", FileIdentity("\(folder)/\(name)"))) }
         }
+        if let path = request.definitionPath { taken.append(("the pipeline", FileIdentity(path))) }
         for (role, target) in outputs {
             guard let target else { continue }
             let situation = target.situation()

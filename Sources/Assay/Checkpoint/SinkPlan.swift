@@ -90,9 +90,12 @@ struct SinkPlan {
     private static func plan(
         _ target: OutputTarget, _ name: String, _ situation: Situation
     ) throws(RunFailure) -> OutputPlan {
-        try OutputPlan.of(
-            target.situation(), recorded: situation.recorded(name), checkpoint: situation.known?.id ?? 0,
-            input: situation.input, mayOverwrite: situation.mayOverwrite, isForgotten: situation.isFresh)
+        // One that the checkpoint does not know begins here.
+        let recorded = situation.recorded(name)
+        return try OutputPlan.of(
+            target.situation(), recorded: recorded, checkpoint: situation.known?.id ?? 0,
+            input: recorded == nil ? .first : situation.input, mayOverwrite: situation.mayOverwrite,
+            isForgotten: situation.isFresh)
     }
 
     // MARK: Parts

@@ -114,6 +114,7 @@ extension EventSchema {
         case .bool: "must be true or false"
         case .timestamp: "must be a time"
         case .list: "must be a list"
+        case .dyn: "must be no number beyond all bounds"
         default: "must be an object"
         }
     }

@@ -102,7 +102,9 @@ extension EventCell {
     @inline(__always)
     init?(_ number: ScannedNumber, type: FieldType, schema: EventSchema, in base: UnsafePointer<UInt8>) {
         switch type {
-        case .double: self = .double(number.value)
+        case .double:
+            guard number.value.isFinite else { return nil }
+            self = .double(number.value)
         case .int:
             guard let integer = number.integer ?? Int64(exactly: number.value) else { return nil }
             self = .int(integer)
@@ -112,6 +114,7 @@ extension EventCell {
             } else if number.isInteger, number.isExact, !number.negative {
                 self = EventCell(kind: .unsigned, bits: number.mantissa)
             } else {
+                guard number.value.isFinite else { return nil }
                 self = .double(number.value)
             }
         case .string:

@@ -51,6 +51,7 @@ struct LineReader: ~Copyable {
     private static let pipeBytes: Int32 = 1 << 20
     private static let smallPart = 8
     private let lingerSeconds: Double
+    private let leavesUnfinished: Bool
     private var lastRead = (bytes: 0, time: 0.0)
     /// How often a file that is followed is looked at for more.
     private static let growthPollMilliseconds: Int32 = 20
@@ -66,13 +67,16 @@ struct LineReader: ~Copyable {
     /// `interruption` becomes readable when reading shall stop; -1 for never.
     /// `isDigested`: checkpoints want to know what the input looked like. `end`: what lies behind this offset, the
     /// end of a line, is left alone. `lingerSeconds`: lines of a slow pipe may wait so long, that they need not be
-    /// taken one by one. `willWait` is called before waiting for input that is not there yet.
+    /// taken one by one. `leavesUnfinished`: a last line without its newline is left to
+    /// whoever reads on. `willWait` is called before waiting for input that is not there yet.
     init(
         descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
-        end: UInt64 = .max, lingerSeconds: Double = 0, start: consuming Start,
+        end: UInt64 = .max, lingerSeconds: Double = 0,
+        leavesUnfinished: Bool = false, start: consuming Start,
         willWait: @escaping () -> Void = {}
     ) {
         self.lingerSeconds = lingerSeconds
+        self.leavesUnfinished = leavesUnfinished
         self.willWait = willWait
         self.end = end
         self.descriptor = descriptor
@@ -108,6 +112,9 @@ struct LineReader: ~Copyable {
             case .bytes: continue
             case .nothingNow: return .lines
             case .interrupted: return text.count > 0 ? .lines : .interrupted
+            case .end where leavesUnfinished:
+                isAtEnd = true
+                return text.count > 0 ? .lines : .end
             case .end:
                 isAtEnd = true
                 text.isLast = true

@@ -122,7 +122,8 @@ package struct PipelineRun: ~Copyable {
                 reader: LineReader(
                     descriptor: parts.input, interruption: interruption.descriptor,
                     waitsForGrowth: parts.waitsForGrowth, isDigested: preparation.saved != nil,
-                    lingerSeconds: Self.lingerSeconds, start: preparation.input.start,
+                    lingerSeconds: Self.lingerSeconds, leavesUnfinished: parts.keepsOpen,
+                    start: preparation.input.start,
                     willWait: { inbox.send(.inputIsIdle) }),
                 csvHeader: preparation.input.csvHeader))
         return WorkerThread {

@@ -80,6 +80,11 @@ struct KeyedCompiler {
         var emitted: [StreamPlan.Part] = []
         var slots: [Int] = []
         for column in stream.columns {
+            if keyed.keys.contains(where: { $0.name == column.name }), column.expression.text != column.name {
+                throw ConfigurationError(
+                    path: expressions.path, position: column.position,
+                    message: "\(owner): '\(column.name)' is the key's; give the column another name")
+            }
             let outline = try add(column.expression, "'\(column.name)'", to: &outer, &inner, environment, calls)
             emitted.append(
                 StreamPlan.Part(name: column.name, type: outline.type, root: emitted.count, field: nil))

@@ -239,8 +239,9 @@ struct StreamCompiler {
     // MARK: Outputs
 
     private func outputs() throws(ConfigurationError) -> [StreamOutput] {
-        if pipeline.outputs.isEmpty { return unread() }
+        if pipeline.outputs.isEmpty { return try unread() }
         var outputs: [StreamOutput] = []
+        var files: Set<String> = []
         for output in pipeline.outputs {
             guard let source = sources[output.stream.text] else {
                 let near = NearestName.of(output.stream.text, among: Array(sources.keys).sorted())
@@ -250,14 +251,31 @@ struct StreamCompiler {
             }
             let columns = columns(of: source)
             try check(output, columns)
+            if let file = Self.file(output.target), !files.insert(file).inserted {
+                throw fault("'\(file)' is an output twice", output.position)
+            }
             outputs.append(
                 StreamOutput(source: source, stream: output.stream.text, target: output.target, columns: columns))
         }
         return outputs
     }
 
+    /// The path of what only one output can have, in one form.
+    private static func file(_ target: PipelineDefinition.Output.Target) -> String? {
+        let path: String? =
+            switch target {
+            case .file(let path, _): path
+            case .parts(let parts): parts.folder
+            case .standardOutput, .table: nil
+            }
+        return path.map { path in
+            (path.hasPrefix("/") ? "/" : "")
+                + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+        }
+    }
+
     /// Without outputs, whatever no other stream reads is told.
-    private func unread() -> [StreamOutput] {
+    private func unread() throws(ConfigurationError) -> [StreamOutput] {
         var outputs: [StreamOutput] = []
         for (index, stream) in streams.enumerated() {
             var candidates: [(StreamPlan.Source, String)] = [(.stream(index), stream.name)]
@@ -265,6 +283,7 @@ struct StreamCompiler {
                 candidates.append((.late(index), late))
             }
             for (source, name) in candidates where !streams.contains(where: { $0.sources.contains(source) }) {
+                try checkTag(name, columns(of: source), pipeline.streams.first { $0.name == name }?.position)
                 outputs.append(
                     StreamOutput(source: source, stream: name, target: .standardOutput, columns: columns(of: source)))
             }
@@ -292,8 +311,19 @@ struct StreamCompiler {
             }
         case .file(_, .csv): if columns == nil { throw unknownColumns(output, "CSV") }
         case .parts(let parts): if parts.format == .csv, columns == nil { throw unknownColumns(output, "CSV") }
-        case .standardOutput, .file: return
+        case .standardOutput: try checkTag(output.stream.text, columns, output.position)
+        case .file: return
         }
+    }
+
+    /// Each line on standard output says its stream.
+    private func checkTag(
+        _ stream: String, _ columns: [StreamPlan.Column]?, _ position: TextPosition?
+    ) throws(ConfigurationError) {
+        guard columns?.contains(where: { $0.name == "stream" }) == true else { return }
+        throw fault(
+            "standard output says the stream of each line as 'stream', and '\(stream)' has a column of that name; give "
+                + "the column another one", position)
     }
 
     private func unknownColumns(_ output: PipelineDefinition.Output, _ name: String) -> ConfigurationError {
