@@ -60,39 +60,20 @@ enum Declaration {
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
                 help: "how transactions are written: jsonl or csv", default: "jsonl"),
             .flag("overwrite", help: "start output files over that are not empty"),
-            .value(
-                "state", "DIR", .directory, help: "where users are remembered; made when missing",
-                default: "Checkpoints"),
-            .value(
-                "checkpoint-interval", "TIME", .duration, help: "the time between checkpoints, such as 250ms or 1m",
-                default: "10s"),
-            .value(
-                "checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint each N transactions"),
-            .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
-            .flag("fresh", help: "forget the state first, kept beside as state.db.old, and start its outputs over"),
-            .value(
-                "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
-                help: "the input of the last checkpoint (same), another one (new), or see for yourself (auto)",
-                default: "auto"),
-            .value("snapshot-interval", "TIME", .duration, help: "make snapshots of the state this often"),
-            .value(
-                "snapshots-keep", "N", .integer(1...10_000), help: "keep the last N snapshots", default: "3"),
-            .value(
-                "memory", "SIZE", .size,
-                help: "keep to about this much memory: users who were away for long are read back when they return",
-                default: "three quarters of the machine's"),
-            .value(
-                "threads", "N", .integer(1...1024),
-                help: "compute with at most N threads at once; more than 3 change nothing, and none the result",
-                default: "3"),
-            .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
-            .flag("follow", help: "at the end of the file wait for it to grow"),
-            .value(
-                "progress", "WHEN", .choice(["auto", "always", "never"]),
-                help: "show a progress line on standard error: auto (on a terminal), always or never",
-                default: "auto"),
-            .flag("quiet", short: "q", help: "no summary, no progress, no list of rejected lines"),
-        ])
+        ]
+            + RunOptions.checkpointing(
+                of: "transactions", state: "where users are remembered; made when missing",
+                stateDefault: "Checkpoints") + [
+                .value(
+                    "memory", "SIZE", .size,
+                    help: "keep to about this much memory: users who were away for long are read back when they return",
+                    default: "three quarters of the machine's"),
+                .value(
+                    "threads", "N", .integer(1...1024),
+                    help: "compute with at most N threads at once; more than 3 change nothing, and none the result",
+                    default: "3"),
+                .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
+            ] + RunOptions.telling)
 
     static let runPipeline = Command(
         "run", summary: "Runs a pipeline: windows, aggregates and assessments over a stream of events.",
@@ -131,29 +112,10 @@ enum Declaration {
             .value("rejects", "FILE", .file, help: "write rejected lines to this file"),
             .flag("overwrite", help: "start output files, parts and tables over that are not empty"),
             .flag("keep-open", help: "at the end of the input leave open what is open, for a run that goes on"),
-            .value(
-                "state", "DIR", .directory, help: "where the state is kept; made when missing",
-                default: "Checkpoints/NAME of the pipeline file"),
-            .value(
-                "checkpoint-interval", "TIME", .duration, help: "the time between checkpoints, such as 250ms or 1m",
-                default: "10s"),
-            .value("checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint each N events"),
-            .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
-            .flag("fresh", help: "forget the state first, kept beside as state.db.old, and start its outputs over"),
-            .value(
-                "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
-                help: "the input of the last checkpoint (same), another one (new), or see for yourself (auto)",
-                default: "auto"),
-            .value("snapshot-interval", "TIME", .duration, help: "make snapshots of the state this often"),
-            .value(
-                "snapshots-keep", "N", .integer(1...10_000), help: "keep the last N snapshots", default: "3"),
-            .flag("follow", help: "at the end of the file wait for it to grow"),
-            .value(
-                "progress", "WHEN", .choice(["auto", "always", "never"]),
-                help: "show a progress line on standard error: auto (on a terminal), always or never",
-                default: "auto"),
-            .flag("quiet", short: "q", help: "no summary, no progress, no list of rejected lines"),
-        ])
+        ]
+            + RunOptions.checkpointing(
+                of: "events", state: "where the state is kept; made when missing",
+                stateDefault: "Checkpoints/NAME of the pipeline file") + RunOptions.telling)
 
     static let checkConfig = Command(
         "check-config", summary: "Checks a configuration or a pipeline file, or prints the reference.",

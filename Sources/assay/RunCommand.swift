@@ -10,36 +10,23 @@ enum RunCommand {
         if arguments.flag("explain") { return try explain(plan, arguments) }
         try checkTogether(arguments)
         let inputPath = arguments.operands.dropFirst().first ?? "-"
-        let isQuiet = arguments.flag("quiet")
         var parts = PipelineRun.Parts(plan)
         parts.waitsForGrowth = arguments.flag("follow")
         parts.keepsOpen = arguments.flag("keep-open")
         parts.input = try Files.openInput(inputPath)
         parts.checkpointIntervalSeconds = Double(arguments.integer("checkpoint-interval") ?? 10_000) / 1000
         parts.checkpointEvery = arguments.integer("checkpoint-every").map { UInt64($0) }
-        parts.snapshots = arguments.integer("snapshot-interval").map {
-            SnapshotPlan(intervalSeconds: Double($0) / 1000, kept: Int(arguments.integer("snapshots-keep") ?? 3))
-        }
-        let wanted = arguments.text("progress") ?? "auto"
-        let console = Console(
-            isQuiet: isQuiet,
-            showsProgress: wanted == "always" || (wanted == "auto" && Diagnostics.isTerminal && !isQuiet),
-            totalBytes: parts.waitsForGrowth ? nil : Files.size(parts.input))
+        parts.snapshots = RunOptions.snapshots(arguments)
+        let console = RunOptions.console(arguments, input: parts.input)
         parts.report = { console.report($0) }
         let run = PipelineRun(parts)
         StopSignals.watch(parts.interruption, checkpoint: run.requestCheckpoint, reload: nil)
-        var request = PreparationRequest()
+        var request = RunOptions.request(arguments, input: parts.input, path: inputPath)
         request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? stateFolder(path)
-        request.input = parts.input
-        request.inputPath = inputPath
         request.definitionPath = path
         request.format = plan.inputFormat
-        request.rejects = arguments.text("rejects").map { OutputTarget(path: $0) }
-        request.expectation = arguments.text("input-is").flatMap { InputExpectation(rawValue: $0) } ?? .auto
-        request.isFresh = arguments.flag("fresh")
-        request.mayOverwrite = arguments.flag("overwrite")
         request.interruption = parts.interruption.descriptor
-        try carryOut(run, plan, request, arguments, console, isQuiet: isQuiet)
+        try carryOut(run, plan, request, arguments, console, isQuiet: arguments.flag("quiet"))
     }
 
     /// Each pipeline has one of its own.
@@ -67,26 +54,8 @@ enum RunCommand {
     /// Options that make no sense together, or alone.
     private static func checkTogether(_ arguments: ParsedArguments) throws(Failure) {
         if arguments.flag("svg") { throw Failure(code: .usage, message: "--svg draws with --explain") }
-        if arguments.flag("follow"), (arguments.operands.dropFirst().first ?? "-") == "-" {
-            throw Failure(code: .usage, message: "--follow needs a file; standard input is followed anyway")
-        }
-        if arguments.text("rejects") == "-" {
-            throw Failure(code: .usage, message: "--rejects needs a file; standard output is for streams")
-        }
-        if arguments.integer("checkpoint-interval") == 0 {
-            throw Failure(code: .usage, message: "--checkpoint-interval takes a time above 0; see --no-checkpoints")
-        }
-        if arguments.flag("no-checkpoints") {
-            let options = [
-                "state", "checkpoint-interval", "checkpoint-every", "input-is", "snapshot-interval", "fresh",
-            ]
-            if let option = options.first(where: { arguments.flag($0) }) {
-                throw Failure(code: .usage, message: "--\(option) is about checkpoints; leave out --no-checkpoints")
-            }
-        }
-        if arguments.flag("snapshots-keep"), !arguments.flag("snapshot-interval") {
-            throw Failure(code: .usage, message: "--snapshots-keep needs --snapshot-interval")
-        }
+        try RunOptions.checkTogether(
+            arguments, input: arguments.operands.dropFirst().first ?? "-", output: "streams")
     }
 
     private static func carryOut(
@@ -126,11 +95,7 @@ enum RunCommand {
             throw Failure(code: .inputOutput, message: "cannot read '\(inputPath)': \(Diagnostics.explain(number))")
         case .rejectsFailed(let number):
             throw Failure(code: .inputOutput, message: "cannot write the rejects: \(Diagnostics.explain(number))")
-        case .outputNotDurable(let number):
-            throw Failure(
-                code: .inputOutput,
-                message: "the output cannot be made durable: \(Diagnostics.explain(number)); run the same command "
-                    + "again to go on from the last checkpoint")
+        case .outputNotDurable(let number): throw RunOptions.notDurable(number)
         case .stateDamaged(let failure), .checkpointsFailed(let failure): throw Failure(failure)
         }
     }

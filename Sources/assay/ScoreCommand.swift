@@ -5,14 +5,13 @@ import Glibc
 /// `assay score`.
 enum ScoreCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
-        try checkTogether(arguments)
+        try RunOptions.checkTogether(
+            arguments, input: arguments.operands.first ?? "-", output: "assessments", others: ["memory"])
         // A reload that is asked for while the rules are still being read waits for them.
         if arguments.text("config") != nil { StopSignals.hold(SIGHUP) }
         let configuration = try Configurations.load(arguments.text("config"))
         let inputPath = arguments.operands.first ?? "-"
         let output = OutputTarget(path: arguments.text("output").flatMap { $0 == "-" ? nil : $0 })
-        let rejects = arguments.text("rejects").map { OutputTarget(path: $0) }
-        let isQuiet = arguments.flag("quiet")
 
         var parts = ScoreRun.Parts()
         parts.settings = configuration.resolved.scoring
@@ -25,16 +24,10 @@ enum ScoreCommand {
         parts.input = try Files.openInput(inputPath)
         parts.checkpointIntervalSeconds = Double(arguments.integer("checkpoint-interval") ?? 10_000) / 1000
         parts.checkpointEvery = arguments.integer("checkpoint-every").map { UInt64($0) }
-        parts.snapshots = arguments.integer("snapshot-interval").map {
-            SnapshotPlan(intervalSeconds: Double($0) / 1000, kept: Int(arguments.integer("snapshots-keep") ?? 3))
-        }
+        parts.snapshots = RunOptions.snapshots(arguments)
         parts.memoryBytes = try memory(arguments)
         parts.threads = arguments.integer("threads").map { Int($0) } ?? ScoreRun.stageCount
-        let wanted = arguments.text("progress") ?? "auto"
-        let console = Console(
-            isQuiet: isQuiet,
-            showsProgress: wanted == "always" || (wanted == "auto" && Diagnostics.isTerminal && !isQuiet),
-            totalBytes: parts.waitsForGrowth ? nil : Files.size(parts.input))
+        let console = RunOptions.console(arguments, input: parts.input)
         parts.report = { console.report($0) }
 
         let run = ScoreRun(parts)
@@ -44,19 +37,13 @@ enum ScoreCommand {
             reload = { Configurations.reload(path, instead: present, take) }
         }
         StopSignals.watch(parts.interruption, checkpoint: run.requestCheckpoint, reload: reload)
-        var request = PreparationRequest()
+        var request = RunOptions.request(arguments, input: parts.input, path: inputPath)
         request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? "Checkpoints"
-        request.input = parts.input
-        request.inputPath = inputPath
         request.format = parts.format
         request.output = output
-        request.rejects = rejects
-        request.expectation = arguments.text("input-is").flatMap { InputExpectation(rawValue: $0) } ?? .auto
-        request.isFresh = arguments.flag("fresh")
-        request.mayOverwrite = arguments.flag("overwrite")
         request.configuration = configuration.file
         request.interruption = parts.interruption.descriptor
-        try carryOut(run, parts, request, console, isQuiet: isQuiet)
+        try carryOut(run, parts, request, console, isQuiet: arguments.flag("quiet"))
     }
 
     /// The reader of the output went away. A file can be read again: up to what was delivered, for a checkpoint there.
@@ -93,30 +80,6 @@ enum ScoreCommand {
             throw Failure(code: .usage, message: "--memory takes at least 64MiB")
         }
         return Int(given)
-    }
-
-    /// Options that make no sense together, or alone.
-    private static func checkTogether(_ arguments: ParsedArguments) throws(Failure) {
-        if arguments.flag("follow"), (arguments.operands.first ?? "-") == "-" {
-            throw Failure(code: .usage, message: "--follow needs a file; standard input is followed anyway")
-        }
-        if arguments.text("rejects") == "-" {
-            throw Failure(code: .usage, message: "--rejects needs a file; standard output is for assessments")
-        }
-        if arguments.integer("checkpoint-interval") == 0 {
-            throw Failure(code: .usage, message: "--checkpoint-interval takes a time above 0; see --no-checkpoints")
-        }
-        if arguments.flag("no-checkpoints") {
-            let options = [
-                "state", "checkpoint-interval", "checkpoint-every", "input-is", "snapshot-interval", "memory",
-            ]
-            if let option = options.first(where: { arguments.flag($0) }) ?? (arguments.flag("fresh") ? "fresh" : nil) {
-                throw Failure(code: .usage, message: "--\(option) is about checkpoints; leave out --no-checkpoints")
-            }
-        }
-        if arguments.flag("snapshots-keep"), !arguments.flag("snapshot-interval") {
-            throw Failure(code: .usage, message: "--snapshots-keep needs --snapshot-interval")
-        }
     }
 
     private static func carryOut(
@@ -162,11 +125,7 @@ enum ScoreCommand {
         case .outputFailed(let output, let number):
             let path = (output == .assessments ? request.output.path : request.rejects?.path) ?? "-"
             throw Failure(code: .inputOutput, message: "cannot write '\(path)': \(Diagnostics.explain(number))")
-        case .outputNotDurable(let number):
-            throw Failure(
-                code: .inputOutput,
-                message: "the output cannot be made durable: \(Diagnostics.explain(number)); run the same command "
-                    + "again to go on from the last checkpoint")
+        case .outputNotDurable(let number): throw RunOptions.notDurable(number)
         case .badLine(let rejected):
             throw Failure(
                 code: .badData,

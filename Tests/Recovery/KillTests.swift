@@ -13,34 +13,15 @@ import Testing
         var longest = longest
         while true {
             var arguments = scenario.arguments
-            var input = FileHandle.nullDevice
-            var feeder: Process?
-            if throughPipe {
-                arguments[1] = "-"
-                let pipe = Pipe()
-                let cat = Process()
-                cat.executableURL = URL(filePath: "/bin/cat")
-                cat.arguments = [scenario.folder.path("in")]
-                cat.standardOutput = pipe
-                try cat.run()
-                feeder = cat
-                input = pipe.fileHandleForReading
-                try pipe.fileHandleForWriting.close()
-            }
-            let process = try Binary.start(arguments, in: scenario.folder, input: input)
-            if throughPipe { try input.close() }
-            usleep(UInt32(1000 + random.below(longest * 1000)))
-            if process.isRunning {
-                kill(process.processIdentifier, SIGKILL)
-                kills += 1
-            }
-            process.waitUntilExit()
-            feeder?.terminate()
-            feeder?.waitUntilExit()
-            if process.terminationReason == .exit {
-                try #require(process.terminationStatus == 0, "\(scenario.errors)")
+            if throughPipe { arguments[1] = "-" }
+            let code = try TimedRun.run(
+                arguments, in: scenario.folder, fed: throughPipe ? "in" : nil,
+                killedAfter: 1000 + random.below(longest * 1000))
+            if let code {
+                try #require(code == 0, "\(scenario.errors)")
                 return kills
             }
+            kills += 1
             longest += longest / 20 + 1
         }
     }

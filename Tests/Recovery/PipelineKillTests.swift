@@ -124,33 +124,15 @@ import Testing
             while !isDone {
                 let input = throughPipe ? "-" : "in"
                 let arguments = ["run", "all.yaml", input, "--output-folder", "killed", "-q"] + options
-                var feed = FileHandle.nullDevice
-                var feeder: Process?
-                if throughPipe {
-                    let pipe = Pipe()
-                    let cat = Process()
-                    cat.executableURL = URL(filePath: "/bin/cat")
-                    cat.arguments = [folder.path("in")]
-                    cat.standardOutput = pipe
-                    try cat.run()
-                    feeder = cat
-                    feed = pipe.fileHandleForReading
-                    try pipe.fileHandleForWriting.close()
-                }
-                let process = try Binary.start(arguments, in: folder, input: feed)
-                if throughPipe { try feed.close() }
-                usleep(UInt32(1000 + random.below(longest * 1000)))
-                if process.isRunning {
-                    kill(process.processIdentifier, SIGKILL)
-                    kills += 1
-                }
-                process.waitUntilExit()
-                feeder?.terminate()
-                feeder?.waitUntilExit()
-                if process.terminationReason == .exit {
+                let code = try TimedRun.run(
+                    arguments, in: folder, fed: throughPipe ? "in" : nil,
+                    killedAfter: 1000 + random.below(longest * 1000))
+                if let code {
                     let told = try String(contentsOfFile: folder.path("stderr"), encoding: .utf8)
-                    try #require(process.terminationStatus == 0, "\(told)")
+                    try #require(code == 0, "\(told)")
                     isDone = true
+                } else {
+                    kills += 1
                 }
                 longest += longest / 20 + 1
             }

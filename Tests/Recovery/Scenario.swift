@@ -67,3 +67,33 @@ struct Scenario {
         return nil
     }
 }
+
+/// A run that is killed when its time is up, if it is not over by then.
+enum TimedRun {
+    /// `fed`: the file that comes in through a pipe. Answers the exit code of a run that got to its end.
+    static func run(
+        _ arguments: [String], in folder: TemporaryFolder, fed: String?, killedAfter microseconds: UInt64
+    ) throws -> Int32? {
+        var input = FileHandle.nullDevice
+        var feeder: Process?
+        if let fed {
+            let pipe = Pipe()
+            let cat = Process()
+            cat.executableURL = URL(filePath: "/bin/cat")
+            cat.arguments = [folder.path(fed)]
+            cat.standardOutput = pipe
+            try cat.run()
+            feeder = cat
+            input = pipe.fileHandleForReading
+            try pipe.fileHandleForWriting.close()
+        }
+        let process = try Binary.start(arguments, in: folder, input: input)
+        if fed != nil { try input.close() }
+        usleep(UInt32(microseconds))
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+        feeder?.terminate()
+        feeder?.waitUntilExit()
+        return process.terminationReason == .exit ? process.terminationStatus : nil
+    }
+}

@@ -130,7 +130,7 @@ final class UnionRow: Row {
 
     override func cost(_ slot: Int) -> Int {
         do throws(EvaluationError) {
-            return try present.cost(try place(slot))
+            return present.cost(try place(slot))
         } catch {
             return 0
         }

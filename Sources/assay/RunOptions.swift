@@ -1,0 +1,97 @@
+import Arguments
+import Assay
+
+/// What runs of scoring and of pipelines are asked in the same way: checkpoints, snapshots, progress.
+enum RunOptions {
+    /// `elements`: what the input consists of.
+    static func checkpointing(of elements: String, state: String, stateDefault: String) -> [Option] {
+        [
+            .value("state", "DIR", .directory, help: state, default: stateDefault),
+            .value(
+                "checkpoint-interval", "TIME", .duration, help: "the time between checkpoints, such as 250ms or 1m",
+                default: "10s"),
+            .value(
+                "checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint each N \(elements)"),
+            .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
+            .flag("fresh", help: "forget the state first, kept beside as state.db.old, and start its outputs over"),
+            .value(
+                "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
+                help: "the input of the last checkpoint (same), another one (new), or see for yourself (auto)",
+                default: "auto"),
+            .value("snapshot-interval", "TIME", .duration, help: "make snapshots of the state this often"),
+            .value(
+                "snapshots-keep", "N", .integer(1...10_000), help: "keep the last N snapshots", default: "3"),
+        ]
+    }
+
+    static let telling: [Option] = [
+        .flag("follow", help: "at the end of the file wait for it to grow"),
+        .value(
+            "progress", "WHEN", .choice(["auto", "always", "never"]),
+            help: "show a progress line on standard error: auto (on a terminal), always or never",
+            default: "auto"),
+        .flag("quiet", short: "q", help: "no summary, no progress, no list of rejected lines"),
+    ]
+
+    /// Options that make no sense together, or alone. `output`: what standard output is for; `others` are about
+    /// checkpoints too.
+    static func checkTogether(
+        _ arguments: ParsedArguments, input: String, output: String, others: [String] = []
+    ) throws(Failure) {
+        if arguments.flag("follow"), input == "-" {
+            throw Failure(code: .usage, message: "--follow needs a file; standard input is followed anyway")
+        }
+        if arguments.text("rejects") == "-" {
+            throw Failure(code: .usage, message: "--rejects needs a file; standard output is for \(output)")
+        }
+        if arguments.integer("checkpoint-interval") == 0 {
+            throw Failure(code: .usage, message: "--checkpoint-interval takes a time above 0; see --no-checkpoints")
+        }
+        if arguments.flag("no-checkpoints") {
+            let options = [
+                "state", "checkpoint-interval", "checkpoint-every", "input-is", "snapshot-interval", "fresh",
+            ]
+            if let option = (options + others).first(where: { arguments.flag($0) }) {
+                throw Failure(code: .usage, message: "--\(option) is about checkpoints; leave out --no-checkpoints")
+            }
+        }
+        if arguments.flag("snapshots-keep"), !arguments.flag("snapshot-interval") {
+            throw Failure(code: .usage, message: "--snapshots-keep needs --snapshot-interval")
+        }
+    }
+
+    static func snapshots(_ arguments: ParsedArguments) -> SnapshotPlan? {
+        arguments.integer("snapshot-interval").map {
+            SnapshotPlan(intervalSeconds: Double($0) / 1000, kept: Int(arguments.integer("snapshots-keep") ?? 3))
+        }
+    }
+
+    static func console(_ arguments: ParsedArguments, input: Int32) -> Console {
+        let isQuiet = arguments.flag("quiet")
+        let wanted = arguments.text("progress") ?? "auto"
+        return Console(
+            isQuiet: isQuiet,
+            showsProgress: wanted == "always" || (wanted == "auto" && Diagnostics.isTerminal && !isQuiet),
+            totalBytes: arguments.flag("follow") ? nil : Files.size(input))
+    }
+
+    /// What both ask of a preparation, but the state's folder and format.
+    static func request(_ arguments: ParsedArguments, input: Int32, path: String) -> PreparationRequest {
+        var request = PreparationRequest()
+        request.input = input
+        request.inputPath = path
+        request.rejects = arguments.text("rejects").map { OutputTarget(path: $0) }
+        request.expectation = arguments.text("input-is").flatMap { InputExpectation(rawValue: $0) } ?? .auto
+        request.isFresh = arguments.flag("fresh")
+        request.mayOverwrite = arguments.flag("overwrite")
+        return request
+    }
+
+    /// The state's own words to whoever has to go on.
+    static func notDurable(_ number: Int32) -> Failure {
+        Failure(
+            code: .inputOutput,
+            message: "the output cannot be made durable: \(Diagnostics.explain(number)); run the same command "
+                + "again to go on from the last checkpoint")
+    }
+}
