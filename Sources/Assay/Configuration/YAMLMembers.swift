@@ -40,9 +40,6 @@ struct YAMLMembers {
         throw fault("\(name) has no '\(key)'", position)
     }
 
-    /// Of the first key, for maps that are told apart by it.
-    var firstKey: String? { members.first?.key }
-
     func finish() throws(ConfigurationError) {
         for member in members where !known.contains(member.key) {
             let near = NearestName.of(member.key, among: known).map { "; did you mean '\($0)'?" } ?? ""

@@ -1,6 +1,6 @@
 /// Reads events from CSV with a header (RFC 4180). A cell without a declared type is a number where JSON would read it
 /// as one, else a text; an empty cell is a field that is missing.
-struct CSVEventDecoder: EventDecoding {
+struct CSVEventDecoder {
     private let schema: EventSchema
     /// The columns of the file, with the types that were declared for them. Nil until the header was read.
     private var header: [(cell: Int, type: FieldType)]?
@@ -27,6 +27,7 @@ struct CSVEventDecoder: EventDecoding {
         decode(batch)
     }
 
+    /// Takes whole records from the batch's text and shortens it to them; what is left belongs to the next batch.
     mutating func decode(_ batch: EventBatch) {
         let base = UnsafePointer(batch.text.base)
         let end = base + (batch.text.cutLine ?? batch.text.count)

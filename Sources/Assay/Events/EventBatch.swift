@@ -98,12 +98,6 @@ struct EventCells: ~Copyable {
     }
 }
 
-/// Turns the text of a batch into events.
-protocol EventDecoding {
-    /// Takes whole records from the text and shortens it to them; what is left belongs to the next batch.
-    mutating func decode(_ batch: EventBatch)
-}
-
 extension EventSchema {
     /// What is said of a value that does not fit its column.
     static func expectation(_ type: FieldType) -> StaticString {

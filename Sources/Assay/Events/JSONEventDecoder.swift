@@ -1,5 +1,5 @@
 /// Reads events from JSON lines: one pass over the bytes, keeping the fields that somebody asks for.
-struct JSONEventDecoder: EventDecoding {
+struct JSONEventDecoder {
     private let schema: EventSchema
     private let columns: [[UInt8]: Int]
     private var keys = RememberedKeys<Int>()
@@ -10,6 +10,7 @@ struct JSONEventDecoder: EventDecoding {
             uniqueKeysWithValues: schema.columns.enumerated().map { (Array($0.element.name.utf8), $0.offset) })
     }
 
+    /// Takes the whole lines of the batch's text.
     mutating func decode(_ batch: EventBatch) {
         batch.width = schema.columns.count
         let base = UnsafePointer(batch.text.base)

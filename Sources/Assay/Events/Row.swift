@@ -319,7 +319,6 @@ final class EventRow: Row {
 /// Fields that are worked out of the others, when somebody asks for them.
 struct DerivedFields: Sendable {
     let names: [String]
-    let types: [CEL.`Type`]
     /// By number.
     let program: Program
 }

@@ -3,8 +3,6 @@ import StateStore
 /// What reaches the thread that owns all keyed state of a pipeline.
 enum PipelineMessage: Sendable {
     case batch(EventBatch)
-    /// Nothing is waiting to be read.
-    case inputIsIdle
     /// `isWhole`: there is nothing more, ever; else somebody wanted reading to stop.
     case inputEnded(isWhole: Bool)
     case inputFailed(errorNumber: Int32)
@@ -93,7 +91,6 @@ struct PipelineLoop: ~Copyable {
         case .batch(let batch):
             noteInput()
             if result.failure == nil, stage.pendingTime != nil { postponed.append(batch) } else { work(on: batch) }
-        case .inputIsIdle: return
         case .inputEnded(let isWhole): end(isWhole: isWhole)
         case .inputFailed(let number):
             isInputOver = true

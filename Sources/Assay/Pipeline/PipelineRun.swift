@@ -123,8 +123,7 @@ package struct PipelineRun: ~Copyable {
                     descriptor: parts.input, interruption: interruption.descriptor,
                     waitsForGrowth: parts.waitsForGrowth, isDigested: preparation.saved != nil,
                     lingerSeconds: Self.lingerSeconds, leavesUnfinished: parts.keepsOpen,
-                    start: preparation.input.start,
-                    willWait: { inbox.send(.inputIsIdle) }),
+                    start: preparation.input.start),
                 csvHeader: preparation.input.csvHeader))
         return WorkerThread {
             var input = stage.take()

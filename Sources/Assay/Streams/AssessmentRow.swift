@@ -29,7 +29,7 @@ final class AssessmentRow: Row {
         let schema = EventSchema(columns: Self.columns, timeColumn: 3, unit: .seconds)
         decoder = JSONEventDecoder(schema)
         assessment = EventRow(
-            schema, derived: DerivedFields(names: [], types: [], program: Compiler(Environment()).finish()))
+            schema, derived: DerivedFields(names: [], program: Compiler(Environment()).finish()))
     }
 
     /// Takes what was scored last. False when the transaction was not accepted.

@@ -61,7 +61,7 @@ struct StreamCompiler {
         return StreamPlan(
             schema: schema, format: pipeline.input.format,
             derived: DerivedFields(
-                names: derived.map(\.name), types: derived.map(\.type), program: derivedProgram),
+                names: derived.map(\.name), program: derivedProgram),
             streams: streams, outputs: try outputs(), input: pipeline.input,
             identity: PipelineIdentity.text(pipeline, lists: lists, scored: scoredConfiguration))
     }

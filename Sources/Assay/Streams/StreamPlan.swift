@@ -148,28 +148,6 @@ package final class StreamPlan: Sendable {
             own.firstIndex { $0 == index || outputs[$0].isStandardOutput && outputs[index].isStandardOutput } ?? 0
         }
     }
-
-    /// How people know a source.
-    func name(of source: Source) -> String {
-        switch source {
-        case .input: return "input"
-        case .stream(let index): return streams[index].name
-        case .late(let index):
-            guard case .keyed(let keyed) = streams[index].operation, let name = keyed.lateName else {
-                preconditionFailure("only late events with a name are read")
-            }
-            return name
-        }
-    }
-
-    /// The columns of a source; nil where rows are passed on as they are.
-    func columns(of source: Source) -> [Column]? {
-        switch source {
-        case .input: nil
-        case .stream(let index): streams[index].columns
-        case .late(let index): streams[index].union == nil ? columns(of: streams[index].sources[0]) : nil
-        }
-    }
 }
 
 /// Where the rows of a stream go.
