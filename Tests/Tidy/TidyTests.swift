@@ -47,6 +47,7 @@ import Testing
         ("Sources/Assay/Trials/", ["Arguments", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Aggregates/", ["CEL", "Glibc"]),
         ("Sources/Assay/Windows/", ["CivilTime"]),
+        ("Sources/Assay/Patterns/", ["Arguments", "CEL"]),
         ("Sources/Assay/Events/", ["CEL", "CivilTime"]),
         ("Sources/Assay/Streams/", ["Arguments", "CEL", "CivilTime", "StateStore"]),
         ("Sources/Assay/Sinks/", ["CEL", "Glibc", "StateStore"]),

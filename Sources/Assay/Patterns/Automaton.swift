@@ -1,0 +1,101 @@
+/// A pattern compiled: states, and what leads from one to the next. Never changed.
+struct Automaton: Equatable, Sendable {
+    enum Action: UInt8, Sendable {
+        /// The event belongs to the sequence.
+        case take
+        /// The event is passed over.
+        case ignore
+        /// The event is shown to another state.
+        case proceed
+    }
+
+    /// Holds when any of some conditions holds or any of some others does not: a bit each.
+    struct Clause: Equatable, Sendable {
+        var met: UInt64 = 0
+        var unmet: UInt64 = 0
+    }
+
+    struct Edge: Equatable, Sendable {
+        let action: Action
+        let target: Int
+        /// All of them have to hold.
+        let clauses: [Clause]
+    }
+
+    enum Kind: UInt8, Sendable {
+        case normal
+        /// The sequence is complete.
+        case final
+        /// What must not come has come.
+        case stop
+        /// The sequence is complete when its time is over.
+        case pending
+    }
+
+    struct State: Equatable, Sendable {
+        /// By number among the pattern's names.
+        let stage: Int?
+        let kind: Kind
+        let edges: [Edge]
+        /// For people, each once.
+        let label: String
+    }
+
+    let names: [String]
+    let states: [State]
+    let within: Int64?
+    let skip: Pattern.Skip
+
+    /// The state that waits for a first event.
+    static let start = 0
+
+    /// The number of the stage that the skip strategy names.
+    var skipStage: Int? {
+        switch skip {
+        case .toFirst(let name), .toLast(let name): names.firstIndex(of: name)
+        case .none, .toNext, .pastLast: nil
+        }
+    }
+
+    /// Conditions of events that some stage may take.
+    var taking: UInt64 {
+        states.reduce(0) { all, state in
+            guard state.kind != .stop else { return all }
+            return state.edges.reduce(all) { all, edge in
+                edge.action == .take && states[edge.target].kind != .stop
+                    ? edge.clauses.reduce(all) { $0 | ($1.unmet == 0 ? $1.met : 0) } : all
+            }
+        }
+    }
+}
+
+/// When an edge may be taken, while the states are being built.
+indirect enum EdgeTest {
+    case always
+    case condition(Int)
+    case not(EdgeTest)
+    case both(EdgeTest, EdgeTest)
+
+    func and(_ other: EdgeTest) -> EdgeTest {
+        if case .always = self { return other }
+        if case .always = other { return self }
+        return .both(self, other)
+    }
+
+    /// All of which have to hold.
+    func clauses(negated: Bool = false) -> [Automaton.Clause] {
+        switch self {
+        case .always: return negated ? [Automaton.Clause()] : []
+        case .condition(let number):
+            let bit = UInt64(1) << UInt64(number)
+            return [negated ? Automaton.Clause(unmet: bit) : Automaton.Clause(met: bit)]
+        case .not(let test): return test.clauses(negated: !negated)
+        case .both(let left, let right):
+            let (left, right) = (left.clauses(negated: negated), right.clauses(negated: negated))
+            guard negated else { return left + right }
+            return left.flatMap { left in
+                right.map { Automaton.Clause(met: left.met | $0.met, unmet: left.unmet | $0.unmet) }
+            }
+        }
+    }
+}
