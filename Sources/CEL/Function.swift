@@ -4,6 +4,8 @@ enum Function: String, CaseIterable, Sendable {
     case int, uint, double, string, bool, bytes, timestamp, duration, type, dyn
     case getFullYear, getMonth, getDate, getDayOfMonth, getDayOfWeek, getDayOfYear
     case getHours, getMinutes, getSeconds, getMilliseconds
+    /// Of lists. The language leaves them to libraries; Kubernetes has them under these names.
+    case sum, min, max
 
     struct Overload: Sendable {
         let isMember: Bool
@@ -46,6 +48,9 @@ enum Function: String, CaseIterable, Sendable {
             return [.member([.timestamp], .int), .member([.timestamp, .string], .int)]
         case .getHours, .getMinutes, .getSeconds, .getMilliseconds:
             return [.member([.timestamp], .int), .member([.timestamp, .string], .int), .member([.duration], .int)]
+        // Of no elements it is 0, and of ints and doubles a double: the elements' type does not say it all.
+        case .sum: return [.member([.list(.dyn)], .dyn)]
+        case .min, .max: return [.member([.list(Self.some)], Self.some)]
         }
     }
 

@@ -27,6 +27,9 @@ extension Function {
         case .getFullYear, .getMonth, .getDate, .getDayOfMonth, .getDayOfWeek, .getDayOfYear, .getHours, .getMinutes,
             .getSeconds, .getMilliseconds:
             return try part(of: first, arguments.dropFirst().first, zones).map(Value.int)
+        case .sum, .min, .max:
+            guard case .list(let list) = first else { return nil }
+            return self == .sum ? try list.sum() : try list.extreme(self == .min ? .less : .greater)
         }
     }
 

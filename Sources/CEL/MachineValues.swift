@@ -244,6 +244,7 @@ extension Machine {
         for argument in arguments {
             switch argument {
             case .string, .bytes: try charge(argument.weight, at: index)
+            case .list(let list) where function.looksAtElements: try charge(list.elements.count, at: index)
             default: break
             }
         }

@@ -26,6 +26,18 @@ class Row: Host {
         preconditionFailure("a row is one of the kinds below")
     }
 
+    /// What a pattern keeps of it besides the whole: fields that have another value than there.
+    var keptFields: [(name: String, value: Value)] { [] }
+
+    /// The whole of it, for a pattern.
+    func keepWhole(into buffer: inout OutputBuffer) {
+        do throws(EvaluationError) {
+            KeptContent.append(event: try value(Self.wholeSlot), into: &buffer)
+        } catch {
+            KeptContent.append(event: .null, into: &buffer)
+        }
+    }
+
     func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
         let lent = lent ?? LentTexts()
         self.lent = lent
@@ -306,6 +318,44 @@ final class EventRow: Row {
 
     /// What is scanned in about the time that an operation takes.
     private static let bytesPerStep = 64
+
+    // MARK: For patterns
+
+    override var keptFields: [(name: String, value: Value)] {
+        var fields: [(name: String, value: Value)] = []
+        for (slot, column) in schema.columns.enumerated() where column.type != .dyn {
+            // Other kinds have the value that the line has.
+            guard cells[slot].kind == .double || cells[slot].kind == .time else { continue }
+            if let value = valueIfAny(slot) { fields.append((column.name, value)) }
+        }
+        for (index, name) in derived.names.enumerated() {
+            if let value = valueIfAny(Self.firstDerivedSlot + index) { fields.append((name, value)) }
+        }
+        return fields
+    }
+
+    override func keepWhole(into buffer: inout OutputBuffer) {
+        guard batch.csvColumns.isEmpty else { return super.keepWhole(into: &buffer) }
+        KeptContent.append(line: text.bytes(line), into: &buffer)
+    }
+
+    /// Nil for one that it does not have, and for one that fails.
+    func valueIfAny(_ slot: Int) -> Value? {
+        do throws(EvaluationError) {
+            return try value(slot)
+        } catch {
+            return nil
+        }
+    }
+
+    /// The fields that expressions have named so far.
+    var namedFields: [(name: String, value: Value)] {
+        let own = keptFields
+        let named = schema.columns.enumerated().compactMap { slot, column in
+            valueIfAny(slot).map { (name: column.name, value: $0) }
+        }
+        return named.filter { field in !own.contains { $0.name == field.name } } + own
+    }
 
     // MARK: Output
 

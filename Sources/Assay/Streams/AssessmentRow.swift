@@ -92,6 +92,13 @@ final class AssessmentRow: Row {
         return row.cost(slot)
     }
 
+    /// The whole is the assessment; the event's fields are those that expressions name.
+    override var keptFields: [(name: String, value: Value)] {
+        (event?.namedFields ?? []).filter { field in !Self.columns.contains { $0.name == field.name } }
+    }
+
+    override func keepWhole(into buffer: inout OutputBuffer) { assessment.keepWhole(into: &buffer) }
+
     override func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
         assessment.writeJSON(into: &buffer, encoder)
     }

@@ -115,13 +115,7 @@ struct KeyedCompiler {
                 path: expressions.path, position: key.position,
                 message: "\(owner): '\(part.name)' is the window's; give the key another name")
         }
-        switch part.type {
-        case .list, .map, .type, .null:
-            throw ConfigurationError(
-                path: expressions.path, position: key.expression.position,
-                message: "\(owner): a \(part.type.name) cannot be a key")
-        default: return
-        }
+        try expressions.checkKey(part, key, owner)
     }
 
     /// The window, and the key by the names of its parts and as `key`.

@@ -40,6 +40,15 @@ package struct PipelineDefinition: Sendable {
         var columns: [NamedExpression] = []
         var kind = Kind.rows
         var having: SourceText?
+
+        /// The streams that it makes besides its own.
+        var sideStreams: [SourceText] {
+            switch kind {
+            case .windows(let keyed): [keyed.late].compactMap(\.self)
+            case .pattern(let sequences): [sequences.late, sequences.pattern.timeouts].compactMap(\.self)
+            case .rows, .score: []
+            }
+        }
     }
 
     enum Kind: Sendable {
@@ -48,6 +57,15 @@ package struct PipelineDefinition: Sendable {
         case windows(Keyed)
         /// An assessment for each event, with the settings of a file.
         case score(SourceText)
+        /// Sequences of a key's events.
+        case pattern(Sequences)
+    }
+
+    struct Sequences: Sendable {
+        var keys: [NamedExpression] = []
+        var pattern: PatternDefinition
+        /// The name of the stream of late events.
+        var late: SourceText?
     }
 
     /// What is known of many events together, by key.

@@ -24,11 +24,13 @@ package struct PipelineDrawing {
         ]
         var streamNodes: [Int] = []
         var lateNodes: [Int: Int] = [:]
+        var timeoutNodes: [Int: Int] = [:]
         func node(of source: StreamPlan.Source) -> Int {
             switch source {
             case .input: 0
             case .stream(let index): streamNodes[index]
             case .late(let index): lateNodes[index] ?? 0
+            case .timeouts(let index): timeoutNodes[index] ?? 0
             }
         }
         func addOutputs(of source: StreamPlan.Source, _ parent: Int) {
@@ -44,13 +46,12 @@ package struct PipelineDrawing {
                     others: stream.sources.dropFirst().map(node), isOutput: false))
             streamNodes.append(nodes.count - 1)
             addOutputs(of: .stream(index), nodes.count - 1)
-            if case .keyed(let keyed) = stream.operation, let late = keyed.lateName {
-                nodes.append(
-                    Node(
-                        title: late, lines: ["events too late for \(stream.name)"], source: streamNodes[index],
-                        isOutput: false))
-                lateNodes[index] = nodes.count - 1
-                addOutputs(of: .late(index), nodes.count - 1)
+            for side in stream.sides {
+                let what =
+                    side.isLate ? "events too late for \(stream.name)" : "what \(stream.name) did not end in time"
+                nodes.append(Node(title: side.name, lines: [what], source: streamNodes[index], isOutput: false))
+                if side.isLate { lateNodes[index] = nodes.count - 1 } else { timeoutNodes[index] = nodes.count - 1 }
+                addOutputs(of: side.isLate ? .late(index) : .timeouts(index), nodes.count - 1)
             }
         }
         self.nodes = nodes
@@ -63,9 +64,13 @@ package struct PipelineDrawing {
         case .rows(selected: nil): lines.append("passes events on")
         case .rows(let selected?): lines.append("selects \(selected.map(\.name).joined(separator: ", "))")
         case .score: lines.append("scores transactions")
+        case .pattern(let sequences):
+            lines.append(Self.by(sequences.keys))
+            if sequences.audience != nil { lines.append("for some of them") }
+            let within = sequences.pattern.automaton.within.map { " within \(Setting.duration($0))" } ?? ""
+            lines.append("looks for \(sequences.pattern.automaton.names.joined(separator: ", "))\(within)")
         case .keyed(let keyed):
-            let keys = keyed.keys.map(\.name).joined(separator: ", ")
-            lines.append(keys.isEmpty ? "over everything" : "by \(keys)")
+            lines.append(Self.by(keyed.keys))
             if keyed.isRunning {
                 lines.append("tells at each event")
             } else {
@@ -78,6 +83,10 @@ package struct PipelineDrawing {
             if keyed.having != nil { lines.append("having a condition") }
         }
         return lines
+    }
+
+    private static func by(_ keys: [StreamPlan.Part]) -> String {
+        keys.isEmpty ? "over everything" : "by \(keys.map(\.name).joined(separator: ", "))"
     }
 
     private static func name(_ target: PipelineDefinition.Output.Target) -> String {

@@ -40,6 +40,16 @@ struct PipelineExpressions {
         }
     }
 
+    func checkKey(_ part: StreamPlan.Part, _ key: NamedExpression, _ owner: String) throws(ConfigurationError) {
+        switch part.type {
+        case .list, .map, .type, .null:
+            throw ConfigurationError(
+                path: path, position: key.expression.position,
+                message: "\(owner): a \(part.type.name) cannot be a key")
+        default: return
+        }
+    }
+
     /// `isEvents`: the rows are events of the input, so that a field of it can be had without an expression.
     func part(
         _ column: NamedExpression, _ compiler: inout Compiler, _ names: StreamEnvironment, _ owner: String,

@@ -11,6 +11,7 @@ enum PipelineIdentity {
         lines += lists.map { "list \($0.name):" + ReferenceConfiguration.list($0).trimmed }
         lines += pipeline.derived.map { "derive \($0.name): \($0.expression.text.flat)" }
         lines += pipeline.streams.map(line)
+        lines += pipeline.streams.compactMap(pattern)
         if let scored {
             lines.append("score: \(RuleSet.digest(of: ReferenceConfiguration.yaml(scored, commented: false).utf8))")
         }
@@ -24,6 +25,13 @@ enum PipelineIdentity {
         switch stream.kind {
         case .rows: parts.append("rows")
         case .score(let file): parts.append("score \(file.text)")
+        case .pattern(let sequences):
+            parts.append("key " + columns(sequences.keys))
+            let timeouts = sequences.pattern.timeouts?.text ?? "no"
+            parts.append("pattern late \(sequences.late?.text ?? "no") timeouts \(timeouts)")
+            // Its own line says what they are.
+            parts.append("columns " + stream.columns.map(\.name).joined(separator: ", "))
+            return parts.joined(separator: "; ")
         case .windows(let keyed):
             parts.append("key " + columns(keyed.keys))
             parts.append(keyed.isRunning ? "each" : name(keyed.shape))
@@ -33,6 +41,21 @@ enum PipelineIdentity {
         if let having = stream.having { parts.append("having \(having.text.flat)") }
         return parts.joined(separator: "; ")
     }
+
+    /// What a reload may change.
+    private static func pattern(_ stream: PipelineDefinition.Stream) -> String? {
+        guard case .pattern(let sequences) = stream.kind else { return nil }
+        let limits = sequences.pattern.limits
+        var parts = [
+            "\(patternPrefix)\(stream.name): \(PatternText(sequences.pattern).line)",
+            "limits \(limits.runs) \(limits.events)", "columns " + columns(stream.columns),
+        ]
+        if let having = stream.having { parts.append("having \(having.text.flat)") }
+        return parts.joined(separator: "; ")
+    }
+
+    /// How lines begin that say a stream's pattern.
+    static let patternPrefix = "pattern "
 
     private static func columns(_ columns: [NamedExpression]) -> String {
         columns.map { "\($0.name): \($0.expression.text.flat)" }.joined(separator: ", ")
@@ -63,7 +86,7 @@ enum PipelineIdentity {
 
 extension String {
     /// On one line.
-    fileprivate var flat: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
+    var flat: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
 
     fileprivate var trimmed: String { String(drop { $0 == " " }.prefix { $0 != "\n" }) }
 }

@@ -6,6 +6,8 @@ struct PipelineReading {
     private var pipeline: PipelineDefinition
     private let path: String
     private var zone = TimeZoneRules.utc
+    /// Patterns that several streams may use, by name.
+    private var patterns: [String: YAMLNode] = [:]
 
     private init(path: String) {
         self.path = path
@@ -34,6 +36,7 @@ struct PipelineReading {
         if let derived = members.take("derive") {
             pipeline.derived = try columns(derived, "derive", members)
         }
+        if let patterns = members.take("patterns") { try readPatterns(patterns, members) }
         let streams = try members.require("streams")
         for (name, position, value) in try members.entries(streams, "streams") {
             guard PipelineName.isName(name) else {
@@ -48,6 +51,15 @@ struct PipelineReading {
             pipeline.outputs = try OutputReading(path: path).outputs(outputs, members)
         }
         try members.finish()
+    }
+
+    /// Each is read here too, so that a mistake in one that nobody uses is found.
+    private mutating func readPatterns(_ node: YAMLNode, _ members: YAMLMembers) throws(ConfigurationError) {
+        for (name, position, value) in try members.entries(node, "patterns") {
+            guard PipelineName.isName(name) else { throw members.fault(PatternName.rule(name), position) }
+            _ = try PatternReading(path: path).pattern(value, "pattern '\(name)'")
+            patterns[name] = value
+        }
     }
 
     // MARK: Input
@@ -104,10 +116,11 @@ struct PipelineReading {
         if let having = members.take("having") { stream.having = try members.text(having, "having") }
         let window = members.take("window")
         let running = members.take("emit_each")
+        let pattern = members.take("pattern")
         if let score = members.take("score") {
             stream.kind = .score(try scoreConfiguration(score))
         } else if let window {
-            var keyed = try keyed(&members, shape: try shape(window))
+            var keyed = PipelineDefinition.Keyed(keys: try keys(&members), shape: try shape(window))
             if let node = members.take("lateness") {
                 keyed.lateness = try members.milliseconds(node, "lateness", from: 0)
                 if case .global = keyed.shape { throw members.fault("windows of counts are never late", node.position) }
@@ -116,10 +129,14 @@ struct PipelineReading {
             stream.columns = try columns(try members.require("emit"), "emit", members)
             stream.kind = .windows(keyed)
         } else if let running {
-            var keyed = try keyed(&members, shape: .global(every: 1, forgets: false))
+            var keyed = PipelineDefinition.Keyed(
+                keys: try keys(&members), shape: .global(every: 1, forgets: false))
             keyed.isRunning = true
             stream.columns = try columns(running, "emit_each", members)
             stream.kind = .windows(keyed)
+        } else if let pattern {
+            stream.kind = .pattern(try sequences(pattern, &members))
+            if let emit = members.take("emit") { stream.columns = try columns(emit, "emit", members) }
         } else {
             if let select = members.take("select") { stream.columns = try selection(select, members) }
             if let having = stream.having {
@@ -151,22 +168,28 @@ struct PipelineReading {
         return configuration
     }
 
-    private func keyed(
-        _ members: inout YAMLMembers, shape: WindowShape
-    ) throws(ConfigurationError) -> PipelineDefinition.Keyed {
-        var keyed = PipelineDefinition.Keyed(shape: shape)
-        guard let node = members.take("key") else { return keyed }
+    private func sequences(
+        _ node: YAMLNode, _ members: inout YAMLMembers
+    ) throws(ConfigurationError) -> PipelineDefinition.Sequences {
+        var sequences = PipelineDefinition.Sequences(
+            keys: try keys(&members), pattern: try PatternReading(path: path).pattern(node, named: patterns))
+        if let late = members.take("late") { sequences.late = try members.text(late, "late") }
+        return sequences
+    }
+
+    private func keys(_ members: inout YAMLMembers) throws(ConfigurationError) -> [NamedExpression] {
+        guard let node = members.take("key") else { return [] }
         switch node.content {
         case .scalar:
             let text = try members.text(node, "key")
             let name = PipelineName.isName(text.text) ? text.text : "key"
-            keyed.keys = [NamedExpression(name: name, position: node.position, expression: text)]
-        case .map: keyed.keys = try columns(node, "key", members)
+            return [NamedExpression(name: name, position: node.position, expression: text)]
+        case .map: return try columns(node, "key", members)
         case .list(let elements):
-            for element in elements { keyed.keys.append(try field(element, "key", members)) }
-            keyed.keys = try checked(keyed.keys, "key", node, members)
+            var keys: [NamedExpression] = []
+            for element in elements { keys.append(try field(element, "key", members)) }
+            return try checked(keys, "key", node, members)
         }
-        return keyed
     }
 
     /// A name alone, which is its own expression.

@@ -16,8 +16,16 @@ final class RunningStream {
     let readers: Readers
     /// Of its late events.
     let lateReaders: Readers
+    /// Of the sequences that did not end in time.
+    let timeoutReaders: Readers
     /// Of a stream that knows of many events together.
     let keyed: StreamPlan.Keyed?
+    let sequences: StreamPlan.Sequences?
+    let telling: SequenceTelling?
+    /// Sequences that did not end in time.
+    var timedOut: UInt64 = 0
+    /// Runs of its pattern that were given up because there were too many.
+    var dropped: UInt64 = 0
     private let program: Program
     private let condition: Int?
     /// A key of one part that is a text of the input: the field's number.
@@ -38,15 +46,21 @@ final class RunningStream {
         row = plan.columns.map { ValueRow(names: $0.map(\.name)) }
         readers = Self.readers(of: .stream(index), in: pipeline)
         lateReaders = Self.readers(of: .late(index), in: pipeline)
+        timeoutReaders = Self.readers(of: .timeouts(index), in: pipeline)
         (program, condition) = (plan.program, plan.condition)
         if case .keyed(let keyed) = plan.operation {
             self.keyed = keyed
             emission = EmissionRow(slotCount: keyed.layout.slotCount)
-            keyField = keyed.keys.count == 1 ? keyed.keys[0].field : nil
         } else {
             (keyed, emission) = (nil, nil)
-            keyField = nil
         }
+        if case .pattern(let sequences) = plan.operation {
+            self.sequences = sequences
+            telling = SequenceTelling(sequences, failures: failures)
+        } else {
+            (sequences, telling) = (nil, nil)
+        }
+        keyField = plan.keys.count == 1 ? plan.keys[0].field : nil
     }
 
     static func readers(of source: StreamPlan.Source, in pipeline: StreamPlan) -> Readers {
@@ -59,9 +73,14 @@ final class RunningStream {
 
     /// Whether a row meets the condition.
     func takes(_ row: Row) -> Bool {
-        guard let condition else { return true }
+        if let condition, !holds(condition, row) { return false }
+        if let audience = sequences?.audience, !holds(audience, row) { return false }
+        return true
+    }
+
+    private func holds(_ root: Int, _ row: Row) -> Bool {
         do throws(EvaluationError) {
-            return try program.bool(condition, host: row)
+            return try program.bool(root, host: row)
         } catch {
             failures.note(error)
             return false
@@ -148,8 +167,40 @@ final class RunningStream {
         }
     }
 
+    // MARK: Sequences
+
+    var patternFunction: PatternFunction? {
+        guard let pattern = sequences?.pattern else { return nil }
+        let isIterative = pattern.conditions.contains { $0.alternatives.contains { $0.rest != nil } }
+        return PatternFunction(
+            PatternMatcher(
+                pattern.automaton, conditions: isIterative ? SequenceRow(pattern, failures: failures) : nil,
+                limits: pattern.limits), fingerprint: pattern.fingerprint)
+    }
+
+    /// What a pattern has to know of a row.
+    func event(_ row: Row, _ pattern: PatternPlan, _ buffer: inout OutputBuffer) -> PatternFunction.Input {
+        var truth = PatternTruth()
+        for (number, condition) in pattern.conditions.enumerated() {
+            let bit = UInt64(1) << UInt64(number)
+            for alternative in condition.alternatives {
+                if let apart = alternative.apart, !holds(apart, row) { continue }
+                if alternative.rest == nil {
+                    truth.met |= bit
+                    truth.open &= ~bit
+                    break
+                }
+                truth.open |= bit
+            }
+        }
+        let isKept = truth.open != 0 || pattern.mayBeTaken(truth)
+        return PatternFunction.Input(
+            time: row.time.milliseconds, truth: truth,
+            content: isKept ? KeptContent.bytes(row, pattern.keptSlots, into: &buffer) : [])
+    }
+
     /// Null for what no calendar has.
-    private static func moment(_ milliseconds: Int64) -> Value {
+    static func moment(_ milliseconds: Int64) -> Value {
         Timestamp(milliseconds: milliseconds).map(Value.timestamp) ?? .null
     }
 }

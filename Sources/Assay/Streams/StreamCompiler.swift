@@ -46,8 +46,8 @@ struct StreamCompiler {
         for stream in try StreamOrder(pipeline, names: names).ordered() {
             let compiled = try compile(stream)
             sources[stream.name] = .stream(streams.count)
-            if case .windows(let keyed) = stream.kind, let late = keyed.late {
-                sources[late.text] = .late(streams.count)
+            for side in compiled.sides {
+                sources[side.name] = side.isLate ? .late(streams.count) : .timeouts(streams.count)
             }
             streams.append(compiled)
         }
@@ -84,11 +84,11 @@ struct StreamCompiler {
         }
         for stream in pipeline.streams {
             try add(stream.name, stream.position)
-            if case .windows(let keyed) = stream.kind, let late = keyed.late {
-                guard PipelineName.isName(late.text) else {
-                    throw fault("a stream's name has letters, digits and _ alone, unlike '\(late.text)'", late.position)
+            for side in stream.sideStreams {
+                guard PipelineName.isName(side.text) else {
+                    throw fault("a stream's name has letters, digits and _ alone, unlike '\(side.text)'", side.position)
                 }
-                try add(late.text, late.position)
+                try add(side.text, side.position)
             }
         }
         return names
@@ -126,6 +126,7 @@ struct StreamCompiler {
             names.declareEvent(fields, derived)
             return names
         case .late(let index): return environment(readBy: streams[index])
+        case .timeouts: return StreamEnvironment(columns: columns(of: source) ?? [], base: base)
         case .stream(let index):
             switch streams[index].operation {
             case .rows(selected: nil): return environment(readBy: streams[index])
@@ -168,13 +169,17 @@ struct StreamCompiler {
         case .stream(let index):
             if case .rows(selected: nil) = streams[index].operation { return isEvents(streams[index].sources) }
             return false
+        case .timeouts: return false
         }
     }
 
     private func compile(_ stream: PipelineDefinition.Stream) throws(ConfigurationError) -> StreamPlan.Stream {
         let sources = stream.from.isEmpty ? [.input] : stream.from.map { self.sources[$0.text] ?? .input }
         let union = sources.count > 1 ? UnionCompiler(base: base, sources: namedSources(sources)) : nil
-        let names = union?.environment ?? environment(of: sources[0])
+        var names = union?.environment ?? environment(of: sources[0])
+        if case .pattern(let sequences) = stream.kind {
+            names = try PatternCompiler.names(names, with: sequences.pattern, path: path)
+        }
         var compiler = Compiler(names.environment)
         let owner = "stream '\(stream.name)'"
         var condition: Int?
@@ -207,6 +212,11 @@ struct StreamCompiler {
                 throw fault("\(owner): one stream can score, and it scores the input", stream.position)
             }
             return finished(compiler.finish(), .score(try scoredSettings(path)), nil)
+        case .pattern(let sequences):
+            let compiled = try SequenceCompiler(
+                stream, sequences, names: names, base: base, isEvents: isEvents, expressions
+            ).compile(&compiler)
+            return finished(compiler.finish(), .pattern(compiled), compiled.emission.columns)
         case .windows(let keyed):
             let parts = try KeyedCompiler(stream, keyed, names: names, base: base, isEvents: isEvents, expressions)
                 .compile(&compiler)
@@ -223,6 +233,8 @@ struct StreamCompiler {
                 ? nil : fields.columns.map { StreamPlan.Column(name: $0.name, type: $0.type.type) }
         case .stream(let index): return streams[index].columns
         case .late(let index): return streams[index].union == nil ? columns(of: streams[index].sources[0]) : nil
+        case .timeouts(let index):
+            return SequenceEmission.wholeColumns(key: SequenceCompiler.type(ofKey: streams[index].keys))
         }
     }
 
@@ -278,10 +290,9 @@ struct StreamCompiler {
     private func unread() throws(ConfigurationError) -> [StreamOutput] {
         var outputs: [StreamOutput] = []
         for (index, stream) in streams.enumerated() {
-            var candidates: [(StreamPlan.Source, String)] = [(.stream(index), stream.name)]
-            if case .keyed(let keyed) = stream.operation, let late = keyed.lateName {
-                candidates.append((.late(index), late))
-            }
+            let candidates: [(StreamPlan.Source, String)] =
+                [(.stream(index), stream.name)]
+                + stream.sides.map { ($0.isLate ? .late(index) : .timeouts(index), $0.name) }
             for (source, name) in candidates where !streams.contains(where: { $0.sources.contains(source) }) {
                 try checkTag(name, columns(of: source), pipeline.streams.first { $0.name == name }?.position)
                 outputs.append(

@@ -12,6 +12,10 @@ package struct StreamCounts: Equatable, Sendable {
         package var made: UInt64 = 0
         /// Expressions that came to no value.
         package var failed: UInt64 = 0
+        /// Sequences that did not end in time.
+        package var timedOut: UInt64 = 0
+        /// Runs of a pattern that were given up because there were too many.
+        package var dropped: UInt64 = 0
     }
 
     /// Events that no stream found late.
@@ -53,6 +57,8 @@ package struct StreamCounts: Equatable, Sendable {
             streams[index].late = counts[name + "late"] ?? 0
             streams[index].made = counts[name + "made"] ?? 0
             streams[index].failed = counts[name + "failed"] ?? 0
+            streams[index].timedOut = counts[name + "timed_out"] ?? 0
+            streams[index].dropped = counts[name + "dropped"] ?? 0
         }
     }
 
@@ -60,8 +66,13 @@ package struct StreamCounts: Equatable, Sendable {
         var all = [("accepted", accepted), ("late", late)]
         all += RejectReason.allCases.map { ("\($0.code)", rejects[Int($0.rawValue)]) }
         for stream in streams {
-            all += [("taken", stream.taken), ("late", stream.late), ("made", stream.made), ("failed", stream.failed)]
-                .map { ("stream:\(stream.name):\($0.0)", $0.1) }
+            var figures = [
+                ("taken", stream.taken), ("late", stream.late), ("made", stream.made), ("failed", stream.failed),
+            ]
+            // Of patterns alone.
+            if stream.timedOut > 0 { figures.append(("timed_out", stream.timedOut)) }
+            if stream.dropped > 0 { figures.append(("dropped", stream.dropped)) }
+            all += figures.map { ("stream:\(stream.name):\($0.0)", $0.1) }
         }
         return all.map { CheckpointRecord.Tally(name: $0.0, count: $0.1) }
     }

@@ -1,7 +1,20 @@
-/// What is remembered of a key: its windows, or a user.
+/// What is remembered of a key: its windows, a user, or sequences that have begun.
 struct StreamState {
     var windows = WindowState<WindowAggregates>()
     var user: RememberedUser?
+    var sequences: RememberedSequences?
+}
+
+/// A key's sequences, which exist once.
+final class RememberedSequences {
+    /// Of the pattern.
+    let fingerprint: UInt64
+    var state: PatternState
+
+    init(_ fingerprint: UInt64, _ state: PatternState) {
+        self.fingerprint = fingerprint
+        self.state = state
+    }
 }
 
 /// A user's memory, which exists once.
@@ -20,16 +33,23 @@ struct StreamFunction: KeyedProcessFunction {
     enum Input {
         case element(WindowFunction<WindowAggregates>.Input)
         case transaction(FraudDetection.Input)
+        case event(PatternFunction.Input)
     }
 
     /// By stream.
     private var functions: [WindowFunction<WindowAggregates>?]
+    private(set) var patterns: [PatternFunction?]
+    /// What patterns have found since somebody looked.
+    var sequences = PatternFunction.Output()
+    /// Runs of a checkpoint whose pattern is not there any more.
+    private(set) var endedRuns: UInt64 = 0
     let scorer: TransactionScorer?
 
-    init(_ plan: StreamPlan) {
+    init(_ plan: StreamPlan, streams: [RunningStream]) {
         functions = plan.streams.map { stream in
             if case .keyed(let keyed) = stream.operation { keyed.function } else { nil }
         }
+        patterns = streams.map { $0.patternFunction }
         scorer = plan.scored.map { TransactionScorer($0.settings) }
     }
 
@@ -37,7 +57,9 @@ struct StreamFunction: KeyedProcessFunction {
 
     func stream(of key: UnsafeBufferPointer<UInt8>) -> Int { Int(key[0]) }
 
-    func isEmpty(_ state: StreamState) -> Bool { state.user == nil && state.windows.parts.isEmpty }
+    func isEmpty(_ state: StreamState) -> Bool {
+        state.user == nil && state.windows.parts.isEmpty && state.sequences?.state.isEmpty ?? true
+    }
 
     mutating func process(_ input: Input, state: inout StreamState, context: inout ProcessContext<Output>) {
         switch input {
@@ -48,10 +70,19 @@ struct StreamFunction: KeyedProcessFunction {
             let user = state.user ?? RememberedUser(scorer.detection.makeState())
             state.user = user
             scorer.score(transaction, &user.state)
+        case .event(let event):
+            let fingerprint = patterns[context.stream]?.fingerprint ?? 0
+            let remembered = state.sequences ?? RememberedSequences(fingerprint, PatternState())
+            state.sequences = remembered
+            patterns[context.stream]?.take(event, &remembered.state, &context, &sequences)
         }
     }
 
     mutating func timerFired(state: inout StreamState, context: inout ProcessContext<Output>) {
+        if let remembered = state.sequences {
+            patterns[context.stream]?.goOn(&remembered.state, &context, &sequences)
+            return
+        }
         functions[context.stream]?.timerFired(state: &state.windows, context: &context)
     }
 
@@ -66,13 +97,17 @@ struct StreamFunction: KeyedProcessFunction {
     // MARK: As bytes
 
     private enum Kind: UInt8 {
-        case windows, user
+        case windows, user, sequences
     }
 
     func encode(_ state: StreamState, into bytes: inout OutputBuffer) {
         if let user = state.user, let scorer {
             bytes.append(byte: Kind.user.rawValue)
             scorer.detection.encode(user.state, into: &bytes)
+        } else if let sequences = state.sequences {
+            bytes.append(byte: Kind.sequences.rawValue)
+            bytes.append(fixed: sequences.fingerprint)
+            sequences.state.encode(into: &bytes)
         } else {
             bytes.append(byte: Kind.windows.rawValue)
             state.windows.encode(into: &bytes)
@@ -84,9 +119,22 @@ struct StreamFunction: KeyedProcessFunction {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[1...])
         switch (Kind(rawValue: first), scorer) {
         case (.windows?, _): return StreamState(windows: try WindowState(rest))
+        case (.sequences?, _): return try decodeSequences(rest)
         case (.user?, let scorer?): return StreamState(user: RememberedUser(try scorer.detection.decode(rest)))
         default: throw StateDecodingError(.outOfBounds)
         }
+    }
+
+    /// A pattern that has changed does not go on with the runs of before.
+    private mutating func decodeSequences(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> StreamState {
+        var reader = StateByteReader(bytes)
+        let fingerprint = try reader.fixed()
+        guard let function = patterns.lazy.compactMap(\.self).first(where: { $0.fingerprint == fingerprint }) else {
+            endedRuns += UInt64(try PatternState(&reader, for: nil).openRuns)
+            return StreamState()
+        }
+        let state = try PatternState(&reader, for: function.matcher.automaton)
+        return StreamState(sequences: RememberedSequences(fingerprint, state))
     }
 }
 

@@ -62,6 +62,11 @@ struct StreamEnvironment {
         known.insert(name)
     }
 
+    mutating func define(_ name: String, _ value: Value) {
+        environment.define(name, value)
+        known.insert(name)
+    }
+
     /// What rows of some columns offer.
     init(columns: [StreamPlan.Column], base: StreamEnvironment) {
         environment = base.environment
@@ -74,8 +79,7 @@ struct StreamEnvironment {
         let zones = ZoneCache()
         environment.zones = { zones.zone($0) }
         for list in lists {
-            environment.define("lists.\(list.name)", .list(list.entries.map { .string($0) }))
-            known.insert("lists.\(list.name)")
+            define("lists.\(list.name)", .list(list.entries.map { .string($0) }))
         }
     }
 

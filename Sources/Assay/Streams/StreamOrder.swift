@@ -25,7 +25,7 @@ struct StreamOrder {
             }
             let stream = waiting.remove(at: index)
             known.insert(stream.name)
-            if case .windows(let keyed) = stream.kind, let late = keyed.late { known.insert(late.text) }
+            known.formUnion(stream.sideStreams.map(\.text))
             ordered.append(stream)
         }
         return ordered

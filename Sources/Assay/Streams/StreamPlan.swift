@@ -9,6 +9,8 @@ package final class StreamPlan: Sendable {
         case stream(Int)
         /// The late events of a stream.
         case late(Int)
+        /// The sequences of a stream that did not end in time.
+        case timeouts(Int)
     }
 
     /// Several sources taken as one: the names that any of them knows.
@@ -68,10 +70,33 @@ package final class StreamPlan: Sendable {
         }
     }
 
+    final class Sequences: Sendable {
+        let keys: [Part]
+        let pattern: PatternPlan
+        /// Which events it is about, in the stream's program.
+        let audience: Int?
+        let emission: SequenceEmission
+        let lateName: String?
+        let timeoutsName: String?
+
+        init(
+            keys: [Part], pattern: PatternPlan, audience: Int?, emission: SequenceEmission, lateName: String?,
+            timeoutsName: String?
+        ) {
+            self.keys = keys
+            self.pattern = pattern
+            self.audience = audience
+            self.emission = emission
+            self.lateName = lateName
+            self.timeoutsName = timeoutsName
+        }
+    }
+
     enum Operator: Sendable {
         /// All of a row, or some columns of it.
         case rows(selected: [Part]?)
         case keyed(Keyed)
+        case pattern(Sequences)
         case score(ScoredSettings)
     }
 
@@ -96,6 +121,26 @@ package final class StreamPlan: Sendable {
         let columns: [Column]?
 
         var isScored: Bool { if case .score = operation { true } else { false } }
+
+        /// Of a stream that knows of many events together.
+        var keys: [Part] {
+            switch operation {
+            case .keyed(let keyed): keyed.keys
+            case .pattern(let sequences): sequences.keys
+            case .rows, .score: []
+            }
+        }
+
+        /// What it makes besides its own rows: the names, each with whether it is of late events.
+        var sides: [(name: String, isLate: Bool)] {
+            let (late, timeouts): (String?, String?) =
+                switch operation {
+                case .keyed(let keyed): (keyed.lateName, nil)
+                case .pattern(let sequences): (sequences.lateName, sequences.timeoutsName)
+                case .rows, .score: (nil, nil)
+                }
+            return (late.map { [($0, true)] } ?? []) + (timeouts.map { [($0, false)] } ?? [])
+        }
     }
 
     let schema: EventSchema

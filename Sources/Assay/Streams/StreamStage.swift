@@ -26,6 +26,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     private var arrivals: UInt64 = 0
     private(set) var counts: StreamCounts
     private var key = OutputBuffer(capacity: 256)
+    private var kept = OutputBuffer(capacity: 1 << 12)
     private var isPresentLate = false
     /// Where rows go at present.
     private var outputs: [RowBuffer] = []
@@ -37,10 +38,12 @@ struct StreamStage: CheckpointedStage, ~Copyable {
 
     init(_ plan: StreamPlan, isSaved: Bool) {
         self.plan = plan
+        let streams = plan.streams.indices.map { RunningStream($0, of: plan) }
+        self.streams = streams
         stage = KeyedStage(
-            function: StreamFunction(plan), output: StreamFunction.Output(), functionNumber: Self.functionNumber,
+            function: StreamFunction(plan, streams: streams), output: StreamFunction.Output(),
+            functionNumber: Self.functionNumber,
             streams: plan.streams.count, isSaved: isSaved)
-        streams = plan.streams.indices.map { RunningStream($0, of: plan) }
         readers = RunningStream.readers(of: .input, in: plan)
         eventRow = EventRow(plan.schema, derived: plan.derived)
         assessmentRow = plan.scored.map { AssessmentRow($0.settings.settings) }
@@ -146,6 +149,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
             stream.made += 1
             try pass(made, to: stream.readers)
         case .score: try score(stream)
+        case .pattern(let sequences): try show(row, to: stream, sequences)
         case .keyed: preconditionFailure("it was given to its windows")
         }
     }
@@ -164,8 +168,52 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         try emit(of: stream, event: row)
     }
 
+    private mutating func show(
+        _ row: Row, to stream: RunningStream, _ sequences: StreamPlan.Sequences
+    ) throws(StoreError) {
+        guard stream.appendKey(sequences.keys, of: row, to: &key) else { return }
+        let event = stream.event(row, sequences.pattern, &kept)
+        try stage.process(
+            .event(event), key: key.bytes.bindMemory(to: UInt8.self), at: row.time, stream: stream.index,
+            watermark: previousWatermark ?? watermark.milliseconds)
+        try emit(of: stream, event: row)
+    }
+
+    /// What a pattern has found in the last step, and whether the event came too late for it.
+    private mutating func tell(
+        of stream: RunningStream, _ sequences: StreamPlan.Sequences, event: Row?
+    ) throws(StoreError) {
+        guard stage.function.sequences.isLate || !stage.function.sequences.found.isEmpty else { return }
+        var output = PatternFunction.Output()
+        stage.changeFunction { swap(&$0.sequences, &output) }
+        guard let telling = stream.telling else { preconditionFailure("a stream with a pattern tells of it") }
+        let keys = output.found.first.map { found in
+            stage.withKey(found.key) { StreamKey.values($0, count: sequences.keys.count) }
+        }
+        for found in output.found {
+            let made = telling.tell(found.sequence, keys: keys ?? [], at: moment(of: found.sequence, sequences))
+            guard let made else { continue }
+            if found.sequence.isComplete { stream.made += 1 } else { stream.timedOut += 1 }
+            try pass(made, to: found.sequence.isComplete ? stream.readers : stream.timeoutReaders)
+        }
+        if output.isLate, let event { try passLate(event, of: stream) }
+    }
+
+    /// The end of the input is no moment: what it decides has the time at which it would have been decided.
+    private func moment(of sequence: PatternMatcher.Sequence, _ sequences: StreamPlan.Sequences) -> EventTime {
+        guard sequence.at == Watermark.end else { return EventTime(milliseconds: sequence.at) }
+        return EventTime(milliseconds: sequence.began.addingSaturating(sequences.pattern.automaton.within ?? 0))
+    }
+
+    private mutating func passLate(_ event: Row, of stream: RunningStream) throws(StoreError) {
+        stream.late += 1
+        isPresentLate = isPresentLate || event === eventRow || stream.union?.isOf(eventRow) == true
+        try pass(event, to: stream.lateReaders)
+    }
+
     /// What the stream's last step has made.
     private mutating func emit(of stream: RunningStream, event: Row?) throws(StoreError) {
+        if let sequences = stream.sequences { return try tell(of: stream, sequences, event: event) }
         let isNothing = stage.withOutput { $0.firings.isEmpty && $0.late.isEmpty }
         if isNothing { return }
         guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
@@ -181,10 +229,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
             stream.made += 1
             try pass(made, to: stream.readers)
         }
-        guard !output.late.isEmpty, let event else { return }
-        stream.late += 1
-        isPresentLate = isPresentLate || event === eventRow || stream.union?.isOf(eventRow) == true
-        try pass(event, to: stream.lateReaders)
+        if !output.late.isEmpty, let event { try passLate(event, of: stream) }
     }
 
     private mutating func score(_ stream: RunningStream) throws(StoreError) {
@@ -217,6 +262,9 @@ struct StreamStage: CheckpointedStage, ~Copyable {
             counts.streams[stream.index].late = stream.late
             counts.streams[stream.index].made = stream.made
             counts.streams[stream.index].failed = stream.failures.count
+            counts.streams[stream.index].timedOut = stream.timedOut
+            counts.streams[stream.index].dropped =
+                stream.dropped + (stage.function.patterns[stream.index]?.droppedRuns ?? 0)
         }
         return counts
     }
@@ -269,6 +317,8 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         for stream in streams {
             (stream.taken, stream.late) = (counts.streams[stream.index].taken, counts.streams[stream.index].late)
             stream.made = counts.streams[stream.index].made
+            stream.timedOut = counts.streams[stream.index].timedOut
+            stream.dropped = counts.streams[stream.index].dropped
             stream.failures.resume(counts.streams[stream.index].failed)
         }
         stage.function.scorer?.resume(sequence: tallies[Self.scoredName] ?? 0)

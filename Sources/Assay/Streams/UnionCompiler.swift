@@ -136,6 +136,12 @@ final class UnionRow: Row {
         }
     }
 
+    override var keptFields: [(name: String, value: Value)] {
+        present.keptFields + [("stream", .string(union.sources[source]))]
+    }
+
+    override func keepWhole(into buffer: inout OutputBuffer) { present.keepWhole(into: &buffer) }
+
     override func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
         present.writeJSON(into: &buffer, encoder)
     }

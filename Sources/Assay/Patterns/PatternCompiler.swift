@@ -1,0 +1,161 @@
+import CEL
+
+/// Finds out what a pattern's conditions mean, and compiles its states.
+struct PatternCompiler {
+    private let definition: PatternDefinition
+    /// What conditions can say of an event, parameters included.
+    private let names: StreamEnvironment
+    private let expressions: PipelineExpressions
+    private let owner: String
+
+    /// What is found while the stages are walked through.
+    private struct Found {
+        var conditions: [PatternPlan.Condition] = []
+        var reads: Set<String> = []
+        var iterative: Compiler
+    }
+
+    init(
+        _ definition: PatternDefinition, names: StreamEnvironment, _ expressions: PipelineExpressions, owner: String
+    ) {
+        self.definition = definition
+        self.names = names
+        self.expressions = expressions
+        self.owner = owner
+    }
+
+    /// The names of an environment with a pattern's parameters.
+    static func names(
+        _ names: StreamEnvironment, with definition: PatternDefinition, path: String
+    ) throws(ConfigurationError) -> StreamEnvironment {
+        var all = names
+        for parameter in definition.parameters {
+            guard names.environment.variables[parameter.name] == nil else {
+                throw ConfigurationError(
+                    path: path, position: definition.position,
+                    message: "the parameter '\(parameter.name)' has the name of a field; choose another")
+            }
+            all.define(parameter.name, parameter.value)
+        }
+        return all
+    }
+
+    /// With the events of each stage.
+    static func names(
+        _ names: StreamEnvironment, stagesOf definition: PatternDefinition, path: String
+    ) throws(ConfigurationError) -> StreamEnvironment {
+        var all = names
+        for (stage, name) in definition.names.enumerated() {
+            guard !names.known.contains(name.text) else {
+                throw ConfigurationError(
+                    path: path, position: name.position,
+                    message: "the stage '\(name.text)' has the name of a field or parameter; choose another")
+            }
+            all.declare(name.text, PatternPlan.eventsType, slot: PatternPlan.slot(ofStage: stage))
+        }
+        return all
+    }
+
+    /// `inner` gets what is known of an event by itself.
+    func compile(name: String, _ inner: inout Compiler) throws(ConfigurationError) -> PatternPlan {
+        let all = try Self.names(names, stagesOf: definition, path: expressions.path)
+        var found = Found(iterative: Compiler(all.environment))
+        var stages: [Pattern.Stage] = []
+        for stage in definition.stages { stages.append(try compile(stage, all, &found, &inner)) }
+        let pattern = Pattern(stages: stages, within: definition.within, skip: definition.skip)
+        let automaton: Automaton
+        do throws(PatternFault) {
+            guard found.conditions.count <= Pattern.mostConditions else {
+                throw PatternFault(reason: .tooManyConditions, path: [])
+            }
+            automaton = try AutomatonBuilder.build(pattern)
+        } catch {
+            let isSkip: Bool = if case .unknownSkip = error.reason { true } else { false }
+            throw ConfigurationError(
+                path: expressions.path,
+                position: isSkip ? definition.skipPosition : definition.position(of: error.path),
+                message: "\(owner): \(error.message)")
+        }
+        return PatternPlan(
+            name: name, automaton: automaton, conditions: found.conditions, limits: definition.limits,
+            iterative: found.iterative.finish(), keptSlots: slots(of: found.reads),
+            text: PatternText(definition).line)
+    }
+
+    private func compile(
+        _ stage: PatternDefinition.Stage, _ all: StreamEnvironment, _ found: inout Found, _ inner: inout Compiler
+    ) throws(ConfigurationError) -> Pattern.Stage {
+        let label = stage.name.map { "\(owner), stage '\($0.text)'" } ?? "\(owner), group"
+        var content: Pattern.Stage.Content
+        if stage.members.isEmpty {
+            content = .events(condition: try add(stage.conditions, label, all, &found, &inner))
+        } else {
+            var members: [Pattern.Stage] = []
+            for member in stage.members { members.append(try compile(member, all, &found, &inner)) }
+            content = .group(members)
+        }
+        var compiled = Pattern.Stage(name: stage.name?.text, contiguity: stage.contiguity, content: content)
+        compiled.quantifier = stage.quantifier
+        compiled.isOptional = stage.isOptional
+        compiled.isGreedy = stage.isGreedy
+        compiled.inner = stage.inner
+        if !stage.until.isEmpty {
+            compiled.until = try add(stage.until, "\(label), until", all, &found, &inner)
+        }
+        return compiled
+    }
+
+    /// The number of a condition of which any text is enough.
+    private func add(
+        _ texts: [SourceText], _ label: String, _ all: StreamEnvironment, _ found: inout Found,
+        _ inner: inout Compiler
+    ) throws(ConfigurationError) -> Int {
+        var alternatives: [PatternPlan.Condition.Alternative] = []
+        for text in texts {
+            do throws(SourceError) {
+                alternatives.append(
+                    try alternative(text, isOnly: texts.count == 1, all, &found, &inner))
+            } catch {
+                throw expressions.fault(error, in: text, label)
+            }
+        }
+        found.conditions.append(
+            PatternPlan.Condition(
+                alternatives: alternatives, text: texts.map(\.text.flat).joined(separator: " || ")))
+        return found.conditions.count - 1
+    }
+
+    private func alternative(
+        _ text: SourceText, isOnly: Bool, _ all: StreamEnvironment, _ found: inout Found, _ inner: inout Compiler
+    ) throws(SourceError) -> PatternPlan.Condition.Alternative {
+        let stageNames = Set(definition.names.map(\.text))
+        let (apart, rest) = (inner.rootCount, found.iterative.rootCount)
+        let split = try found.iterative.add(condition: text.text, naming: stageNames, others: &inner)
+        for outline in [split.apart, split.rest].compactMap(\.self) {
+            if let doubt = outline.doubts.first { throw doubt }
+            expressions.fields.note(text, reads: outline.reads, known: all.known)
+        }
+        found.reads.formUnion(split.rest?.reads ?? [])
+        guard !isOnly, split.rest != nil, let known = split.apart else {
+            return PatternPlan.Condition.Alternative(
+                apart: split.apart.map { _ in apart }, rest: split.rest.map { _ in rest })
+        }
+        // One of several is looked at as a whole: which of them an event meets by itself is not remembered.
+        found.reads.formUnion(known.reads)
+        let whole = found.iterative.rootCount
+        try found.iterative.add(text.text, expecting: .bool)
+        return PatternPlan.Condition.Alternative(apart: apart, rest: whole)
+    }
+
+    /// The slots by which a row knows some names.
+    private func slots(of reads: Set<String>) -> [Int] {
+        let environment = names.environment
+        return reads.sorted().compactMap { name in
+            guard environment.constants[name] == nil, !definition.names.contains(where: { $0.text == name }) else {
+                return nil
+            }
+            let slot = environment.variables[name]?.slot ?? environment.discover?(name)?.slot
+            return slot == Row.timeSlot || slot == Row.wholeSlot ? nil : slot
+        }
+    }
+}

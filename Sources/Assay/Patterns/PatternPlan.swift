@@ -1,0 +1,57 @@
+import CEL
+
+/// A pattern ready to be matched. Never changed.
+final class PatternPlan: Sendable {
+    /// Holds when any alternative does.
+    struct Condition: Sendable {
+        /// Which expressions have to hold, by their numbers in the two programs.
+        struct Alternative: Sendable {
+            /// Known as soon as the event is there.
+            let apart: Int?
+            /// Known once it is shown to a run.
+            let rest: Int?
+        }
+
+        let alternatives: [Alternative]
+        /// For people.
+        let text: String
+    }
+
+    let name: String
+    let automaton: Automaton
+    let conditions: [Condition]
+    let limits: PatternMatcher.Limits
+    /// Conditions over what a run has taken.
+    let iterative: Program
+    /// What those read of the event itself.
+    let keptSlots: [Int]
+    /// Everything that it means, on one line.
+    let text: String
+    /// Of that text: a state belongs to it.
+    let fingerprint: UInt64
+
+    init(
+        name: String, automaton: Automaton, conditions: [Condition], limits: PatternMatcher.Limits,
+        iterative: Program, keptSlots: [Int], text: String
+    ) {
+        self.name = name
+        self.automaton = automaton
+        self.conditions = conditions
+        self.limits = limits
+        self.iterative = iterative
+        self.keptSlots = keptSlots
+        self.text = text
+        fingerprint = Array(text.utf8).withUnsafeBufferPointer { $0.stableHash }
+        taking = automaton.taking
+    }
+
+    /// Conditions of events that some stage may take.
+    private let taking: UInt64
+
+    func mayBeTaken(_ truth: PatternTruth) -> Bool { (truth.met | truth.open) & taking != 0 }
+
+    /// The slot of a stage's events.
+    static func slot(ofStage stage: Int) -> Int { EmissionRow.firstSlot + stage }
+
+    static let eventsType = CEL.`Type`.list(.map(.string, .dyn))
+}
