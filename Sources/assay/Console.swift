@@ -41,6 +41,10 @@ final class Console: Sendable {
         case .checkpointFailed(let message): warn(message)
         case .expressionFailed(let stream, let message):
             warn("an expression of stream '\(stream)' failed: \(message); this is said once, and counted")
+        case .runsDropped(let stream, let limits):
+            warn(
+                "stream '\(stream)': a key has more than \(limits.runs) sequences open, or one of more than "
+                    + "\(limits.events) events, so that the oldest are given up; this is said once, and counted")
         case .progress(let counts, let bytes, let checkpoint): show(counts.lines, bytes, checkpoint)
         }
     }

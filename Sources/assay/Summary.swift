@@ -38,6 +38,8 @@ struct Summary {
             lines.append(
                 "\(stream.name): \(Figures.grouped(stream.taken)) in, \(Figures.grouped(stream.made)) out"
                     + (stream.late > 0 ? ", \(Figures.grouped(stream.late)) late" : "")
+                    + (stream.timedOut > 0 ? ", \(Figures.grouped(stream.timedOut)) not ended in time" : "")
+                    + (stream.dropped > 0 ? ", \(Figures.grouped(stream.dropped)) sequences given up" : "")
                     + (stream.failed > 0 ? ", \(Figures.grouped(stream.failed)) failed expressions" : ""))
         }
         let done = counts.lines - result.earlier.lines

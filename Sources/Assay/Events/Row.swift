@@ -155,6 +155,8 @@ final class EmissionRow: Row {
 final class EventRow: Row {
     private let schema: EventSchema
     private let derived: DerivedFields
+    /// Columns whose values are not always those that a line says.
+    private let typedColumns: [Int]
     private var batch: EventBatch!
     private var base = UnsafePointer<UInt8>(bitPattern: 1)!
     private var cells = UnsafePointer<EventCell>(bitPattern: 16)!
@@ -174,6 +176,7 @@ final class EventRow: Row {
     init(_ schema: EventSchema, derived: DerivedFields) {
         self.schema = schema
         self.derived = derived
+        typedColumns = schema.columns.indices.filter { schema.columns[$0].type != .dyn }
         known = .allocate(capacity: derived.names.count)
         known.initialize(repeating: .nothing)
         numbers = .allocate(capacity: derived.names.count)
@@ -322,11 +325,12 @@ final class EventRow: Row {
     // MARK: For patterns
 
     override var keptFields: [(name: String, value: Value)] {
+        if typedColumns.isEmpty, derived.names.isEmpty { return [] }
         var fields: [(name: String, value: Value)] = []
-        for (slot, column) in schema.columns.enumerated() where column.type != .dyn {
+        for slot in typedColumns {
             // Other kinds have the value that the line has.
             guard cells[slot].kind == .double || cells[slot].kind == .time else { continue }
-            if let value = valueIfAny(slot) { fields.append((column.name, value)) }
+            if let value = valueIfAny(slot) { fields.append((schema.columns[slot].name, value)) }
         }
         for (index, name) in derived.names.enumerated() {
             if let value = valueIfAny(Self.firstDerivedSlot + index) { fields.append((name, value)) }

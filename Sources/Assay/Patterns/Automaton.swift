@@ -69,6 +69,35 @@ struct Automaton: Equatable, Sendable {
     }
 }
 
+extension Automaton {
+    /// Whether an event that meets no condition changes nothing, wherever a run stands: then it need not be shown.
+    ///
+    /// Where a run ends as its time is over, the moment of that is the next event's, so there all have to be shown.
+    var overlooksOthers: Bool {
+        let tellsMoments = states.contains { $0.kind == .pending } || skip != .none && within != nil
+        return !tellsMoments
+            && states.indices.allSatisfy { index in
+                states[index].kind != .normal || staysAtNothing(index)
+            }
+    }
+
+    private func staysAtNothing(_ index: Int) -> Bool {
+        var stays = 0
+        var next = [index]
+        while let current = next.popLast() {
+            for edge in states[current].edges where edge.clauses.allSatisfy({ $0.unmet != 0 }) {
+                switch edge.action {
+                case .proceed: next.append(edge.target)
+                case .ignore where edge.target == index: stays += 1
+                case .ignore, .take: return false
+                }
+            }
+        }
+        // The start is there whatever comes.
+        return stays == 1 || index == Self.start && stays == 0
+    }
+}
+
 /// When an edge may be taken, while the states are being built.
 indirect enum EdgeTest {
     case always

@@ -20,16 +20,28 @@ struct PatternFunction: KeyedProcessFunction {
         }
     }
 
-    private(set) var matcher: PatternMatcher
-    /// Of the pattern, so that no other one takes its states.
-    let fingerprint: UInt64
+    /// Exists once, whoever has the function.
+    private final class Shared {
+        let fingerprint: UInt64
+        var matcher: PatternMatcher
 
-    init(_ matcher: PatternMatcher, fingerprint: UInt64 = 0) {
-        self.matcher = matcher
-        self.fingerprint = fingerprint
+        init(_ matcher: PatternMatcher, _ fingerprint: UInt64) {
+            self.matcher = matcher
+            self.fingerprint = fingerprint
+        }
     }
 
-    var droppedRuns: UInt64 { matcher.droppedRuns }
+    private let shared: Shared
+
+    /// `fingerprint`: of the pattern, so that no other one takes its states.
+    init(_ matcher: PatternMatcher, fingerprint: UInt64 = 0) {
+        shared = Shared(matcher, fingerprint)
+    }
+
+    var fingerprint: UInt64 { shared.fingerprint }
+    var automaton: Automaton { shared.matcher.automaton }
+    var droppedRuns: UInt64 { shared.matcher.droppedRuns }
+    var timedOut: UInt64 { shared.matcher.timedOut }
 
     func makeState() -> PatternState { PatternState() }
 
@@ -61,12 +73,12 @@ struct PatternFunction: KeyedProcessFunction {
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> PatternState {
         var reader = StateByteReader(bytes)
         guard try reader.fixed() == fingerprint else { throw StateDecodingError(.outOfBounds) }
-        return try PatternState(&reader, for: matcher.automaton)
+        return try PatternState(&reader, for: automaton)
     }
 
     // MARK: Whatever the output is
 
-    mutating func take<Whole>(
+    func take<Whole>(
         _ event: Input, _ state: inout PatternState, _ context: inout ProcessContext<Whole>, _ output: inout Output
     ) {
         guard event.time > context.watermark else {
@@ -82,16 +94,16 @@ struct PatternFunction: KeyedProcessFunction {
 
     /// Event time has come to the first waiting event, or to the end of a run's time. The run then ends when event
     /// time moved: with the next event that it came to, or where it stands now.
-    mutating func goOn<Whole>(
+    func goOn<Whole>(
         _ state: inout PatternState, _ context: inout ProcessContext<Whole>, _ output: inout Output
     ) {
         state.timer = .max
         let key = context.key
         let moment = state.waiting.first.map { min($0.time, context.watermark) } ?? context.watermark
-        matcher.advance(to: moment, &state) { output.found.append(Found(key: key, sequence: $0)) }
+        shared.matcher.advance(to: moment, &state) { output.found.append(Found(key: key, sequence: $0)) }
         var shown = 0
         while shown < state.waiting.count, state.waiting[shown].time == moment {
-            matcher.show(state.waiting[shown], &state) { output.found.append(Found(key: key, sequence: $0)) }
+            shared.matcher.show(state.waiting[shown], &state) { output.found.append(Found(key: key, sequence: $0)) }
             shown += 1
         }
         state.waiting.removeFirst(shown)
@@ -99,7 +111,7 @@ struct PatternFunction: KeyedProcessFunction {
     }
 
     func setTimer<Whole>(_ state: inout PatternState, _ context: inout ProcessContext<Whole>) {
-        let next = min(state.waiting.first?.time ?? .max, matcher.deadline(state) ?? .max)
+        let next = min(state.waiting.first?.time ?? .max, shared.matcher.deadline(state) ?? .max)
         guard next != state.timer else { return }
         state.timer = next
         if next == .max { context.deleteTimer() } else { context.setTimer(at: EventTime(milliseconds: next)) }

@@ -17,35 +17,38 @@ struct PatternMatcher {
         let began: Int64
     }
 
-    /// How much a key may have open.
-    struct Limits: Equatable, Sendable {
-        var runs = 1000
-        /// Of one run.
-        var events = 1000
-
-        static let most: UInt64 = 1_000_000
-    }
+    typealias Limits = PatternLimits
 
     let automaton: Automaton
+    private let table: AutomatonTable
     private let conditions: (any IterativeConditions)?
     private let limits: Limits
     private let skipStage: Int?
     /// Runs that were given up because there were too many.
     private(set) var droppedRuns: UInt64 = 0
+    /// Runs whose time was over.
+    private(set) var timedOut: UInt64 = 0
+    /// Whether anybody wants to hear of those.
+    private let tellsTimeouts: Bool
 
     // What a step uses, kept so that it is not allocated anew.
     private var found: [(action: Automaton.Action, source: Int, target: Int)] = []
+    /// The state that those are of; runs of one state go on alike unless a condition looks at what they have taken.
+    private var foundOf: Int32?
     private var pending: [Int] = []
     private var made: [PatternRun] = []
     private var spare = RunHeap()
     private var complete = RunHeap()
 
     init(
-        _ automaton: Automaton, conditions: (any IterativeConditions)? = nil, limits: Limits = Limits()
+        _ automaton: Automaton, conditions: (any IterativeConditions)? = nil, limits: Limits = Limits(),
+        tellsTimeouts: Bool = true
     ) {
         self.automaton = automaton
+        table = AutomatonTable(automaton)
         self.conditions = conditions
         self.limits = limits
+        self.tellsTimeouts = tellsTimeouts
         skipStage = automaton.skipStage
     }
 
@@ -62,7 +65,7 @@ struct PatternMatcher {
         for run in state.runs.runs {
             if run.isWaiting || !Self.isOver(run, within, now) {
                 spare.insert(run)
-            } else if automaton.states[Int(run.state)].kind == .pending {
+            } else if table.states[Int(run.state)].kind == .pending {
                 complete.insert(run)
             } else {
                 overdue.append(run)
@@ -71,7 +74,8 @@ struct PatternMatcher {
         swap(&state.runs, &spare)
         for run in complete.runs { state.finished.insert(run) }
         release(&state, at: now, output)
-        for run in overdue {
+        timedOut += UInt64(overdue.count)
+        for run in overdue where tellsTimeouts {
             output(
                 Sequence(
                     isComplete: false, taken: state.taken(run), at: run.began.addingSaturating(within),
@@ -102,6 +106,7 @@ struct PatternMatcher {
         var place: Int32?
         spare.removeAll()
         complete.removeAll()
+        foundOf = nil
         if state.runs.isEmpty {
             step(.waiting, kept, event.truth, &place, &state)
         } else {
@@ -124,7 +129,10 @@ struct PatternMatcher {
         _ state: inout PatternState
     ) {
         var truth = Truth(known: ~simple.open, met: simple.met)
-        collect(run, event, &truth, state)
+        if run.state != foundOf {
+            collect(run, event, &truth, state)
+            foundOf = simple.open == 0 ? run.state : nil
+        }
         made.removeAll(keepingCapacity: true)
         var isStopped = false
         for edge in found {
@@ -132,14 +140,14 @@ struct PatternMatcher {
                 guard !run.isWaiting else { continue }
                 var passed = run
                 passed.state = Int32(edge.target)
-                if automaton.states[edge.target].kind == .final {
+                if table.states[edge.target].kind == .final {
                     complete.insert(passed)
                 } else {
                     made.append(passed)
                 }
                 continue
             }
-            if automaton.states[edge.target].kind == .stop {
+            if table.states[edge.target].kind == .stop {
                 isStopped = true
                 continue
             }
@@ -157,7 +165,7 @@ struct PatternMatcher {
         _ source: Int, _ target: Int, _ run: PatternRun, _ event: KeptEvent, _ truth: inout Truth,
         _ place: inout Int32?, _ state: inout PatternState
     ) {
-        guard let stage = automaton.states[source].stage else { preconditionFailure("only stages take events") }
+        let stage = table.states[source].stage
         // Conditions see what the run had before.
         let ends = leadsToEnd(target, run, event, &truth, state)
         let kept = place ?? state.keep(event)
@@ -167,7 +175,7 @@ struct PatternMatcher {
         next.count += 1
         if run.isWaiting { (next.first, next.began) = (event.number, event.time) }
         next.state = Int32(target)
-        if automaton.states[target].kind == .final {
+        if table.states[target].kind == .final {
             complete.insert(next)
         } else {
             made.append(next)
@@ -186,7 +194,8 @@ struct PatternMatcher {
         pending.removeAll(keepingCapacity: true)
         pending.append(Int(run.state))
         while let current = pending.popLast() {
-            for edge in automaton.states[current].edges where holds(edge, run, event, &truth, state) {
+            for index in table.edges(of: current) where holds(table.edges[index], run, event, &truth, state) {
+                let edge = table.edges[index]
                 if edge.action == .proceed {
                     pending.append(edge.target)
                 } else {
@@ -203,9 +212,10 @@ struct PatternMatcher {
         pending.removeAll(keepingCapacity: true)
         pending.append(target)
         while let current = pending.popLast() {
-            for edge in automaton.states[current].edges
-            where edge.action == .proceed && holds(edge, run, event, &truth, state) {
-                if automaton.states[edge.target].kind == .final { return edge.target }
+            for index in table.edges(of: current) {
+                let edge = table.edges[index]
+                guard edge.action == .proceed, holds(edge, run, event, &truth, state) else { continue }
+                if table.states[edge.target].kind == .final { return edge.target }
                 pending.append(edge.target)
             }
         }
@@ -219,9 +229,10 @@ struct PatternMatcher {
     }
 
     private func holds(
-        _ edge: Automaton.Edge, _ run: PatternRun, _ event: KeptEvent, _ truth: inout Truth, _ state: PatternState
+        _ edge: AutomatonTable.Edge, _ run: PatternRun, _ event: KeptEvent, _ truth: inout Truth, _ state: PatternState
     ) -> Bool {
-        for clause in edge.clauses {
+        for index in edge.firstClause..<edge.endClause {
+            let clause = table.clauses[index]
             var unknown = (clause.met | clause.unmet) & ~truth.known
             while true {
                 if (truth.met & clause.met) | (truth.known & ~truth.met & clause.unmet) != 0 { break }

@@ -43,7 +43,13 @@ final class PatternPlan: Sendable {
         self.text = text
         fingerprint = Array(text.utf8).withUnsafeBufferPointer { $0.stableHash }
         taking = automaton.taking
+        overlooksOthers = automaton.overlooksOthers
     }
+
+    private let overlooksOthers: Bool
+
+    /// Whether an event has to be shown to anybody.
+    func matters(_ truth: PatternTruth) -> Bool { truth.met | truth.open != 0 || !overlooksOthers }
 
     /// Conditions of events that some stage may take.
     private let taking: UInt64

@@ -122,6 +122,9 @@ struct PipelineLoop: ~Copyable {
         for failure in stage.takeFailures() {
             parts.report(.expressionFailed(stream: failure.stream, message: failure.error.message))
         }
+        for overflow in stage.takeOverflows() {
+            parts.report(.runsDropped(stream: overflow.stream, limits: overflow.limits))
+        }
         batch.counts = stage.presentCounts
         underWay += 1
         outputBox.send(.batch(batch))

@@ -43,6 +43,8 @@ package struct PipelineRun: ~Copyable {
         case checkpointFailed(String)
         /// The first time that an expression of a stream fails for a cause.
         case expressionFailed(stream: String, message: String)
+        /// A key has more open than a pattern's limits allow.
+        case runsDropped(stream: String, limits: PatternLimits)
     }
 
     /// What a run came to.

@@ -169,8 +169,10 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     }
 
     private mutating func collectTimers(of stream: Int, at time: EventTime) {
-        due = context.popTimers(of: stream, at: time)
-            .map { key in
+        let ready = context.popTimers(of: stream, at: time)
+        if ready.count == 1 { return due.append(DueTimer(rank: 0, key: ready[0], time: time)) }
+        due =
+            ready.map { key in
                 DueTimer(rank: function.timerRank(keys[key], at: time, stream: stream), key: key, time: time)
             }
             .sorted { left, right in

@@ -22,10 +22,10 @@ final class RunningStream {
     let keyed: StreamPlan.Keyed?
     let sequences: StreamPlan.Sequences?
     let telling: SequenceTelling?
-    /// Sequences that did not end in time.
+    /// Sequences that did not end in time, and runs given up because there were too many, in the runs before this one.
     var timedOut: UInt64 = 0
-    /// Runs of its pattern that were given up because there were too many.
     var dropped: UInt64 = 0
+    var hasSaidDropped = false
     private let program: Program
     private let condition: Int?
     /// A key of one part that is a text of the input: the field's number.
@@ -175,11 +175,13 @@ final class RunningStream {
         return PatternFunction(
             PatternMatcher(
                 pattern.automaton, conditions: isIterative ? SequenceRow(pattern, failures: failures) : nil,
-                limits: pattern.limits), fingerprint: pattern.fingerprint)
+                limits: pattern.limits,
+                tellsTimeouts: !timeoutReaders.streams.isEmpty || !timeoutReaders.outputs.isEmpty),
+            fingerprint: pattern.fingerprint)
     }
 
-    /// What a pattern has to know of a row.
-    func event(_ row: Row, _ pattern: PatternPlan, _ buffer: inout OutputBuffer) -> PatternFunction.Input {
+    /// What a pattern has to know of a row; nil for one that changes nothing.
+    func event(_ row: Row, _ pattern: PatternPlan, _ buffer: inout OutputBuffer) -> PatternFunction.Input? {
         var truth = PatternTruth()
         for (number, condition) in pattern.conditions.enumerated() {
             let bit = UInt64(1) << UInt64(number)
@@ -193,6 +195,7 @@ final class RunningStream {
                 truth.open |= bit
             }
         }
+        guard pattern.matters(truth) else { return nil }
         let isKept = truth.open != 0 || pattern.mayBeTaken(truth)
         return PatternFunction.Input(
             time: row.time.milliseconds, truth: truth,

@@ -133,7 +133,7 @@ struct StreamFunction: KeyedProcessFunction {
             endedRuns += UInt64(try PatternState(&reader, for: nil).openRuns)
             return StreamState()
         }
-        let state = try PatternState(&reader, for: function.matcher.automaton)
+        let state = try PatternState(&reader, for: function.automaton)
         return StreamState(sequences: RememberedSequences(fingerprint, state))
     }
 }

@@ -60,6 +60,17 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         streams.flatMap { stream in stream.failures.takeUntold().map { (stream.plan.name, $0) } }
     }
 
+    /// Streams whose pattern had to give up runs, each once.
+    func takeOverflows() -> [(stream: String, limits: PatternMatcher.Limits)] {
+        streams.compactMap { stream in
+            guard let sequences = stream.sequences, !stream.hasSaidDropped,
+                let function = stage.function.patterns[stream.index], function.droppedRuns > 0
+            else { return nil }
+            stream.hasSaidDropped = true
+            return (stream.plan.name, sequences.pattern.limits)
+        }
+    }
+
     // MARK: Events
 
     mutating func process(_ batch: EventBatch) throws(StoreError) {
@@ -172,10 +183,14 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         _ row: Row, to stream: RunningStream, _ sequences: StreamPlan.Sequences
     ) throws(StoreError) {
         guard stream.appendKey(sequences.keys, of: row, to: &key) else { return }
-        let event = stream.event(row, sequences.pattern, &kept)
+        let present = previousWatermark ?? watermark.milliseconds
+        guard let event = stream.event(row, sequences.pattern, &kept) else {
+            if row.time.milliseconds <= present { try passLate(row, of: stream) }
+            return
+        }
         try stage.process(
             .event(event), key: key.bytes.bindMemory(to: UInt8.self), at: row.time, stream: stream.index,
-            watermark: previousWatermark ?? watermark.milliseconds)
+            watermark: present)
         try emit(of: stream, event: row)
     }
 
@@ -193,7 +208,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         for found in output.found {
             let made = telling.tell(found.sequence, keys: keys ?? [], at: moment(of: found.sequence, sequences))
             guard let made else { continue }
-            if found.sequence.isComplete { stream.made += 1 } else { stream.timedOut += 1 }
+            if found.sequence.isComplete { stream.made += 1 }
             try pass(made, to: found.sequence.isComplete ? stream.readers : stream.timeoutReaders)
         }
         if output.isLate, let event { try passLate(event, of: stream) }
@@ -262,9 +277,9 @@ struct StreamStage: CheckpointedStage, ~Copyable {
             counts.streams[stream.index].late = stream.late
             counts.streams[stream.index].made = stream.made
             counts.streams[stream.index].failed = stream.failures.count
-            counts.streams[stream.index].timedOut = stream.timedOut
-            counts.streams[stream.index].dropped =
-                stream.dropped + (stage.function.patterns[stream.index]?.droppedRuns ?? 0)
+            guard let pattern = stage.function.patterns[stream.index] else { continue }
+            counts.streams[stream.index].timedOut = stream.timedOut + pattern.timedOut
+            counts.streams[stream.index].dropped = stream.dropped + pattern.droppedRuns
         }
         return counts
     }
