@@ -11,7 +11,7 @@ enum Declaration {
             "'assay COMMAND --help' tells about one command.",
             exitCodes,
         ],
-        subcommands: [score, runPipeline, checkConfig, testRules, backtest, eval, generate])
+        subcommands: [score, runPipeline, checkConfig, patterns, testRules, backtest, eval, generate])
 
     private static let exitCodes = """
         Exit codes:
@@ -131,6 +131,26 @@ enum Declaration {
             .flag("print-defaults", help: "print every setting with its default and what it is for"),
             .flag("print-schema", help: "print the JSON Schema of configuration files"),
             .flag("print-variables", help: "print what rules can name, with types"),
+        ])
+
+    static let patterns = Command(
+        "patterns", summary: "Shows the patterns of a pipeline file: what they look for, and their states.",
+        discussion: [
+            """
+            Each pattern is compiled into states and what leads from one to the next. With --draw the conditions and \
+            all states are told; --svg draws them, whole lines for events that are taken, dashed ones for those that \
+            are passed over, dotted ones for those that are shown to the next state.
+            """,
+            """
+            Example:
+                assay patterns Examples/patterns/sequences.yaml --draw --name quick_buy --svg quick_buy.svg
+            """,
+        ],
+        operands: [Operand("FILE", help: "the pipeline file", isRequired: true)],
+        options: [
+            .flag("draw", help: "tell the conditions and the states"),
+            .value("name", "PATTERN", .text, help: "this one alone"),
+            .value("svg", "FILE", .file, help: "draw the states of one pattern as SVG into this file"),
         ])
 
     static let testRules = Command(

@@ -37,6 +37,17 @@ enum Files {
         return named.st_dev == opened.st_dev && named.st_ino == opened.st_ino && named.st_mode & S_IFMT == S_IFREG
     }
 
+    /// Makes a file of a text, or starts it over; - is standard output.
+    static func write(_ text: String, to file: String) throws(Failure) {
+        let descriptor = try create(file)
+        defer { if file != "-" { close(descriptor) } }
+        var text = text
+        let isWritten = text.withUTF8 { Glibc.write(descriptor, $0.baseAddress, $0.count) == $0.count }
+        guard isWritten else {
+            throw Failure(code: .inputOutput, message: "cannot write '\(file)': \(Diagnostics.explain(errno))")
+        }
+    }
+
     /// A file that is made, or started over.
     static func create(_ path: String) throws(Failure) -> Int32 {
         if path == "-" { return STDOUT_FILENO }

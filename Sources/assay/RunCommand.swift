@@ -39,13 +39,7 @@ enum RunCommand {
     private static func explain(_ plan: StreamPlan, _ arguments: ParsedArguments) throws(Failure) {
         let drawing = PipelineDrawing(plan)
         if let file = arguments.text("svg") {
-            let descriptor = try Files.create(file)
-            defer { close(descriptor) }
-            var svg = drawing.svg
-            let isWritten = svg.withUTF8 { write(descriptor, $0.baseAddress, $0.count) == $0.count }
-            guard isWritten else {
-                throw Failure(code: .inputOutput, message: "cannot write '\(file)': \(Diagnostics.explain(errno))")
-            }
+            try Files.write(drawing.svg, to: file)
             if file == "-" { return }
         }
         print(drawing.text, terminator: "")

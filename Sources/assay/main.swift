@@ -16,6 +16,7 @@ do {
         case "run": try RunCommand.run(arguments)
         case "score": try ScoreCommand.run(arguments)
         case "check-config": try ConfigurationCommand.run(arguments)
+        case "patterns": try PatternsCommand.run(arguments)
         case "test-rules": try TestRulesCommand.run(arguments)
         case "backtest": try BacktestCommand.run(arguments)
         case "eval": try EvalCommand.run(arguments)

@@ -48,13 +48,14 @@ package struct ConfigurationError: Error, Equatable {
 struct YAMLReader: ~Copyable {
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let path: String
+    private let scalars: FlowScalars
 
     private static let deepestNesting = 64
 
     /// The document's value, nil when it is empty.
     static func read(_ bytes: [UInt8], path: String) throws(ConfigurationError) -> YAMLNode? {
-        let reader = YAMLReader(path: path)
-        let result: Result<YAMLNode?, ConfigurationError> = bytes.withUnsafeBufferPointer { bytes in
+        let reader = YAMLReader(path: path, FlowScalars(bytes))
+        let result: Result<YAMLNode?, ConfigurationError> = reader.scalars.bytes.withUnsafeBufferPointer { bytes in
             yaml_parser_set_input_string(reader.parser, bytes.baseAddress, bytes.count)
             do throws(ConfigurationError) {
                 return .success(try reader.document())
@@ -65,8 +66,9 @@ struct YAMLReader: ~Copyable {
         return try result.get()
     }
 
-    private init(path: String) {
+    private init(path: String, _ scalars: FlowScalars) {
         self.path = path
+        self.scalars = scalars
         parser = .allocate(capacity: 1)
         guard yaml_parser_initialize(parser) == 1 else { preconditionFailure("out of memory") }
     }
@@ -142,7 +144,8 @@ struct YAMLReader: ~Copyable {
                     }
                 // With escapes or over several lines the text is not the file's.
                 let (start, end) = (event.start_mark, event.end_mark)
-                let text = String(decoding: bytes, as: UTF8.self)
+                let place = FlowScalars.Place(line: start.line, column: start.column)
+                let text = String(decoding: scalars.restored(Array(bytes), at: place), as: UTF8.self)
                 let isVerbatim =
                     start.line == end.line
                     && Int(end.column) - Int(start.column) == text.unicodeScalars.count + 2 * (quotes ?? 0)

@@ -1,3 +1,4 @@
+import Arguments
 import CEL
 
 /// Finds out what a pattern's conditions mean, and compiles its states.
@@ -85,10 +86,10 @@ struct PatternCompiler {
     private func compile(
         _ stage: PatternDefinition.Stage, _ all: StreamEnvironment, _ found: inout Found, _ inner: inout Compiler
     ) throws(ConfigurationError) -> Pattern.Stage {
-        let label = stage.name.map { "\(owner), stage '\($0.text)'" } ?? "\(owner), group"
+        let what = stage.name.map { "stage '\($0.text)'" } ?? "group"
         var content: Pattern.Stage.Content
         if stage.members.isEmpty {
-            content = .events(condition: try add(stage.conditions, label, all, &found, &inner))
+            content = .events(condition: try add(stage.conditions, of: stage.name?.text ?? "", what, all, &found, &inner))
         } else {
             var members: [Pattern.Stage] = []
             for member in stage.members { members.append(try compile(member, all, &found, &inner)) }
@@ -100,14 +101,15 @@ struct PatternCompiler {
         compiled.isGreedy = stage.isGreedy
         compiled.inner = stage.inner
         if !stage.until.isEmpty {
-            compiled.until = try add(stage.until, "\(label), until", all, &found, &inner)
+            let label = stage.name.map { "until of \($0.text)" } ?? "until of a group"
+            compiled.until = try add(stage.until, of: label, "\(what), until", all, &found, &inner)
         }
         return compiled
     }
 
     /// The number of a condition of which any text is enough.
     private func add(
-        _ texts: [SourceText], _ label: String, _ all: StreamEnvironment, _ found: inout Found,
+        _ texts: [SourceText], of label: String, _ what: String, _ all: StreamEnvironment, _ found: inout Found,
         _ inner: inout Compiler
     ) throws(ConfigurationError) -> Int {
         var alternatives: [PatternPlan.Condition.Alternative] = []
@@ -116,12 +118,12 @@ struct PatternCompiler {
                 alternatives.append(
                     try alternative(text, isOnly: texts.count == 1, all, &found, &inner))
             } catch {
-                throw expressions.fault(error, in: text, label)
+                throw expressions.fault(error, in: text, "\(owner), \(what)")
             }
         }
         found.conditions.append(
             PatternPlan.Condition(
-                alternatives: alternatives, text: texts.map(\.text.flat).joined(separator: " || ")))
+                alternatives: alternatives, label: label, text: texts.map(\.text.flat).joined(separator: " || ")))
         return found.conditions.count - 1
     }
 
@@ -135,6 +137,7 @@ struct PatternCompiler {
             if let doubt = outline.doubts.first { throw doubt }
             expressions.fields.note(text, reads: outline.reads, known: all.known)
         }
+        try checkLists(split.lists, all, text)
         found.reads.formUnion(split.rest?.reads ?? [])
         guard !isOnly, split.rest != nil, let known = split.apart else {
             return PatternPlan.Condition.Alternative(
@@ -145,6 +148,20 @@ struct PatternCompiler {
         let whole = found.iterative.rootCount
         try found.iterative.add(text.text, expecting: .bool)
         return PatternPlan.Condition.Alternative(apart: apart, rest: whole)
+    }
+
+    /// Where any name may be a field, one that is used as a list and nearly a stage's is taken for a slip.
+    private func checkLists(
+        _ lists: Set<String>, _ all: StreamEnvironment, _ text: SourceText
+    ) throws(SourceError) {
+        for name in lists.sorted() where !all.known.contains(name) {
+            guard let near = NearestName.of(name, among: definition.names.map(\.text)) else { continue }
+            let bytes = Array(text.text.utf8)
+            let wanted = Array(name.utf8)
+            throw SourceError(
+                "there is no stage '\(name)'; did you mean '\(near)'? A field of that name is event.\(name)",
+                at: bytes.indices.first { bytes[$0...].starts(with: wanted) } ?? 0, in: text.text)
+        }
     }
 
     /// The slots by which a row knows some names.

@@ -13,7 +13,8 @@ final class PatternPlan: Sendable {
         }
 
         let alternatives: [Alternative]
-        /// For people.
+        /// For people: whose condition it is, and what it says.
+        let label: String
         let text: String
     }
 

@@ -175,24 +175,11 @@ package struct PipelineDrawing {
         for (index, line) in ([node.title] + node.lines).enumerated() {
             let weight = index == 0 ? " font-weight=\"bold\"" : ""
             let baseline = y + 18 + index * Self.lineHeight
-            svg += "  <text x=\"\(x + 10)\" y=\"\(baseline)\"\(weight)>\(Self.escaped(Self.shortened(line)))</text>\n"
+            svg += "  <text x=\"\(x + 10)\" y=\"\(baseline)\"\(weight)>\(SVGText.escaped(Self.shortened(line)))</text>\n"
         }
         return svg
     }
 
     /// What fits in a box.
     private static func shortened(_ text: String) -> String { text.count > 44 ? text.prefix(43) + "…" : text }
-
-    private static func escaped(_ text: String) -> String {
-        var result = ""
-        for character in text {
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            default: result.append(character)
-            }
-        }
-        return result
-    }
 }
