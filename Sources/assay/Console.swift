@@ -41,6 +41,15 @@ final class Console: Sendable {
         case .checkpointFailed(let message): warn(message)
         case .expressionFailed(let stream, let message):
             warn("an expression of stream '\(stream)' failed: \(message); this is said once, and counted")
+        case .patternsInForce(let changed, let sequence):
+            if isQuiet { return }
+            let names = changed.isEmpty ? "no pattern is another one" : "changed are \(changed.joined(separator: ", "))"
+            state.withLock {
+                $0.progress.clear()
+                Diagnostics.say("reloaded: the patterns hold from event \(sequence + 1) on; \(names)")
+            }
+        case .runsEnded(let stream, let runs):
+            warn("stream '\(stream)': its pattern is another one, and \(runs) open sequences of it have ended")
         case .runsDropped(let stream, let limits):
             warn(
                 "stream '\(stream)': a key has more than \(limits.runs) sequences open, or one of more than "

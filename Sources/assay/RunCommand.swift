@@ -1,6 +1,7 @@
 import Arguments
 import Assay
 import Glibc
+import Synchronization
 
 /// `assay run`.
 enum RunCommand {
@@ -20,7 +21,8 @@ enum RunCommand {
         let console = RunOptions.console(arguments, input: parts.input)
         parts.report = { console.report($0) }
         let run = PipelineRun(parts)
-        StopSignals.watch(parts.interruption, checkpoint: run.requestCheckpoint, reload: nil)
+        StopSignals.watch(
+            parts.interruption, checkpoint: run.requestCheckpoint, reload: Pipelines.reload(path, plan, run.reload))
         var request = RunOptions.request(arguments, input: parts.input, path: inputPath)
         request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? stateFolder(path)
         request.definitionPath = path
@@ -103,6 +105,25 @@ enum Pipelines {
         } catch {
             if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
             throw Failure(code: .badConfiguration, message: error.description)
+        }
+    }
+
+    /// Reads the file again for its patterns: all of them are taken or none.
+    static func reload(
+        _ path: String, _ plan: StreamPlan, _ take: @escaping @Sendable (PipelineReload) -> Void
+    ) -> @Sendable () -> Void {
+        let present = Mutex(plan)
+        return {
+            present.withLock { present in
+                do throws(ConfigurationError) {
+                    let reload = try present.reloaded(path)
+                    present = reload.plan
+                    take(reload)
+                } catch {
+                    if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
+                    Diagnostics.error("the patterns stay as they were: \(error.description)")
+                }
+            }
         }
     }
 }

@@ -40,6 +40,7 @@ struct Summary {
                     + (stream.late > 0 ? ", \(Figures.grouped(stream.late)) late" : "")
                     + (stream.timedOut > 0 ? ", \(Figures.grouped(stream.timedOut)) not ended in time" : "")
                     + (stream.dropped > 0 ? ", \(Figures.grouped(stream.dropped)) sequences given up" : "")
+                    + (stream.ended > 0 ? ", \(Figures.grouped(stream.ended)) ended by other patterns" : "")
                     + (stream.failed > 0 ? ", \(Figures.grouped(stream.failed)) failed expressions" : ""))
         }
         let done = counts.lines - result.earlier.lines

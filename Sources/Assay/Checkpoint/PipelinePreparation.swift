@@ -82,7 +82,8 @@ package struct PipelinePreparation: ~Copyable {
     private static func checkIdentity(
         _ recorded: String, _ plan: StreamPlan, _ request: PreparationRequest
     ) throws(RunFailure) {
-        guard let difference = PipelineIdentity.difference(from: recorded, to: plan.identity) else { return }
+        // Patterns may be other ones: what had begun of them ends, and that is said.
+        guard let difference = PipelineIdentity.difference(from: recorded, to: plan.identity).other else { return }
         throw RunFailure(
             .badData,
             "the pipeline is not that of the last checkpoint, it differs in '\(difference)'; go on with the one "

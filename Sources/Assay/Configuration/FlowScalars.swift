@@ -223,7 +223,8 @@ struct FlowScalars {
 
     private func isSpace(behind index: Int) -> Bool {
         guard index + 1 < bytes.count else { return true }
-        return [UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t")].contains(bytes[index + 1])
+        return [UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t")].contains(
+            bytes[index + 1])
     }
 
     private func isSpace(before index: Int) -> Bool {

@@ -161,6 +161,8 @@ final class EventRow: Row {
     private var base = UnsafePointer<UInt8>(bitPattern: 1)!
     private var cells = UnsafePointer<EventCell>(bitPattern: 16)!
     private var line = ByteSlice()
+    /// Columns that the batch has: one that was read before patterns changed may lack the last ones.
+    private var width = 0
     /// What was derived of the event at hand, by field.
     private let known: UnsafeMutableBufferPointer<Known>
     private let numbers: UnsafeMutableBufferPointer<UInt64>
@@ -196,6 +198,7 @@ final class EventRow: Row {
         line = event.line
         cells = UnsafePointer(batch.cells.base + index * batch.width)
         self.batch = batch
+        width = batch.width
         base = UnsafePointer(batch.text.base)
         known.update(repeating: .nothing)
     }
@@ -209,12 +212,24 @@ final class EventRow: Row {
     // MARK: Host
 
     override func value(_ slot: Int) throws(EvaluationError) -> Value {
-        if slot >= Self.firstDerivedSlot { return try special(slot) }
+        if slot >= width { return slot >= Self.firstDerivedSlot ? try special(slot) : try unread(slot) }
         let cell = cells[slot]
         switch cell.kind {
         case .missing: throw missing(slot)
         default: return try Self.value(cell, text)
         }
+    }
+
+    /// A field that nobody had asked for when the line was read.
+    private func unread(_ slot: Int) throws(EvaluationError) -> Value {
+        let name = schema.columns[slot].name
+        if batch.csvColumns.isEmpty {
+            guard let value = JSONMembers(line, text).find(Text(name)) else { throw missing(slot) }
+            return value
+        }
+        let cell = batch.csvColumns.first { $0.name == name }.map { cells[$0.cell] }
+        guard let cell, cell.kind != .missing else { throw missing(slot) }
+        return try Self.value(cell, text)
     }
 
     static func value(_ cell: EventCell, _ text: BatchText) throws(EvaluationError) -> Value {
@@ -299,12 +314,12 @@ final class EventRow: Row {
     }
 
     override func textBytes(_ column: Int) -> UnsafeBufferPointer<UInt8>? {
-        cells[column].kind == .text ? text.bytes(cells[column].slice) : nil
+        column < width && cells[column].kind == .text ? text.bytes(cells[column].slice) : nil
     }
 
     override func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
         if slot == Self.wholeSlot, batch.csvColumns.isEmpty { return JSONMembers(line, text).find(key) }
-        if slot < Self.firstDerivedSlot {
+        if slot < width {
             guard cells[slot].kind != .missing else { throw missing(slot) }
             if cells[slot].kind == .json, text.bytes(cells[slot].slice).first == UInt8(ascii: "{") {
                 return JSONMembers(cells[slot].slice, text).find(key)
@@ -315,7 +330,8 @@ final class EventRow: Row {
 
     override func cost(_ slot: Int) -> Int {
         if slot == Self.wholeSlot { return Int(line.count) / Self.bytesPerStep }
-        guard slot < Self.firstDerivedSlot, cells[slot].kind == .json else { return 0 }
+        if slot >= width { return slot < Self.firstDerivedSlot ? Int(line.count) / Self.bytesPerStep : 0 }
+        guard cells[slot].kind == .json else { return 0 }
         return Int(cells[slot].slice.count) / Self.bytesPerStep
     }
 

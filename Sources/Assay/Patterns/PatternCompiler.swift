@@ -89,7 +89,8 @@ struct PatternCompiler {
         let what = stage.name.map { "stage '\($0.text)'" } ?? "group"
         var content: Pattern.Stage.Content
         if stage.members.isEmpty {
-            content = .events(condition: try add(stage.conditions, of: stage.name?.text ?? "", what, all, &found, &inner))
+            content = .events(
+                condition: try add(stage.conditions, of: stage.name?.text ?? "", what, all, &found, &inner))
         } else {
             var members: [Pattern.Stage] = []
             for member in stage.members { members.append(try compile(member, all, &found, &inner)) }

@@ -13,6 +13,7 @@ enum PipelineMessage: Sendable {
     case drained([CheckpointRecord.Output])
     case commit(Committer.Outcome)
     case checkpointRequested
+    case reload(PipelineReload)
 }
 
 /// What the writing thread is told.
@@ -42,8 +43,12 @@ struct PipelineLoop: ~Copyable {
     private var isSettling = false
     /// Batches that were worked on and not yet written.
     private var underWay = 0
-    /// Batches that wait until it is in a checkpoint that event time went on without them.
+    /// Batches that wait until something is in a checkpoint: that event time went on without them, or other patterns.
     private var postponed: [EventBatch] = []
+    /// Patterns that hold once a checkpoint names them.
+    private var reload: PipelineReload?
+    /// The end of the input waits as well.
+    private var isEndPostponed = false
     private var lastBytes: UInt64 = 0
     /// When the last input came, and when it is next looked at whether event time has to go on alone.
     private var lastInput = MonotonicClock.seconds
@@ -65,6 +70,7 @@ struct PipelineLoop: ~Copyable {
     }
 
     mutating func run() {
+        for ended in stage.endedAtLoading { parts.report(.runsEnded(stream: ended.stream, runs: ended.runs)) }
         if stage.pendingTime != nil { goOnWithoutInput() }
         while !isOver {
             // After a failure only messages lead to the end.
@@ -90,7 +96,7 @@ struct PipelineLoop: ~Copyable {
         switch message {
         case .batch(let batch):
             noteInput()
-            if result.failure == nil, stage.pendingTime != nil { postponed.append(batch) } else { work(on: batch) }
+            if result.failure == nil, isWaiting { postponed.append(batch) } else { work(on: batch) }
         case .inputEnded(let isWhole): end(isWhole: isWhole)
         case .inputFailed(let number):
             isInputOver = true
@@ -105,8 +111,11 @@ struct PipelineLoop: ~Copyable {
             if isSettling { isOver = true }
         case .commit(let outcome): commitEnded(outcome)
         case .checkpointRequested: saving?.request(.signal)
+        case .reload(let reload): begin(reload)
         }
     }
+
+    private var isWaiting: Bool { stage.pendingTime != nil || reload != nil }
 
     // MARK: Batches
 
@@ -153,6 +162,14 @@ struct PipelineLoop: ~Copyable {
         nextIdleMoment = .infinity
         guard isWhole, !parts.keepsOpen, result.failure == nil else { return }
         if stage.pendingTime != nil { goOnWithoutInput() }
+        if reload != nil {
+            isEndPostponed = true
+        } else {
+            finishStreams()
+        }
+    }
+
+    private mutating func finishStreams() {
         advance { (stage, outputs) throws(StoreError) in try stage.finish(into: outputs) }
     }
 
@@ -181,9 +198,49 @@ struct PipelineLoop: ~Copyable {
         advance { (stage, outputs) throws(StoreError) in
             try stage.advance(to: EventTime(milliseconds: time), into: outputs)
         }
+        workOnPostponed()
+    }
+
+    private mutating func workOnPostponed() {
+        guard !isWaiting else { return }
         let batches = postponed
         postponed = []
         for batch in batches { work(on: batch) }
+        guard isEndPostponed else { return }
+        isEndPostponed = false
+        finishStreams()
+    }
+
+    // MARK: Other patterns
+
+    /// With checkpoints they wait for one that has all events before them and names them: whichever run goes on from
+    /// there, or from a later one, finds what this one does.
+    private mutating func begin(_ reload: PipelineReload) {
+        guard result.failure == nil, !isInputOver || !postponed.isEmpty else { return }
+        guard let saving else { return install(reload) }
+        self.reload = reload
+        saving.recordNext(configuration: reload.plan.identity)
+        saving.request(.signal)
+    }
+
+    private mutating func install(_ reload: PipelineReload) {
+        let ended = stage.install(reload)
+        parts.report(.patternsInForce(changed: reload.changed, sequence: stage.sequence))
+        for ended in ended where ended.runs > 0 {
+            parts.report(.runsEnded(stream: ended.stream, runs: ended.runs))
+        }
+    }
+
+    private mutating func endReload(behind record: CheckpointRecord) {
+        guard let reload else { return }
+        guard record.configuration == reload.plan.identity else {
+            // That was a checkpoint from before: the one with the new patterns is still to come.
+            saving?.request(.signal)
+            return
+        }
+        self.reload = nil
+        install(reload)
+        workOnPostponed()
     }
 
     // MARK: Checkpoints
@@ -196,7 +253,10 @@ struct PipelineLoop: ~Copyable {
                 outputBox.send(.release)
             }
             if let failure = saving?.commitEnded(outcome) { fail(PipelineError(failure)) }
-            if case .committed(let record) = outcome, stage.pendingTime != nil { goOn(behind: record) }
+            if case .committed(let record) = outcome {
+                endReload(behind: record)
+                if stage.pendingTime != nil { goOn(behind: record) }
+            }
         case .snapshotFailed(let error):
             parts.report(.checkpointFailed("no snapshot was made, \(error.description)"))
         }
@@ -225,12 +285,14 @@ struct PipelineLoop: ~Copyable {
     private mutating func fail(_ error: PipelineError) {
         if result.failure == nil { result.failure = error }
         parts.interruption.trigger()
+        reload = nil
+        isEndPostponed = false
         for batch in postponed { free.send(batch) }
         postponed = []
     }
 
     private mutating func endIfDone() {
-        guard isInputOver, postponed.isEmpty else { return }
+        guard isInputOver, postponed.isEmpty, !isEndPostponed else { return }
         if result.failure != nil {
             // What is being committed is let finish; the rest is done again by the next run.
             isOver = saving?.isCommitting != true

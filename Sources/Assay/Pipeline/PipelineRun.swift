@@ -43,6 +43,10 @@ package struct PipelineRun: ~Copyable {
         case checkpointFailed(String)
         /// The first time that an expression of a stream fails for a cause.
         case expressionFailed(stream: String, message: String)
+        /// Other patterns hold, from behind so many events on.
+        case patternsInForce(changed: [String], sequence: UInt64)
+        /// Runs ended because their pattern was changed.
+        case runsEnded(stream: String, runs: UInt64)
         /// A key has more open than a pattern's limits allow.
         case runsDropped(stream: String, limits: PatternLimits)
     }
@@ -72,6 +76,11 @@ package struct PipelineRun: ~Copyable {
     /// A checkpoint as soon as possible. May be called from any thread.
     package var requestCheckpoint: @Sendable () -> Void {
         { [inbox] in inbox.send(.checkpointRequested) }
+    }
+
+    /// Other patterns as soon as possible. May be called from any thread.
+    package var reload: @Sendable (PipelineReload) -> Void {
+        { [inbox] reload in inbox.send(.reload(reload)) }
     }
 
     package consuming func run(_ preparation: consuming PipelinePreparation) -> Result {

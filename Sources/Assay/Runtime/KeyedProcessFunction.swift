@@ -113,6 +113,9 @@ struct ProcessContext<Output> {
         self.watermark = watermark
     }
 
+    /// Nothing of a stream waits for its time any more.
+    mutating func removeTimers(of stream: Int) { timers[stream] = TimerQueue() }
+
     /// The earliest timer of a stream.
     mutating func nextTimer(of stream: Int) -> EventTime? { timers[stream].next }
 

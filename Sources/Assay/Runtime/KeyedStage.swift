@@ -193,6 +193,21 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         keys.remove(index, hash: hash)
     }
 
+    /// Takes the states of some streams back to the beginning.
+    mutating func forgetStates(of streams: Set<Int>) {
+        touched = nil
+        for index in Array(keys.indices) {
+            let stream = keys.withKey(index) { function.stream(of: $0) }
+            guard streams.contains(stream) else { continue }
+            noteChange(index)
+            stateBytes -= function.memoryBytes(keys[index])
+            keys[index] = function.makeState()
+            if !isSaved { remove(index, hash: keys.withKey(index) { $0.stableHash }) }
+        }
+        for stream in streams { context.removeTimers(of: stream) }
+        context.findEarliestTimer()
+    }
+
     /// Lets the caller take the results out.
     mutating func withOutput<Result>(_ body: (inout Function.Output) -> Result) -> Result {
         body(&context.output)

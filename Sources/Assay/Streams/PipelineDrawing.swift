@@ -175,7 +175,8 @@ package struct PipelineDrawing {
         for (index, line) in ([node.title] + node.lines).enumerated() {
             let weight = index == 0 ? " font-weight=\"bold\"" : ""
             let baseline = y + 18 + index * Self.lineHeight
-            svg += "  <text x=\"\(x + 10)\" y=\"\(baseline)\"\(weight)>\(SVGText.escaped(Self.shortened(line)))</text>\n"
+            svg +=
+                "  <text x=\"\(x + 10)\" y=\"\(baseline)\"\(weight)>\(SVGText.escaped(Self.shortened(line)))</text>\n"
         }
         return svg
     }

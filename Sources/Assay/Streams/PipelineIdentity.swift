@@ -1,6 +1,10 @@
 /// A pipeline's input and streams in one form, a line each: the state of a run goes with them.
 enum PipelineIdentity {
-    static func text(_ pipeline: PipelineDefinition, lists: [ListDefinition], scored: Configuration?) -> String {
+    /// `columns`: what streams with patterns make.
+    static func text(
+        _ pipeline: PipelineDefinition, lists: [ListDefinition], scored: Configuration?,
+        columns: [String: [StreamPlan.Column]]
+    ) -> String {
         let input = pipeline.input
         let fields = input.fields.map { $0.map { "\($0.name): \($0.type.rawValue)" }.joined(separator: ", ") } ?? "any"
         var lines = [
@@ -10,7 +14,7 @@ enum PipelineIdentity {
         ]
         lines += lists.map { "list \($0.name):" + ReferenceConfiguration.list($0).trimmed }
         lines += pipeline.derived.map { "derive \($0.name): \($0.expression.text.flat)" }
-        lines += pipeline.streams.map(line)
+        lines += pipeline.streams.map { line($0, columns: columns[$0.name] ?? []) }
         lines += pipeline.streams.compactMap(pattern)
         if let scored {
             lines.append("score: \(RuleSet.digest(of: ReferenceConfiguration.yaml(scored, commented: false).utf8))")
@@ -18,7 +22,7 @@ enum PipelineIdentity {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private static func line(_ stream: PipelineDefinition.Stream) -> String {
+    private static func line(_ stream: PipelineDefinition.Stream, columns made: [StreamPlan.Column]) -> String {
         let sources = stream.from.isEmpty ? "input" : stream.from.map(\.text).joined(separator: ", ")
         var parts = ["stream \(stream.name): from \(sources)"]
         if let condition = stream.condition { parts.append("where \(condition.text.flat)") }
@@ -29,8 +33,8 @@ enum PipelineIdentity {
             parts.append("key " + columns(sequences.keys))
             let timeouts = sequences.pattern.timeouts?.text ?? "no"
             parts.append("pattern late \(sequences.late?.text ?? "no") timeouts \(timeouts)")
-            // Its own line says what they are.
-            parts.append("columns " + stream.columns.map(\.name).joined(separator: ", "))
+            // What they mean is said in the pattern's own line.
+            parts.append("columns " + made.map { "\($0.name): \($0.type.name)" }.joined(separator: ", "))
             return parts.joined(separator: "; ")
         case .windows(let keyed):
             parts.append("key " + columns(keyed.keys))
@@ -74,13 +78,27 @@ enum PipelineIdentity {
         }
     }
 
-    /// What two pipelines differ in, nil when they are the same.
-    static func difference(from old: String, to new: String) -> String? {
+    /// What two pipelines differ in.
+    struct Difference: Equatable {
+        /// The streams whose patterns do.
+        var patterns: [String] = []
+        /// The first thing that differs besides; nil when there is none.
+        var other: String?
+    }
+
+    static func difference(from old: String, to new: String) -> Difference {
         let (old, new) = (old.split(separator: "\n"), new.split(separator: "\n"))
+        var difference = Difference()
         for (index, line) in new.enumerated() where index >= old.count || old[index] != line {
-            return String(line.prefix { $0 != ":" })
+            let name = line.prefix { $0 != ":" }
+            if index < old.count, name.hasPrefix(patternPrefix), old[index].prefix(while: { $0 != ":" }) == name {
+                difference.patterns.append(String(name.dropFirst(patternPrefix.count)))
+            } else {
+                difference.other = difference.other ?? String(name)
+            }
         }
-        return old.count > new.count ? String(old[new.count].prefix { $0 != ":" }) : nil
+        if old.count > new.count { difference.other = difference.other ?? String(old[new.count].prefix { $0 != ":" }) }
+        return difference
     }
 }
 

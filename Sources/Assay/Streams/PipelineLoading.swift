@@ -1,9 +1,29 @@
+/// Other patterns for a pipeline that runs.
+package struct PipelineReload: Sendable {
+    package let plan: StreamPlan
+    /// The streams whose patterns are not what they were.
+    package let changed: [String]
+}
+
 extension StreamPlan {
     private static let largestFile = 1 << 20
 
     /// Reads a pipeline file and finds out what it means. Nothing is started.
     package static func load(_ path: String) throws(ConfigurationError) -> StreamPlan {
         try StreamCompiler.compile(try PipelineReading.read(try bytes(path), path: path))
+    }
+
+    /// Reads the file of a pipeline that runs again: its patterns may be other ones, and nothing else.
+    package func reloaded(_ path: String) throws(ConfigurationError) -> PipelineReload {
+        let plan = try StreamCompiler.compile(
+            try PipelineReading.read(try Self.bytes(path), path: path), after: self)
+        let difference = PipelineIdentity.difference(from: identity, to: plan.identity)
+        if let other = difference.other {
+            throw ConfigurationError(
+                path: path, position: nil,
+                message: "a reload takes patterns alone, and this file differs in '\(other)'; start again for that")
+        }
+        return PipelineReload(plan: plan, changed: difference.patterns)
     }
 
     private static func bytes(_ path: String) throws(ConfigurationError) -> [UInt8] {

@@ -26,6 +26,8 @@ final class RunningStream {
     var timedOut: UInt64 = 0
     var dropped: UInt64 = 0
     var hasSaidDropped = false
+    /// Runs that ended because their pattern was changed.
+    var ended: UInt64 = 0
     private let program: Program
     private let condition: Int?
     /// A key of one part that is a text of the input: the field's number.

@@ -15,7 +15,10 @@ struct StreamCompiler {
     /// By name: streams, and streams of late events.
     private var sources: [String: StreamPlan.Source] = [:]
 
-    static func compile(_ pipeline: PipelineDefinition) throws(ConfigurationError) -> StreamPlan {
+    /// `present`: a plan that runs, whose fields keep their numbers.
+    static func compile(
+        _ pipeline: PipelineDefinition, after present: StreamPlan? = nil
+    ) throws(ConfigurationError) -> StreamPlan {
         var lists = Configuration()
         lists.lists = pipeline.lists
         try lists.fixLists(path: pipeline.path)
@@ -26,15 +29,20 @@ struct StreamCompiler {
             throw ConfigurationError(
                 path: pipeline.path, position: pipeline.input.zonePosition, message: error.description)
         }
-        var compiler = StreamCompiler(pipeline, zone: zone, lists: try lists.listContents(path: pipeline.path))
+        var compiler = StreamCompiler(
+            pipeline, zone: zone, lists: try lists.listContents(path: pipeline.path),
+            columns: present?.schema.columns ?? [])
         return try compiler.compile(lists: lists.lists)
     }
 
-    private init(_ pipeline: PipelineDefinition, zone: TimeZoneRules, lists: [(name: String, entries: [String])]) {
+    private init(
+        _ pipeline: PipelineDefinition, zone: TimeZoneRules, lists: [(name: String, entries: [String])],
+        columns: [EventSchema.Column]
+    ) {
         self.pipeline = pipeline
         self.zone = zone
         path = pipeline.path
-        fields = FieldCollector(pipeline.input)
+        fields = FieldCollector(pipeline.input, known: columns)
         expressions = PipelineExpressions(path: path, fields: fields)
         base = StreamEnvironment(lists: lists)
     }
@@ -63,7 +71,9 @@ struct StreamCompiler {
             derived: DerivedFields(
                 names: derived.map(\.name), program: derivedProgram),
             streams: streams, outputs: try outputs(), input: pipeline.input,
-            identity: PipelineIdentity.text(pipeline, lists: lists, scored: scoredConfiguration))
+            identity: PipelineIdentity.text(
+                pipeline, lists: lists, scored: scoredConfiguration,
+                columns: Dictionary(uniqueKeysWithValues: streams.map { ($0.name, $0.columns ?? []) })))
     }
 
     private var scoredConfiguration: Configuration? {

@@ -16,6 +16,8 @@ package struct StreamCounts: Equatable, Sendable {
         package var timedOut: UInt64 = 0
         /// Runs of a pattern that were given up because there were too many.
         package var dropped: UInt64 = 0
+        /// Runs that ended because their pattern was changed.
+        package var ended: UInt64 = 0
     }
 
     /// Events that no stream found late.
@@ -59,6 +61,7 @@ package struct StreamCounts: Equatable, Sendable {
             streams[index].failed = counts[name + "failed"] ?? 0
             streams[index].timedOut = counts[name + "timed_out"] ?? 0
             streams[index].dropped = counts[name + "dropped"] ?? 0
+            streams[index].ended = counts[name + "ended"] ?? 0
         }
     }
 
@@ -72,6 +75,7 @@ package struct StreamCounts: Equatable, Sendable {
             // Of patterns alone.
             if stream.timedOut > 0 { figures.append(("timed_out", stream.timedOut)) }
             if stream.dropped > 0 { figures.append(("dropped", stream.dropped)) }
+            if stream.ended > 0 { figures.append(("ended", stream.ended)) }
             all += figures.map { ("stream:\(stream.name):\($0.0)", $0.1) }
         }
         return all.map { CheckpointRecord.Tally(name: $0.0, count: $0.1) }

@@ -10,6 +10,8 @@ final class RememberedSequences {
     /// Of the pattern.
     let fingerprint: UInt64
     var state: PatternState
+    /// Runs that were read from a checkpoint and do not go on.
+    var ended: UInt64 = 0
 
     init(_ fingerprint: UInt64, _ state: PatternState) {
         self.fingerprint = fingerprint
@@ -41,8 +43,8 @@ struct StreamFunction: KeyedProcessFunction {
     private(set) var patterns: [PatternFunction?]
     /// What patterns have found since somebody looked.
     var sequences = PatternFunction.Output()
-    /// Runs of a checkpoint whose pattern is not there any more.
-    private(set) var endedRuns: UInt64 = 0
+    /// By stream, runs of a checkpoint whose pattern is another one now.
+    var endedRuns: [UInt64]
     let scorer: TransactionScorer?
 
     init(_ plan: StreamPlan, streams: [RunningStream]) {
@@ -50,8 +52,12 @@ struct StreamFunction: KeyedProcessFunction {
             if case .keyed(let keyed) = stream.operation { keyed.function } else { nil }
         }
         patterns = streams.map { $0.patternFunction }
+        endedRuns = streams.map { _ in 0 }
         scorer = plan.scored.map { TransactionScorer($0.settings) }
     }
+
+    /// Other patterns hold from now on.
+    mutating func takePatterns(of streams: [RunningStream]) { patterns = streams.map { $0.patternFunction } }
 
     func makeState() -> StreamState { StreamState() }
 
@@ -71,10 +77,12 @@ struct StreamFunction: KeyedProcessFunction {
             state.user = user
             scorer.score(transaction, &user.state)
         case .event(let event):
-            let fingerprint = patterns[context.stream]?.fingerprint ?? 0
-            let remembered = state.sequences ?? RememberedSequences(fingerprint, PatternState())
+            guard let pattern = patterns[context.stream] else { return }
+            var known = state.sequences
+            if known?.fingerprint != pattern.fingerprint { known = nil }
+            let remembered = known ?? RememberedSequences(pattern.fingerprint, PatternState())
             state.sequences = remembered
-            patterns[context.stream]?.take(event, &remembered.state, &context, &sequences)
+            pattern.take(event, &remembered.state, &context, &sequences)
         }
     }
 
@@ -130,8 +138,9 @@ struct StreamFunction: KeyedProcessFunction {
         var reader = StateByteReader(bytes)
         let fingerprint = try reader.fixed()
         guard let function = patterns.lazy.compactMap(\.self).first(where: { $0.fingerprint == fingerprint }) else {
-            endedRuns += UInt64(try PatternState(&reader, for: nil).openRuns)
-            return StreamState()
+            let ended = RememberedSequences(fingerprint, PatternState())
+            ended.ended = UInt64(try PatternState(&reader, for: nil).openRuns)
+            return StreamState(sequences: ended)
         }
         let state = try PatternState(&reader, for: function.automaton)
         return StreamState(sequences: RememberedSequences(fingerprint, state))

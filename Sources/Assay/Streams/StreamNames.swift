@@ -9,8 +9,9 @@ final class FieldCollector {
     private(set) var undeclared: [(name: String, uses: [SourceText])] = []
     let isOpen: Bool
 
-    init(_ input: PipelineDefinition.Input) {
-        columns = (input.fields ?? []).map { EventSchema.Column(name: $0.name, type: $0.type) }
+    /// `known`: fields that have their numbers already.
+    init(_ input: PipelineDefinition.Input, known: [EventSchema.Column] = []) {
+        columns = input.fields.map { $0.map { EventSchema.Column(name: $0.name, type: $0.type) } } ?? known
         isOpen = input.fields == nil
     }
 

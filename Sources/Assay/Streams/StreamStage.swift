@@ -6,13 +6,13 @@ import StateStore
 /// Each event goes through all streams before event time moves on. When it does, each stream in turn fires what has
 /// become complete and passes it on, and only then the streams that read it see the time move.
 struct StreamStage: CheckpointedStage, ~Copyable {
-    private let plan: StreamPlan
+    private var plan: StreamPlan
     private var stage: KeyedStage<StreamFunction>
-    private let streams: [RunningStream]
+    private var streams: [RunningStream]
     private let readers: RunningStream.Readers
-    private let eventRow: EventRow
+    private var eventRow: EventRow
     private let assessmentRow: AssessmentRow?
-    private let writings: [RowWriting]
+    private var writings: [RowWriting]
     private var watermark: Watermark
     /// While event time moves: where it was for those streams that have not seen it move yet.
     private var previousWatermark: Int64?
@@ -277,6 +277,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
             counts.streams[stream.index].late = stream.late
             counts.streams[stream.index].made = stream.made
             counts.streams[stream.index].failed = stream.failures.count
+            counts.streams[stream.index].ended = stream.ended
             guard let pattern = stage.function.patterns[stream.index] else { continue }
             counts.streams[stream.index].timedOut = stream.timedOut + pattern.timedOut
             counts.streams[stream.index].dropped = stream.dropped + pattern.droppedRuns
@@ -329,17 +330,59 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         arrivals = tallies[Self.arrivalsName] ?? 0
         greatestTime = EventTime(milliseconds: record.eventTime)
         counts.resume(record.tallies)
-        for stream in streams {
-            (stream.taken, stream.late) = (counts.streams[stream.index].taken, counts.streams[stream.index].late)
-            stream.made = counts.streams[stream.index].made
-            stream.timedOut = counts.streams[stream.index].timedOut
-            stream.dropped = counts.streams[stream.index].dropped
-            stream.failures.resume(counts.streams[stream.index].failed)
-        }
+        for stream in streams { resume(stream) }
         stage.function.scorer?.resume(sequence: tallies[Self.scoredName] ?? 0)
         try stage.load(
             record, functionNumber: Self.functionNumber, from: store, memoryLimit: memoryLimit,
             watermark: watermark.milliseconds)
+        for stream in streams { stream.ended += stage.function.endedRuns[stream.index] }
+    }
+
+    // MARK: Other patterns
+
+    /// Runs that a checkpoint had, and whose patterns are other ones now, by stream.
+    var endedAtLoading: [(stream: String, runs: UInt64)] {
+        streams.map { ($0.plan.name, stage.function.endedRuns[$0.index]) }.filter { $0.1 > 0 }
+    }
+
+    /// From now on the patterns of this plan hold. Runs of those that changed end; how many, by stream.
+    mutating func install(_ reload: PipelineReload) -> [(stream: String, runs: UInt64)] {
+        counts = presentCounts
+        plan = reload.plan
+        let former = streams
+        streams = plan.streams.indices.map { RunningStream($0, of: reload.plan) }
+        var ended: [(stream: String, runs: UInt64)] = []
+        var changed: Set<Int> = []
+        for (stream, before) in zip(streams, former) {
+            resume(stream)
+            guard stream.sequences?.pattern.fingerprint != before.sequences?.pattern.fingerprint else { continue }
+            changed.insert(stream.index)
+        }
+        if !changed.isEmpty {
+            var open = [UInt64](repeating: 0, count: streams.count)
+            stage.forEachState { key, state in
+                if changed.contains(Int(key[0])) { open[Int(key[0])] += UInt64(state.sequences?.state.openRuns ?? 0) }
+            }
+            for index in changed.sorted() {
+                streams[index].ended += open[index]
+                ended.append((streams[index].plan.name, open[index]))
+            }
+            stage.forgetStates(of: changed)
+        }
+        let running = streams
+        stage.changeFunction { $0.takePatterns(of: running) }
+        eventRow = EventRow(plan.schema, derived: plan.derived)
+        let values = ValueEncoder(plan.zone)
+        writings = plan.outputs.map { RowWriting($0, values) }
+        return ended
+    }
+
+    /// Goes on with what was counted.
+    private func resume(_ stream: RunningStream) {
+        let known = counts.streams[stream.index]
+        (stream.taken, stream.late, stream.made) = (known.taken, known.late, known.made)
+        (stream.timedOut, stream.dropped, stream.ended) = (known.timedOut, known.dropped, known.ended)
+        stream.failures.resume(known.failed)
     }
 
     /// Another input begins where the one before has ended: its time may be an earlier one.
