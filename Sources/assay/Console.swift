@@ -28,6 +28,8 @@ final class Console: Sendable {
                 $0.progress.clear()
                 Diagnostics.say("reloaded: \(count) rules hold from sequence \(sequence + 1) on")
             }
+        case .sequencesEnded(let count):
+            warn("\(count) sequences have ended that patterns had begun which are gone or other ones now")
         case .ruleFailed(let rule, let message):
             warn("rule '\(rule)' failed and counts as not fired: \(message); this is said once, and counted")
         case .progress(let counts, let bytes, let checkpoint):

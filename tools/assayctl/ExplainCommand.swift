@@ -158,7 +158,7 @@ enum ExplainCommand {
             case .failed(let message): ("failed", .string(message))
             }
         return .object([
-            ("rule", .string(rule.name)), ("outcome", .string(outcome)), ("error", error),
+            (rule.isPattern ? "pattern" : "rule", .string(rule.name)), ("outcome", .string(outcome)), ("error", error),
             ("inputs", .object(rule.inputs.map { ($0.name, .string($0.value)) })),
             ("risk", rule.risk.map { .real($0) } ?? .null),
             ("decide", rule.decision.map { .string($0.label) } ?? .null), ("shadow", .bool(rule.isShadow)),
@@ -202,23 +202,26 @@ enum ExplainCommand {
     private static func show(_ rule: RuleReport) {
         var effects = rule.risk.map { ["risk \(Figures.decimal($0, digits: 4))"] } ?? []
         if let decision = rule.decision { effects.append(decision.label) }
+        let kind = rule.isPattern ? "pattern" : "rule"
         let effect = effects.joined(separator: ", ") + (rule.isShadow ? " (shadow: shown alone)" : "")
         switch rule.outcome {
         case .fired:
             let reason = rule.reason.map { ": " + Page.shown($0) } ?? ""
-            Page.line("  rule \(rule.name) \(Page.alarming("fired")), \(effect)\(reason)")
-        case .notFired: Page.line("  rule \(rule.name) did not fire")
-        case .failed(let message): Page.line("  rule \(rule.name) failed: \(Page.shown(message))")
+            Page.line("  \(kind) \(rule.name) \(Page.alarming("fired")), \(effect)\(reason)")
+        case .notFired: Page.line("  \(kind) \(rule.name) did not fire")
+        case .failed(let message): Page.line("  \(kind) \(rule.name) failed: \(Page.shown(message))")
         }
         for (name, value) in rule.inputs { Page.line(Page.dim("            \(name): \(Page.shown(value))")) }
     }
 
     private static func sum(_ explanation: Explanation, _ settings: ScoringSettings) -> String {
-        // All rules together are one more source.
-        let ruleRisk = explanation.rules.compactMap { rule -> Double? in
-            if case .fired = rule.outcome, !rule.isShadow { rule.risk } else { nil }
-        }.max()
-        let risks = (explanation.checks.map(\.risk).filter { $0 > 0 } + [ruleRisk].compactMap(\.self))
+        // All rules together are one more source, and so are all patterns.
+        let sources = [false, true].map { isPattern in
+            explanation.rules.compactMap { rule -> Double? in
+                if case .fired = rule.outcome, !rule.isShadow, rule.isPattern == isPattern { rule.risk } else { nil }
+            }.max()
+        }
+        let risks = (explanation.checks.map(\.risk).filter { $0 > 0 } + sources.compactMap(\.self))
             .map { Figures.decimal($0, digits: 4) }
         let score = Figures.decimal(explanation.score, digits: 6)
         if risks.isEmpty { return "0: nothing was unusual" }

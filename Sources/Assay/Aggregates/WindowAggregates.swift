@@ -107,17 +107,27 @@ final class FailureLog {
     private(set) var count: UInt64 = 0
     private var known: Set<EvaluationError.Cause> = []
     private(set) var untold: [EvaluationError] = []
+    /// Every one, for those who count them otherwise.
+    private var noted: [EvaluationError] = []
+    private let keepsAll: Bool
     private let ignored: EvaluationError.Cause?
 
     /// `ignored`: no failure, but how things are.
-    init(ignoring ignored: EvaluationError.Cause? = nil) {
+    init(ignoring ignored: EvaluationError.Cause? = nil, keepsAll: Bool = false) {
         self.ignored = ignored
+        self.keepsAll = keepsAll
     }
 
     func note(_ error: EvaluationError) {
         if error.cause == ignored { return }
         count += 1
+        if keepsAll { noted.append(error) }
         if known.insert(error.cause).inserted { untold.append(error) }
+    }
+
+    func takeNoted() -> [EvaluationError] {
+        defer { noted.removeAll(keepingCapacity: true) }
+        return noted
     }
 
     func takeUntold() -> [EvaluationError] {

@@ -8,6 +8,8 @@ package struct Configuration: Sendable {
     package var fieldNames: [String: String] = [:]
     package var lists: [ListDefinition] = []
     package var rules: [RuleDefinition] = []
+    /// Patterns over a user's transactions.
+    package var patterns: [RuleDefinition] = []
     /// Where the file gives each setting, by its path.
     var positions: [String: TextPosition] = [:]
 

@@ -24,6 +24,9 @@ package enum ConfigurationChange {
             "rule", before.rules.map { ($0.name, ReferenceConfiguration.rule($0)) },
             present.rules.map { ($0.name, ReferenceConfiguration.rule($0)) })
             + difference(
+                "pattern", before.patterns.map { ($0.name, ReferenceConfiguration.rule($0)) },
+                present.patterns.map { ($0.name, ReferenceConfiguration.rule($0)) })
+            + difference(
                 "list", before.lists.map { ($0.name, ReferenceConfiguration.list($0)) },
                 present.lists.map { ($0.name, ReferenceConfiguration.list($0)) })
     }

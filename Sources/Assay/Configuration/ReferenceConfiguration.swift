@@ -41,11 +41,21 @@ package enum ReferenceConfiguration {
         #     when: user_id in lists.staff
         #     decide: allow  # or review, or block; block beats allow, allow beats review
 
+        # Sequences of a user's transactions. The one that completes a sequence gets the risk, the decision, or both.
+        # patterns:
+        #   - name: testing_then_large
+        #     within: 1h
+        #     stages:
+        #       - {name: small, where: amount < 2.0, times: "3+"}
+        #       - {name: large, followedBy: amount > 500.0}
+        #     risk: 0.8
+
         """
 
     private static func rules(_ configuration: Configuration) -> String {
         (configuration.lists.isEmpty ? "" : "lists:\n") + configuration.lists.map(list).joined()
             + (configuration.rules.isEmpty ? "" : "rules:\n") + configuration.rules.map(rule).joined()
+            + (configuration.patterns.isEmpty ? "" : "patterns:\n") + configuration.patterns.map(rule).joined()
     }
 
     static func list(_ list: ListDefinition) -> String {
@@ -59,7 +69,13 @@ package enum ReferenceConfiguration {
     }
 
     static func rule(_ rule: RuleDefinition) -> String {
-        var text = "  - name: \(Setting.quoted(rule.name))\n    when: \(Setting.quoted(rule.when))\n"
+        var text = "  - name: \(Setting.quoted(rule.name))\n"
+        if let sequence = rule.sequence {
+            for (key, value) in PatternText(sequence).members { text += "    \(key): \(value)\n" }
+            text += "    limits: {runs: \(sequence.limits.runs), events: \(sequence.limits.events)}\n"
+        } else {
+            text += "    when: \(Setting.quoted(rule.when))\n"
+        }
         if let risk = rule.risk { text += "    risk: \(Setting.number(risk))\n" }
         if let decision = rule.decide { text += "    decide: \(decision.label)\n" }
         if let reason = rule.reason { text += "    reason: \(Setting.quoted(reason))\n" }
@@ -130,6 +146,29 @@ package enum ReferenceConfiguration {
                   "decide": {"enum": ["allow", "review", "block"]},
                   "reason": {"description": "With expressions in %{}.", "type": "string", "maxLength": 1024},
                   "shadow": {"type": "boolean"}
+                }
+              }
+            },
+            "patterns": {
+              "description": "Sequences of a user's transactions; see 'Patterns' in the README.",
+              "type": "array", "maxItems": 100,
+              "items": {
+                "type": "object", "additionalProperties": false, "required": ["name", "stages"],
+                "anyOf": [{"required": ["risk"]}, {"required": ["decide"]}],
+                "properties": {
+                  "name": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
+                  "risk": {"type": "number", "minimum": 0, "maximum": 1},
+                  "decide": {"enum": ["allow", "review", "block"]},
+                  "shadow": {"type": "boolean"},
+                  "within": {"type": "string"},
+                  "skip": {"type": "string"},
+                  "for": {"description": "Which transactions it is about, a condition.", "type": "string"},
+                  "with": {"description": "Constants that conditions may name.", "type": "object"},
+                  "limits": {
+                    "type": "object", "additionalProperties": false,
+                    "properties": {"runs": {"type": "integer"}, "events": {"type": "integer"}}
+                  },
+                  "stages": {"type": "array", "minItems": 1, "items": {"type": "object"}}
                 }
               }
             }

@@ -4,7 +4,7 @@ import Glibc
 extension Configuration {
     /// The rules compiled, their lists read; nil when there are none.
     func compileRules(path: String) throws(ConfigurationError) -> RuleSet? {
-        if rules.isEmpty { return nil }
+        if rules.isEmpty, patterns.isEmpty { return nil }
         var compiler = RuleCompiler(
             lists: try listContents(path: path), longestWindow: scoring.velocity.windowSeconds.max() ?? 0)
         for rule in rules {
@@ -14,6 +14,7 @@ extension Configuration {
                 throw fault(error, in: rule, path: path)
             }
         }
+        for pattern in patterns { try compiler.add(pattern: pattern, path: path) }
         return compiler.finish(digest: RuleSet.digest(of: ReferenceConfiguration.yaml(self, commented: false).utf8))
     }
 

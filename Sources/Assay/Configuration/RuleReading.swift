@@ -62,6 +62,47 @@ struct RuleReading {
         return rule
     }
 
+    // MARK: Patterns
+
+    func patterns(_ node: YAMLNode) throws(ConfigurationError) -> [RuleDefinition] {
+        var patterns: [RuleDefinition] = []
+        for element in try elements(node, "patterns", most: RuleDefinition.mostPatterns) {
+            let pattern = try pattern(element)
+            guard !patterns.contains(where: { $0.name == pattern.name }) else {
+                throw fault("there are two patterns '\(pattern.name)'", element.position)
+            }
+            patterns.append(pattern)
+        }
+        return patterns
+    }
+
+    private func pattern(_ node: YAMLNode) throws(ConfigurationError) -> RuleDefinition {
+        var members = try YAMLMembers(node, "a pattern", path: path)
+        var pattern = RuleDefinition(name: "", when: "", position: node.position)
+        pattern.name = try name(try members.require("name"), "a pattern's name")
+        if let risk = members.take("risk") { pattern.risk = try self.risk(risk) }
+        if let decide = members.take("decide") {
+            let label = try text(decide, "decide")
+            pattern.decide = Decision(label: label)
+            guard pattern.decide != nil else {
+                throw fault("'decide' must be allow, review or block, not '\(label)'", decide.position)
+            }
+        }
+        if let shadow = members.take("shadow") { pattern.isShadow = try members.truth(shadow, "shadow") }
+        guard pattern.risk != nil || pattern.decide != nil else {
+            throw fault("pattern '\(pattern.name)' needs 'risk' or 'decide', or it would change nothing", node.position)
+        }
+        let sequence = try PatternReading(path: path).scored(&members, node.position)
+        try members.finish()
+        if let last = sequence.stages.last, last.contiguity == .notFollowedBy {
+            throw fault(
+                "pattern '\(pattern.name)': a transaction completes it, so the last stage says what comes",
+                last.position)
+        }
+        pattern.sequence = sequence
+        return pattern
+    }
+
     private func risk(_ node: YAMLNode) throws(ConfigurationError) -> Double {
         let text = try text(node, "risk")
         guard let risk = Double(text), (0...1).contains(risk) else {

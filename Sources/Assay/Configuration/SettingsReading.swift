@@ -13,6 +13,9 @@ struct SettingsReading {
     mutating func read(_ root: YAMLNode) throws(ConfigurationError) {
         try readMap(root, prefix: "")
         try checkTogether()
+        for pattern in configuration.patterns where configuration.rules.contains(where: { $0.name == pattern.name }) {
+            throw fault("there is a rule '\(pattern.name)' too; give the pattern another name", pattern.position)
+        }
     }
 
     private mutating func readMap(_ node: YAMLNode, prefix: String) throws(ConfigurationError) {
@@ -24,6 +27,8 @@ struct SettingsReading {
             let path = prefix + key
             if path == "rules" {
                 configuration.rules = try RuleReading(path: self.path).rules(value)
+            } else if path == "patterns" {
+                configuration.patterns = try RuleReading(path: self.path).patterns(value)
             } else if path == "lists" {
                 configuration.lists = try RuleReading(path: self.path).lists(value)
             } else if let setting = Setting.all.first(where: { $0.path == path }) {
@@ -43,7 +48,7 @@ struct SettingsReading {
         let siblings =
             Setting.all.filter { $0.path.hasPrefix(prefix) }
             .map { String($0.path.dropFirst(prefix.count).prefix { $0 != "." }) }
-            + (prefix.isEmpty ? ["rules", "lists"] : [])
+            + (prefix.isEmpty ? ["rules", "patterns", "lists"] : [])
         var message = "unknown key '\(prefix)\(key)'"
         if let near = NearestName.of(key, among: siblings) {
             message += "; did you mean '\(prefix)\(near)'?"

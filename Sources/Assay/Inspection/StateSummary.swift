@@ -14,7 +14,7 @@ package struct StateSummary: Sendable {
     package init(_ state: UnsafeRawBufferPointer) throws(StateDecodingError) {
         var reader = StateByteReader(state)
         let version = try reader.byte()
-        guard version == UserStateCoding.version else { throw StateDecodingError(.unknownVersion(version)) }
+        guard UserStateCoding.isKnown(version) else { throw StateDecodingError(.unknownVersion(version)) }
         transactions = try reader.varint()
         lastTime = try reader.time().milliseconds
         let flags = try reader.varint()

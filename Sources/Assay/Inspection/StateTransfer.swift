@@ -117,31 +117,32 @@ package enum StateTransfer {
     // MARK: Users
 
     package static func json(_ user: UserRecord) -> JSON {
-        .object([
-            ("user_id", .string(user.name)), ("transactions", .unsigned(user.transactions)),
-            ("last_ms", .integer(user.lastTime)),
-            ("hours", .array(user.hours.map { .integer(Int64($0)) })), ("weekend", .bool(user.seenOnWeekend)),
-            (
-                "amounts",
-                .array(
-                    user.amounts.map {
-                        .object([
-                            ("currency", .string($0.currency)), ("count", .unsigned($0.count)),
-                            ("mean", exact($0.mean)), ("squares", exact($0.squares)),
-                        ])
-                    })
-            ), ("places", .array(user.places.map { .array([.real($0.latitude), .real($0.longitude)]) })),
-            (
-                "types",
-                .array(
-                    user.types.map {
-                        .object([
-                            ("transaction_type", .string($0.name)),
-                            ("times_ms", .array($0.times.map { .integer($0) })),
-                        ])
-                    })
-            ), ("recent", .array(user.recentHashes.map { .string(hex($0)) })),
-        ])
+        .object(
+            [
+                ("user_id", .string(user.name)), ("transactions", .unsigned(user.transactions)),
+                ("last_ms", .integer(user.lastTime)),
+                ("hours", .array(user.hours.map { .integer(Int64($0)) })), ("weekend", .bool(user.seenOnWeekend)),
+                (
+                    "amounts",
+                    .array(
+                        user.amounts.map {
+                            .object([
+                                ("currency", .string($0.currency)), ("count", .unsigned($0.count)),
+                                ("mean", exact($0.mean)), ("squares", exact($0.squares)),
+                            ])
+                        })
+                ), ("places", .array(user.places.map { .array([.real($0.latitude), .real($0.longitude)]) })),
+                (
+                    "types",
+                    .array(
+                        user.types.map {
+                            .object([
+                                ("transaction_type", .string($0.name)),
+                                ("times_ms", .array($0.times.map { .integer($0) })),
+                            ])
+                        })
+                ), ("recent", .array(user.recentHashes.map { .string(hex($0)) })),
+            ] + (user.sequenceBytes.isEmpty ? [] : [("sequences", .string(hex(user.sequenceBytes)))]))
     }
 
     /// A user whose stored form is good.
@@ -184,6 +185,9 @@ package enum StateTransfer {
         }
         for hash in try list(json, "recent", atMost: UserState.recentCapacity) {
             user.recentHashes.append(try need(hash.string.flatMap { UInt64($0, radix: 16) }, "recent"))
+        }
+        if let sequences = json["sequences"] {
+            user.sequenceBytes = try need(sequences.string.flatMap(bytes), "sequences")
         }
         guard user.transactions < largestCount,
             user.amounts.allSatisfy({ $0.count < largestCount && !($0.squares < 0) }),

@@ -43,6 +43,8 @@ package struct UserRecord: Equatable, Sendable {
     package var types: [TransactionType] = []
     /// Hashes of the last transaction ids, the oldest first.
     package var recentHashes: [UInt64] = []
+    /// The sequences that patterns have begun, as they are stored; empty when there are none.
+    package var sequenceBytes: [UInt8] = []
 
     package init(id: [UInt8]) {
         self.id = id
@@ -60,7 +62,8 @@ extension UserRecord {
         self.init(id: id)
         var symbols = SymbolTable()
         var pool = BlockPool()
-        var state = try UserStateCoding.decode(state, symbols: &symbols, pool: &pool)
+        var sequences: UserSequences?
+        var state = try UserStateCoding.decode(state, symbols: &symbols, pool: &pool, sequences: &sequences)
         transactions = state.transactions
         lastTime = state.lastTime.milliseconds
         hourBits = state.hours.bits
@@ -80,12 +83,16 @@ extension UserRecord {
         }
         state.forEachRecent { recentHashes.append($0) }
         state.giveBack(to: &pool)
+        var bytes = OutputBuffer(capacity: 256)
+        sequences?.encode(into: &bytes)
+        sequenceBytes = Array(bytes.bytes)
     }
 
     /// The state in its stored form.
     package var stateBytes: [UInt8] {
         var bytes = OutputBuffer(capacity: 512)
-        bytes.append(byte: UserStateCoding.version)
+        bytes.append(
+            byte: sequenceBytes.isEmpty ? UserStateCoding.version : UserStateCoding.versionWithSequences)
         bytes.append(varint: transactions)
         bytes.append(varint: UInt64(bitPattern: lastTime))
         bytes.append(varint: UInt64(hourBits) | (seenOnWeekend ? UserStateCoding.weekendBit : 0))
@@ -113,6 +120,8 @@ extension UserRecord {
                 previous = time
             }
         }
+        bytes.reserve(sequenceBytes.count)
+        sequenceBytes.withUnsafeBufferPointer { bytes.write($0) }
         return Array(bytes.bytes)
     }
 }

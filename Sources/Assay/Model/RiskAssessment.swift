@@ -31,9 +31,10 @@ package enum RiskLevel: UInt8, CaseIterable, Sendable {
     package var label: String { "\(name)" }
 }
 
-/// The sources of evidence, in the order in which their factors are listed: five checks, and all rules together.
+/// The sources of evidence, in the order in which their factors are listed: five checks, all rules together, and all
+/// patterns over sequences of transactions together.
 enum Check: UInt8, CaseIterable, Sendable {
-    case velocity, location, amount, pattern, time, rules
+    case velocity, location, amount, pattern, time, rules, sequences
 }
 
 /// One reason why a transaction looks risky.
@@ -47,6 +48,8 @@ enum RiskFactor: Sendable {
     case lateNight(hour: UInt8, risk: Double)
     case unusualWeekend(weekday: UInt8, risk: Double)
     case rule(UInt16, reason: FactorList.Reason, risk: Double)
+    /// The transactions' ids stand as JSON where rules have their reasons.
+    case sequence(UInt16, transactions: FactorList.Reason, risk: Double)
 
     var check: Check {
         switch self {
@@ -56,6 +59,7 @@ enum RiskFactor: Sendable {
         case .unusualTime, .unusualType: .pattern
         case .lateNight, .unusualWeekend: .time
         case .rule: .rules
+        case .sequence: .sequences
         }
     }
 
@@ -63,7 +67,7 @@ enum RiskFactor: Sendable {
         switch self {
         case .highVelocity(_, _, _, let risk), .unusualLocation(_, let risk), .unusualAmount(_, _, _, let risk),
             .unusualTime(_, _, let risk), .unusualType(_, _, let risk), .lateNight(_, let risk),
-            .unusualWeekend(_, let risk), .rule(_, _, let risk):
+            .unusualWeekend(_, let risk), .rule(_, _, let risk), .sequence(_, _, let risk):
             risk
         }
     }

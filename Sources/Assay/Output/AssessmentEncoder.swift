@@ -143,7 +143,11 @@ struct AssessmentEncoder {
             rules?.encode(rule, list, reason, risk, into: &buffer)
             buffer.write("},")
             return
+        case .sequence(let pattern, let transactions, _):
+            buffer.write("{\"type\":\"pattern\",")
+            rules?.encode(pattern: pattern, list, transactions, into: &buffer)
         }
+        buffer.reserve(Self.longestFactor)
         buffer.write(",\"risk_score\":")
         buffer.write(real: list.factors[index].risk)
         buffer.write("},")

@@ -51,10 +51,32 @@ struct RuleTexts {
         write(reason, factors, into: &buffer)
     }
 
+    /// The members of a pattern's factor between its type and its risk.
+    func encode(
+        pattern: UInt16, _ factors: borrowing FactorList, _ transactions: FactorList.Reason,
+        into buffer: inout OutputBuffer
+    ) {
+        buffer.reserve(Self.longestFrame + Self.longestName)
+        buffer.write("\"pattern\":\"")
+        write(rules.rules[Int(pattern)].name, into: &buffer)
+        buffer.write("\"")
+        write(transactions: transactions, factors, into: &buffer)
+    }
+
+    private func write(
+        transactions: FactorList.Reason, _ factors: borrowing FactorList, into buffer: inout OutputBuffer
+    ) {
+        factors.withText(transactions) { text in
+            buffer.reserve(Self.longestFrame + text.count)
+            buffer.write(",\"transactions\":")
+            buffer.write(text)
+        }
+    }
+
     private func encode(_ shadow: FactorList.Shadow, _ factors: borrowing FactorList, into buffer: inout OutputBuffer) {
         let rule = rules.rules[Int(shadow.rule)]
         buffer.reserve(Self.longestFrame + Self.longestName)
-        buffer.write("{\"rule\":\"")
+        buffer.write(rule.pattern == nil ? "{\"rule\":\"" : "{\"pattern\":\"")
         write(rule.name, into: &buffer)
         buffer.write("\"")
         if let risk = rule.risk {
@@ -66,7 +88,11 @@ struct RuleTexts {
             buffer.write(decision.name)
             buffer.write("\"")
         }
-        write(shadow.reason, factors, into: &buffer)
+        if rule.pattern == nil {
+            write(shadow.reason, factors, into: &buffer)
+        } else {
+            write(transactions: shadow.reason, factors, into: &buffer)
+        }
         buffer.write("},")
     }
 

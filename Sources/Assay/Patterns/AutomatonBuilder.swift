@@ -37,6 +37,12 @@ struct AutomatonBuilder {
         /// The until conditions of all groups around.
         var untils: [Int] { (group?.until.map { [$0] } ?? []) + (outer?.untils ?? []) }
 
+        /// Whether a group that may be absent begins with this stage.
+        func isOptionalGroup(with index: Int) -> Bool {
+            guard index == 0, let group else { return false }
+            return group.isOptional || group.quantifier.bounds.least == 0
+        }
+
         func stage(behind index: Int) -> Pattern.Stage? {
             index + 1 < stages.count ? stages[index + 1] : outer?.stage(behind: place)
         }
@@ -262,7 +268,7 @@ struct AutomatonBuilder {
         state.add(.take, behind, taking)
         if isOptional, let past { proceed(from: state, to: past, free: free, until: stage.until) }
         guard let ignoring else { return state }
-        guard isOptional else {
+        guard isOptional || level.isOptionalGroup(with: index) else {
             state.add(.ignore, state, ignoring)
             return state
         }

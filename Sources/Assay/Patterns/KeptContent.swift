@@ -54,6 +54,21 @@ enum KeptContent {
         bytes.withUnsafeBufferPointer { buffer.write($0) }
     }
 
+    /// `line`: nil for an event that is known by its fields alone.
+    static func bytes(
+        values: [Value?], fields: [(name: String, value: Value)], line: UnsafeBufferPointer<UInt8>?,
+        into buffer: inout OutputBuffer
+    ) -> [UInt8] {
+        buffer.removeAll()
+        for value in values {
+            buffer.append(byte: value == nil ? 0 : 1)
+            if let value { ValueCoding.encode(value, into: &buffer) }
+        }
+        append(fields, into: &buffer)
+        if let line { append(line: line, into: &buffer) } else { append(event: .emptyMap, into: &buffer) }
+        return Array(buffer.bytes)
+    }
+
     // MARK: Reading
 
     /// The value of one of the slots; nil where the event had none.
@@ -86,6 +101,19 @@ enum KeptContent {
             return overlaid(map, fields)
         }
         return found ?? .null
+    }
+
+    /// One of the fields that stand before the event.
+    static func field(_ name: String, of event: KeptEvent, slots: Int) -> Value? {
+        read(event.content) { reader throws(StateDecodingError) in
+            for _ in 0..<slots { try skip(&reader) }
+            for _ in 0..<(try reader.count()) {
+                let isWanted = try reader.content().elementsEqual(name.utf8)
+                let value = try ValueCoding.decode(&reader)
+                if isWanted { return value }
+            }
+            return nil
+        }
     }
 
     /// In the order of the event, what it lacks behind.
@@ -131,4 +159,11 @@ enum KeptContent {
             }
         }
     }
+}
+
+extension Value {
+    fileprivate static let emptyMap: Value = {
+        guard let map = MapValue([]) else { preconditionFailure("nothing repeats in an empty map") }
+        return .map(map)
+    }()
 }

@@ -47,6 +47,7 @@ struct PatternChecking {
             } else if index > 0, stage.isOptional, stages[index - 1].isGreedy {
                 throw fault(.optionalBehindGreedy)
             }
+            if !path.isEmpty, index == 0, stage.inner != .relaxed { throw fault(.innerOfHead) }
             try check(stage.members, in: path + [index])
         }
     }
@@ -78,7 +79,7 @@ struct PatternChecking {
     private func fault(ofNot index: Int, in stages: [Pattern.Stage], isGroup: Bool) -> PatternFault.Reason? {
         if index == 0 { return .notFirst }
         let before = stages[index - 1]
-        if before.isOptional || before.quantifier.bounds.least == 0 { return .notBehindOptional }
+        if before.mayBeAbsent { return .notBehindOptional }
         let behind = stages[(index + 1)...]
         let isLasting = stages[index].contiguity == .notFollowedBy
         guard let next = behind.first else {
@@ -89,7 +90,9 @@ struct PatternChecking {
         guard isLasting else { return nil }
         if next.contiguity.isNot { return .notBeforeNot }
         for stage in behind {
-            if case .group(let members) = stage.content, stage.isOptional || members[0].mayBeAbsent {
+            if case .group(let members) = stage.content,
+                stage.isOptional || stage.quantifier.bounds.least == 0 || members[0].mayBeAbsent
+            {
                 return .notBeforeOptionalGroup
             }
             if stage.mayBeAbsent, stage.isGreedy { return .notBeforeOptionalGreedy }

@@ -8,6 +8,8 @@ struct PatternCompiler {
     private let names: StreamEnvironment
     private let expressions: PipelineExpressions
     private let owner: String
+    /// Which look at the event while it is there, and can't be asked later.
+    private let functionsOfHost: Set<String>
 
     /// What is found while the stages are walked through.
     private struct Found {
@@ -17,12 +19,14 @@ struct PatternCompiler {
     }
 
     init(
-        _ definition: PatternDefinition, names: StreamEnvironment, _ expressions: PipelineExpressions, owner: String
+        _ definition: PatternDefinition, names: StreamEnvironment, _ expressions: PipelineExpressions, owner: String,
+        functionsOfHost: Set<String> = []
     ) {
         self.definition = definition
         self.names = names
         self.expressions = expressions
         self.owner = owner
+        self.functionsOfHost = functionsOfHost
     }
 
     /// The names of an environment with a pattern's parameters.
@@ -139,6 +143,11 @@ struct PatternCompiler {
             expressions.fields.note(text, reads: outline.reads, known: all.known)
         }
         try checkLists(split.lists, all, text)
+        if let function = split.rest?.reads.sorted().first(where: functionsOfHost.contains) {
+            throw SourceError(
+                "\(function)() cannot stand in one term with the events of a stage; join terms with '&&'", at: 0,
+                in: text.text)
+        }
         found.reads.formUnion(split.rest?.reads ?? [])
         guard !isOnly, split.rest != nil, let known = split.apart else {
             return PatternPlan.Condition.Alternative(

@@ -5,4 +5,12 @@ package struct PatternLimits: Equatable, Sendable {
     package var events = 1000
 
     static let most: UInt64 = 1_000_000
+
+    /// States that one run may look at for one event.
+    var mostVisits: Int { 2 * max(runs, Self.leastBound) }
+    /// Runs that all of a key may become by one event, before the oldest go.
+    var mostInAStep: Int { 10 * max(runs, Self.leastBound) }
+
+    /// No sensible pattern comes near.
+    private static let leastBound = 10_000
 }

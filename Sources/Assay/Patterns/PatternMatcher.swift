@@ -36,6 +36,9 @@ struct PatternMatcher {
     /// The state that those are of; runs of one state go on alike unless a condition looks at what they have taken.
     private var foundOf: Int32?
     private var pending: [Int] = []
+    /// By state, the search for the end that has looked there last.
+    private var searched: [Int]
+    private var search = 0
     private var made: [PatternRun] = []
     private var spare = RunHeap()
     private var complete = RunHeap()
@@ -46,6 +49,7 @@ struct PatternMatcher {
     ) {
         self.automaton = automaton
         table = AutomatonTable(automaton)
+        searched = Array(repeating: 0, count: automaton.states.count)
         self.conditions = conditions
         self.limits = limits
         self.tellsTimeouts = tellsTimeouts
@@ -136,6 +140,11 @@ struct PatternMatcher {
         made.removeAll(keepingCapacity: true)
         var isStopped = false
         for edge in found {
+            // More than a key may have at all.
+            if spare.runs.count + complete.runs.count > limits.mostInAStep {
+                droppedRuns += 1
+                break
+            }
             if edge.action == .ignore {
                 guard !run.isWaiting else { continue }
                 var passed = run
@@ -151,9 +160,10 @@ struct PatternMatcher {
                 isStopped = true
                 continue
             }
-            guard Int(run.count) < limits.events else {
+            if Int(run.count) >= limits.events {
+                // What can take no more would only keep others waiting.
                 droppedRuns += 1
-                continue
+                return
             }
             take(edge.source, edge.target, run, event, &truth, &place, &state)
         }
@@ -193,7 +203,14 @@ struct PatternMatcher {
         found.removeAll(keepingCapacity: true)
         pending.removeAll(keepingCapacity: true)
         pending.append(Int(run.state))
+        var visits = 0
         while let current = pending.popLast() {
+            visits += 1
+            // Optional groups of optional stages may lead to one state in ever more ways.
+            guard visits <= limits.mostVisits else {
+                droppedRuns += 1
+                return
+            }
             for index in table.edges(of: current) where holds(table.edges[index], run, event, &truth, state) {
                 let edge = table.edges[index]
                 if edge.action == .proceed {
@@ -211,11 +228,15 @@ struct PatternMatcher {
     ) -> Int? {
         pending.removeAll(keepingCapacity: true)
         pending.append(target)
+        search += 1
         while let current = pending.popLast() {
             for index in table.edges(of: current) {
                 let edge = table.edges[index]
-                guard edge.action == .proceed, holds(edge, run, event, &truth, state) else { continue }
+                guard edge.action == .proceed, searched[edge.target] < search,
+                    holds(edge, run, event, &truth, state)
+                else { continue }
                 if table.states[edge.target].kind == .final { return edge.target }
+                searched[edge.target] = search
                 pending.append(edge.target)
             }
         }

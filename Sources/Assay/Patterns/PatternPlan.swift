@@ -55,6 +55,27 @@ final class PatternPlan: Sendable {
     /// Conditions of events that some stage may take.
     private let taking: UInt64
 
+    /// Whether any condition looks at what a run has taken.
+    var isIterative: Bool { conditions.contains { $0.alternatives.contains { $0.rest != nil } } }
+
+    /// What is known of the conditions for an event; `holds` answers for those that need nothing else.
+    func truth(_ holds: (Int) -> Bool) -> PatternTruth {
+        var truth = PatternTruth()
+        for (number, condition) in conditions.enumerated() {
+            let bit = UInt64(1) << UInt64(number)
+            for alternative in condition.alternatives {
+                if let apart = alternative.apart, !holds(apart) { continue }
+                if alternative.rest == nil {
+                    truth.met |= bit
+                    truth.open &= ~bit
+                    break
+                }
+                truth.open |= bit
+            }
+        }
+        return truth
+    }
+
     func mayBeTaken(_ truth: PatternTruth) -> Bool { (truth.met | truth.open) & taking != 0 }
 
     /// The slot of a stage's events.

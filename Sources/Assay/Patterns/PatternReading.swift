@@ -41,8 +41,21 @@ struct PatternReading {
         return definition
     }
 
+    /// A pattern that scores, of which other members were taken already.
+    func scored(
+        _ members: inout YAMLMembers, _ position: TextPosition
+    ) throws(ConfigurationError) -> PatternDefinition {
+        var definition = PatternDefinition(position: position)
+        try readBody(&members, into: &definition)
+        try readOwn(&members, into: &definition, isUse: false)
+        if let timeouts = definition.timeouts {
+            throw members.fault("'timeouts' is for the patterns of pipelines", timeouts.position)
+        }
+        return definition
+    }
+
     /// What the sequence is.
-    func readBody(
+    private func readBody(
         _ members: inout YAMLMembers, into definition: inout PatternDefinition
     ) throws(ConfigurationError) {
         if let within = members.take("within") { definition.within = try members.milliseconds(within, "within") }

@@ -72,6 +72,13 @@ struct PatternState {
     /// Sequences that have begun.
     var openRuns: Int { runs.runs.count { !$0.isWaiting } + finished.runs.count }
 
+    /// About what its lists take.
+    var memoryBytes: Int {
+        waiting.count * MemoryLayout<Waiting>.stride + links.count * MemoryLayout<Link>.stride
+            + (runs.runs.count + finished.runs.count) * MemoryLayout<PatternRun>.stride
+            + events.reduce(0) { $0 + $1.content.count + MemoryLayout<KeptEvent>.stride + 32 }
+    }
+
     // MARK: Chains
 
     /// What was stored.

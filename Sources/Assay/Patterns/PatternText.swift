@@ -2,25 +2,28 @@ import CEL
 
 /// A pattern in one form on one line, which reads as YAML again.
 struct PatternText {
-    let line: String
+    /// Each with its value.
+    let members: [(key: String, value: String)]
+
+    var line: String { "{\(members.map { "\($0.key): \($0.value)" }.joined(separator: ", "))}" }
 
     init(_ definition: PatternDefinition) {
-        var parts: [String] = []
-        if let within = definition.within { parts.append("within: \(within)ms") }
+        var members: [(key: String, value: String)] = []
+        if let within = definition.within { members.append(("within", "\(within)ms")) }
         switch definition.skip {
         case .none: break
-        case .toNext: parts.append("skip: next")
-        case .pastLast: parts.append("skip: past_last")
-        case .toFirst(let name): parts.append("skip: first \(name)")
-        case .toLast(let name): parts.append("skip: last \(name)")
+        case .toNext: members.append(("skip", "next"))
+        case .pastLast: members.append(("skip", "past_last"))
+        case .toFirst(let name): members.append(("skip", "first \(name)"))
+        case .toLast(let name): members.append(("skip", "last \(name)"))
         }
-        if let audience = definition.audience { parts.append("for: \(Self.quoted(audience.text))") }
+        if let audience = definition.audience { members.append(("for", Self.quoted(audience.text))) }
         if !definition.parameters.isEmpty {
             let parameters = definition.parameters.map { "\($0.name): \(Self.text(of: $0.value))" }
-            parts.append("with: {\(parameters.joined(separator: ", "))}")
+            members.append(("with", "{\(parameters.joined(separator: ", "))}"))
         }
-        parts.append("stages: [\(definition.stages.map(Self.stage).joined(separator: ", "))]")
-        line = "{\(parts.joined(separator: ", "))}"
+        members.append(("stages", "[\(definition.stages.map(Self.stage).joined(separator: ", "))]"))
+        self.members = members
     }
 
     private static func stage(_ stage: PatternDefinition.Stage) -> String {

@@ -66,6 +66,8 @@ package struct ScoreRun: ~Copyable {
         case ruleFailed(rule: String, message: String)
         /// So many rules hold from the transaction behind this one on.
         case rulesInForce(Int, sequence: UInt64)
+        /// So many sequences that patterns had begun end, because those are not there any more.
+        case sequencesEnded(Int)
     }
 
     /// What a run came to.

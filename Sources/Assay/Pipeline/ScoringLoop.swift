@@ -60,6 +60,7 @@ struct ScoringLoop: ~Copyable {
     private var postponed: [Batch] = []
     /// Rules that begin once a checkpoint with everything before them is durable; batches wait.
     private var reload: RuleReload?
+    private var toldEnded = 0
     /// This part of the states' memory may be in no checkpoint.
     private static let unsavedPart = 8
     /// Batches that were scored and not yet written.
@@ -80,6 +81,7 @@ struct ScoringLoop: ~Copyable {
     }
 
     mutating func run() {
+        tellEndedSequences()
         while !isOver {
             // After a failure only messages lead to the end.
             let deadline = result.failure == nil ? saving?.deadline ?? .infinity : .infinity
@@ -166,7 +168,14 @@ struct ScoringLoop: ~Copyable {
     private mutating func install(_ reload: RuleReload) {
         scoring.install(reload.rules)
         result.reload = reload
-        parts.report(.rulesInForce(reload.rules?.rules.count ?? 0, sequence: scoring.sequence))
+        parts.report(.rulesInForce(reload.rules?.outlines.count ?? 0, sequence: scoring.sequence))
+        tellEndedSequences()
+    }
+
+    private mutating func tellEndedSequences() {
+        guard scoring.endedSequences > toldEnded else { return }
+        parts.report(.sequencesEnded(scoring.endedSequences - toldEnded))
+        toldEnded = scoring.endedSequences
     }
 
     private mutating func endReload() {

@@ -35,6 +35,9 @@ struct ScoringStage: CheckpointedStage, ~Copyable {
         self.rules = rules
     }
 
+    /// Sequences that ended because their patterns are not there any more.
+    var endedSequences: Int { stage.function.endedSequences }
+
     var ruleEvaluator: RuleEvaluator? { stage.function.ruleEvaluator }
 
     /// Failures of rules that people should hear of.

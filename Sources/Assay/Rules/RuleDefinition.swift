@@ -43,12 +43,15 @@ package struct RuleDefinition: Sendable {
     /// With expressions in `%{…}`.
     package var reason: String?
     package var isShadow = false
+    /// Where it is a pattern: the sequence of transactions of which the last one makes it hold.
+    var sequence: PatternDefinition?
     /// Where the texts of the expressions begin in the file, for those whose text stands there as it is.
     var whenPosition: TextPosition?
     var reasonPosition: TextPosition?
     var position: TextPosition?
 
     static let mostRules = 1000
+    static let mostPatterns = 100
     static let nameLengths = 1...64
     static let longestReason = 1024
 }

@@ -5,6 +5,7 @@ final class RuleEvaluator {
     let ruleSet: RuleSet
     private let program: Program
     private let roots: [Int]
+    private let sequences: [SequenceRule]
     let inputs: RuleInputs
     private(set) var fired: [UInt64]
     /// By rule and cause.
@@ -43,7 +44,10 @@ final class RuleEvaluator {
     init(_ set: RuleSet, inputs: RuleInputs) {
         self.ruleSet = set
         program = set.program
-        roots = set.rules.map(\.root)
+        roots = set.rules.filter { $0.pattern == nil }.map(\.root)
+        sequences = set.rules.enumerated().compactMap { number, rule in
+            SequenceRule(rule, number: number, limits: Self.limits)
+        }
         self.inputs = inputs
         fired = Array(repeating: 0, count: ruleSet.rules.count)
         failed = Array(repeating: 0, count: ruleSet.rules.count * Self.causes.count)
@@ -60,6 +64,20 @@ final class RuleEvaluator {
             program.select(roots, host: inputs, limits: Self.limits) { index, error in
                 if let error { note(error, of: index) } else { apply(index) }
             }
+            for sequence in sequences { sequence.look(inputs) }
+        }
+    }
+
+    var fingerprints: Set<UInt64> { Set(sequences.map(\.fingerprint)) }
+
+    /// Whether the transaction that was looked at has to be shown to any pattern.
+    var hasEventForPatterns: Bool { sequences.contains { $0.event != nil } }
+
+    /// Shows the transaction that was looked at to what its user has begun.
+    func match(_ user: inout UserSequences) {
+        for sequence in sequences {
+            if let ids = sequence.match(&user) { apply(sequence.number, completing: ids) }
+            for error in sequence.failures.takeNoted() { note(error, of: sequence.number) }
         }
     }
 
@@ -78,11 +96,11 @@ final class RuleEvaluator {
     }
 
     /// The rule holds.
-    private func apply(_ index: Int) {
+    private func apply(_ index: Int, completing ids: [UInt8]? = nil) {
         fired[index] += 1
         if log != nil { log![log!.count - 1].append(UInt16(index)) }
         let rule = ruleSet.rules[index]
-        if rule.isShadow || rule.risk != nil { found.append(Found(rule: index, reason: reason(rule))) }
+        if rule.isShadow || rule.risk != nil { found.append(Found(rule: index, reason: ids ?? reason(rule))) }
         if !rule.isShadow, let decision = rule.decision, decision.beats(self.decision) {
             self.decision = decision
             decidedBy = index
@@ -97,7 +115,10 @@ final class RuleEvaluator {
             if rule.isShadow {
                 factors.append(FactorList.Shadow(rule: UInt16(found.rule), reason: reason))
             } else if let risk = rule.risk {
-                factors.append(.rule(UInt16(found.rule), reason: reason, risk: risk))
+                factors.append(
+                    rule.pattern == nil
+                        ? .rule(UInt16(found.rule), reason: reason, risk: risk)
+                        : .sequence(UInt16(found.rule), transactions: reason, risk: risk))
             }
         }
     }
@@ -108,6 +129,22 @@ final class RuleEvaluator {
         assessments[last].decision = decision ?? assessments[last].level.decision
         if decision != nil { assessments[last].decidedBy = UInt16(decidedBy) }
         if !found.isEmpty { assessments[last].shadowCount = UInt16(found.count { ruleSet.rules[$0.rule].isShadow }) }
+    }
+
+    /// Nil for a rule that is no pattern. Nothing of the sequences changes.
+    func report(ofPattern number: Int, _ sequences: UserSequences) -> RuleReport? {
+        guard let sequence = self.sequences.first(where: { $0.number == number }) else { return nil }
+        let rule = ruleSet.rules[number]
+        let open = sequence.openRuns(sequences)
+        sequence.look(inputs)
+        var copy = sequences
+        let ids = sequence.match(&copy)
+        let inputs = sequence.answers(inputs) + [("sequences begun before", "\(open)")]
+        let failure = sequence.failures.takeNoted().first
+        return RuleReport(
+            name: rule.name, outcome: ids != nil ? .fired : failure.map { .failed($0.message) } ?? .notFired,
+            inputs: inputs, risk: rule.risk, decision: rule.decision, isShadow: rule.isShadow,
+            isPattern: true, reason: ids.map { "completed by \(String(decoding: $0, as: UTF8.self))" })
     }
 
     func holds(_ rule: RuleSet.Rule) throws(EvaluationError) -> Bool {
@@ -165,6 +202,11 @@ final class RuleEvaluator {
     /// How often each rule fired, and failed by cause, by the names under which checkpoints keep them.
     var counts: [(name: String, count: UInt64)] {
         var counts: [(name: String, count: UInt64)] = []
+        for sequence in sequences {
+            let name = ruleSet.rules[sequence.number].name
+            if sequence.late > 0 { counts.append((RuleTally.late(name), sequence.late)) }
+            if sequence.droppedRuns > 0 { counts.append((RuleTally.dropped(name), sequence.droppedRuns)) }
+        }
         for (index, rule) in ruleSet.rules.enumerated() {
             counts.append((RuleTally.fired(rule.name), fired[index]))
             for (cause, name) in Self.causes.enumerated() where failed[index * Self.causes.count + cause] > 0 {
@@ -178,6 +220,10 @@ final class RuleEvaluator {
 /// The names of rules' counts among a checkpoint's tallies.
 package enum RuleTally {
     package static let prefix = "rule:"
+
+    /// Of a pattern: transactions that came too late for it, and sequences that were given up.
+    static func late(_ pattern: String) -> String { "\(prefix)\(pattern):late" }
+    static func dropped(_ pattern: String) -> String { "\(prefix)\(pattern):dropped" }
 
     static func fired(_ rule: String) -> String { prefix + rule }
     static func failed(_ rule: String, _ cause: EvaluationError.Cause) -> String {

@@ -151,6 +151,22 @@ final class RuleInputs: Host {
         }
     }
 
+    /// Of whatever type it is; nil where it has none.
+    func anyValue(_ slot: Int) -> Value? {
+        do throws(EvaluationError) {
+            if slot >= RuleSet.firstQuerySlot { return .int(try int(slot)) }
+            return switch Self.variable(slot).type {
+            case .double: .double(try double(slot))
+            case .int: .int(try int(slot))
+            case .bool: .bool(try bool(slot))
+            case .string: .string(String(decoding: try text(slot), as: UTF8.self))
+            default: try value(slot)
+            }
+        } catch {
+            return nil
+        }
+    }
+
     func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
         switch Self.variable(slot) {
         case .metadata: return JSONMembers(moment.transaction.metadata, moment.text).find(key)

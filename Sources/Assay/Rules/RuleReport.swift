@@ -14,6 +14,8 @@ package struct RuleReport: Sendable {
     package let risk: Double?
     package let decision: Decision?
     package let isShadow: Bool
+    /// A sequence of transactions, not one alone.
+    package let isPattern: Bool
     /// Where it fired.
     package let reason: String?
 }
@@ -21,9 +23,14 @@ package struct RuleReport: Sendable {
 extension RuleEvaluator {
     /// Of every rule. Counts nothing.
     func reports(
-        _ moment: RuleInputs.Moment, state: borrowing UserState, symbols: borrowing SymbolTable
+        _ moment: RuleInputs.Moment, state: borrowing UserState, symbols: borrowing SymbolTable,
+        sequences: UserSequences
     ) -> [RuleReport] {
-        withInputs(moment, state, symbols) { ruleSet.rules.map(report) }
+        withInputs(moment, state, symbols) {
+            ruleSet.rules.enumerated().map { number, rule in
+                report(ofPattern: number, sequences) ?? report(rule)
+            }
+        }
     }
 
     private func report(_ rule: RuleSet.Rule) -> RuleReport {
@@ -39,7 +46,7 @@ extension RuleEvaluator {
         }
         return RuleReport(
             name: rule.name, outcome: outcome, inputs: values(rule), risk: rule.risk, decision: rule.decision,
-            isShadow: rule.isShadow, reason: text)
+            isShadow: rule.isShadow, isPattern: false, reason: text)
     }
 
     private func values(_ rule: RuleSet.Rule) -> [(name: String, value: String)] {

@@ -15,6 +15,11 @@ package final class RuleSet: Sendable {
         /// What it needs to know, by name, and which of the velocity queries.
         let reads: [String]
         let queries: [Int]
+        /// Where it is a pattern, and which transactions that is about.
+        var pattern: PatternPlan?
+        var audience: Int?
+        /// What a transaction says by itself.
+        var apart: Program?
     }
 
     /// How often a user made transactions of some type lately: a variable of its own for each type and window.
@@ -40,7 +45,11 @@ package final class RuleSet: Sendable {
     }
 
     /// Each rule with what it reads, for people.
-    package var outlines: [(name: String, reads: [String])] { rules.map { ($0.name, $0.reads) } }
+    package var outlines: [(name: String, reads: [String])] {
+        rules.filter { $0.pattern == nil }.map { ($0.name, $0.reads) }
+    }
+
+    package var patternDrawings: [PatternDrawing] { rules.compactMap { $0.pattern.map(PatternDrawing.init) } }
 
     /// A short name for a text: 16 hexadecimal digits.
     static func digest(of text: some Sequence<UInt8>) -> String {
@@ -71,6 +80,7 @@ struct RuleCompiler {
     }
 
     private let queries = Queries()
+    private let environment: Environment
     private var compiler: Compiler
     private var rules: [RuleSet.Rule] = []
     private var count = 0
@@ -105,6 +115,7 @@ struct RuleCompiler {
                 queries.used.insert(index)
                 return .variable(RuleSet.firstQuerySlot + index)
             })
+        self.environment = environment
         compiler = Compiler(environment)
     }
 
@@ -147,6 +158,34 @@ struct RuleCompiler {
                 name: definition.name, risk: definition.risk, decision: definition.decide,
                 isShadow: definition.isShadow, reason: reason, root: root, reads: reads.sorted(),
                 queries: queries.used.sorted()))
+    }
+
+    /// A pattern over a user's transactions, behind all rules.
+    mutating func add(pattern definition: RuleDefinition, path: String) throws(ConfigurationError) {
+        guard let sequence = definition.sequence else { preconditionFailure("a pattern has its sequence") }
+        let owner = "pattern '\(definition.name)'"
+        // Fields are those that rules know.
+        var input = PipelineDefinition.Input()
+        input.fields = []
+        let expressions = PipelineExpressions(path: path, fields: FieldCollector(input))
+        let names = try PatternCompiler.names(
+            StreamEnvironment(environment), with: sequence, path: path)
+        // Parameters are this pattern's alone, so it has a program of its own for what a transaction says by itself.
+        var own = Compiler(names.environment)
+        var audience: Int?
+        if let text = sequence.audience {
+            audience = own.rootCount
+            _ = try expressions.add(text, to: &own, names, "\(owner), for", expecting: .bool)
+        }
+        queries.used = []
+        let plan = try PatternCompiler(
+            sequence, names: names, expressions, owner: owner, functionsOfHost: ["velocity"]
+        ).compile(name: definition.name, &own)
+        rules.append(
+            RuleSet.Rule(
+                name: definition.name, risk: definition.risk, decision: definition.decide,
+                isShadow: definition.isShadow, reason: ReasonTemplate(), root: -1, reads: [],
+                queries: queries.used.sorted(), pattern: plan, audience: audience, apart: own.finish()))
     }
 
     /// An expression inside a template, whose faults are placed in the whole of it. Answers what it reads.

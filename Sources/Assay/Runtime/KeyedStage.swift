@@ -37,12 +37,6 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// Where the last advance went.
     private var advanced = Int64.min
 
-    private struct DueTimer {
-        let rank: Int64
-        let key: Int
-        let time: EventTime
-    }
-
     /// How many elements ahead a state's own memory is fetched.
     private static var prefetchDistance: Int { 6 }
 
@@ -136,14 +130,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         keys.withKey(key, body)
     }
 
-    /// Event time of a stream has come to `watermark`: fires its timers up to there, in order of time, rank and key.
-    mutating func advance(to watermark: EventTime, stream: Int = 0) {
-        while fireNext(stream, upTo: watermark.milliseconds) {}
-        context.findEarliestTimer()
-    }
-
-    /// Fires the next timer that is due, so that its results can be taken out before another one fires. False when
-    /// there is none.
+    /// Event time of a stream has come to `watermark`: fires the next timer that is due, in order of time, rank and
+    /// key, so that its results can be taken out before another one fires. False when there is none.
     mutating func fireNext(_ stream: Int, upTo watermark: Int64) -> Bool {
         forgetTouched()
         advanced = watermark
@@ -171,10 +159,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private mutating func collectTimers(of stream: Int, at time: EventTime) {
         let ready = context.popTimers(of: stream, at: time)
         if ready.count == 1 { return due.append(DueTimer(rank: 0, key: ready[0], time: time)) }
-        due =
-            ready.map { key in
-                DueTimer(rank: function.timerRank(keys[key], at: time, stream: stream), key: key, time: time)
-            }
+        due = ready.map { DueTimer(rank: function.timerRank(keys[$0], at: time, stream: stream), key: $0, time: time) }
             .sorted { left, right in
                 if left.rank != right.rank { return left.rank > right.rank }
                 return keys.withKey(left.key) { left in

@@ -46,3 +46,10 @@ struct TimerQueue {
         return keys
     }
 }
+
+/// A timer that is to fire now.
+struct DueTimer {
+    let rank: Int64
+    let key: Int
+    let time: EventTime
+}

@@ -33,6 +33,11 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     private let pattern: PatternCheck
     private let time: TimeCheck
     private var rules: RuleEvaluator?
+    private let sequences = SequenceTable()
+    /// Of the patterns in force; nil until somebody says which those are.
+    private var fingerprints: Set<UInt64>?
+    /// Sequences that ended because their patterns are not there any more.
+    private(set) var endedSequences = 0
     /// Of the types that rules ask about.
     private var ruleSymbols: [UInt32] = []
     /// Transactions accepted so far, over all users.
@@ -65,6 +70,12 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     /// From the next transaction on.
     mutating func install(_ set: RuleSet?) {
+        installRules(set)
+        fingerprints = rules?.fingerprints ?? []
+        endedSequences += sequences.keepOnly(fingerprints ?? [])
+    }
+
+    private mutating func installRules(_ set: RuleSet?) {
         for symbol in ruleSymbols { symbols.release(symbol) }
         ruleSymbols = []
         guard let set else {
@@ -88,9 +99,11 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
             ? defaultType : symbols.intern(input.text.bytes(input.transaction.type))
         if isExpired(state, at: input.transaction.time) {
             let empty = makeState()
-            return rules?.reports(moment(input, symbol, empty), state: empty, symbols: symbols) ?? []
+            return rules?.reports(
+                moment(input, symbol, empty), state: empty, symbols: symbols, sequences: UserSequences()) ?? []
         }
-        return rules?.reports(moment(input, symbol, state), state: state, symbols: symbols) ?? []
+        let begun = state.sequences.map { sequences[$0] } ?? UserSequences()
+        return rules?.reports(moment(input, symbol, state), state: state, symbols: symbols, sequences: begun) ?? []
     }
 
     /// How many different types are kept.
@@ -115,7 +128,7 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         let symbol =
             transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
         let firstFactor = context.output.factors.factors.count
-        if rules != nil { applyRules(input, symbol, state) }
+        if rules != nil { applyRules(input, symbol, &state) }
         judge(transaction, symbol, &state, &context.output.factors)
         rules?.takeFactors(into: &context.output.factors)
         if settings.deduplicate { state.addRecent(idHash, in: &pool) }
@@ -160,8 +173,24 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     /// Rules see the state that the checks see.
     @inline(never)
-    private mutating func applyRules(_ input: Input, _ symbol: UInt32, _ state: borrowing UserState) {
-        rules?.evaluate(moment(input, symbol, state), state: state, symbols: symbols)
+    private mutating func applyRules(_ input: Input, _ symbol: UInt32, _ state: inout UserState) {
+        guard let rules else { return }
+        rules.evaluate(moment(input, symbol, state), state: state, symbols: symbols)
+        guard rules.hasEventForPatterns else { return }
+        var begun = UserSequences()
+        if let place = state.sequences {
+            swap(&begun, &sequences[place])
+            rules.match(&begun)
+            if begun.isEmpty {
+                sequences.remove(place)
+                state.setSequences(nil, in: &pool)
+            } else {
+                sequences[place] = begun
+            }
+        } else {
+            rules.match(&begun)
+            if !begun.isEmpty { state.setSequences(sequences.add(begun), in: &pool) }
+        }
     }
 
     private mutating func moment(
@@ -188,18 +217,29 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     }
 
     mutating func forget(_ state: inout UserState) {
+        if let place = state.sequences { sequences.remove(place) }
         for type in state.types { symbols.release(type.symbol) }
         state.giveBack(to: &pool)
     }
 
     @inline(__always)
-    func memoryBytes(_ state: borrowing UserState) -> Int { state.blockBytes }
+    func memoryBytes(_ state: borrowing UserState) -> Int {
+        guard let place = state.sequences else { return state.blockBytes }
+        return state.blockBytes + sequences.memoryBytes(of: place)
+    }
 
     func encode(_ state: borrowing UserState, into bytes: inout OutputBuffer) {
-        UserStateCoding.encode(state, symbols: symbols, into: &bytes)
+        UserStateCoding.encode(
+            state, symbols: symbols, sequences: state.sequences.map { sequences[$0] }, into: &bytes)
     }
 
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> UserState {
-        try UserStateCoding.decode(bytes, symbols: &symbols, pool: &pool)
+        var begun: UserSequences?
+        var state = try UserStateCoding.decode(bytes, symbols: &symbols, pool: &pool, sequences: &begun)
+        if var begun {
+            if let fingerprints { endedSequences += begun.keepOnly(fingerprints) }
+            if !begun.isEmpty { state.setSequences(sequences.add(begun), in: &pool) }
+        }
+        return state
     }
 }

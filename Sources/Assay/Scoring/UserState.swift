@@ -8,6 +8,7 @@ import Glibc
 ///
 /// The block's parts, in eight-byte words: amounts, places, recent transactions, types, event times. Amounts, places
 /// and types are in order of use, the latest first; the event times follow the order of the types, ascending in each.
+/// In the last word of the block, of a user for whom patterns have begun, where those sequences are.
 struct UserState: ~Copyable {
     static let mostCurrencies = 8
     static let mostPlaces = 16
@@ -57,17 +58,20 @@ struct UserState: ~Copyable {
     private var capacity = BlockCapacity.none
 
     private static let weekendHabit: UInt32 = 1 << 24
+    private static let sequencesHabit: UInt32 = 1 << 25
 
     /// The hours of the day that were seen.
     var hours: HourSet {
-        get { HourSet(bits: habits & ~Self.weekendHabit) }
-        set { habits = newValue.bits | habits & Self.weekendHabit }
+        get { HourSet(bits: habits & (Self.weekendHabit - 1)) }
+        set { habits = newValue.bits | habits & ~(Self.weekendHabit - 1) }
     }
 
     var seenOnWeekend: Bool {
         get { habits & Self.weekendHabit != 0 }
-        set { habits = hours.bits | (newValue ? Self.weekendHabit : 0) }
+        set { habits = habits & ~Self.weekendHabit | (newValue ? Self.weekendHabit : 0) }
     }
+
+    var hasSequences: Bool { habits & Self.sequencesHabit != 0 }
 
     // MARK: Looking
 
@@ -135,6 +139,23 @@ struct UserState: ~Copyable {
             amounts[index] = AmountHistory(currency: currency)
         }
         amounts.moveToFront(index)
+    }
+
+    /// The place of the user's open sequences among those of all users.
+    var sequences: Int? {
+        hasSequences ? Int(block![capacity.words - 1]) : nil
+    }
+
+    mutating func setSequences(_ place: Int?, in pool: inout BlockPool) {
+        guard let place else {
+            habits &= ~Self.sequencesHabit
+            return
+        }
+        if !hasSequences {
+            reserve(words: wordCount + 1, in: &pool)
+            habits |= Self.sequencesHabit
+        }
+        block![capacity.words - 1] = UInt64(place)
     }
 
     mutating func visitPlace(_ index: Int) {
@@ -260,16 +281,22 @@ struct UserState: ~Copyable {
     /// Makes room at once for what will be added bit by bit.
     mutating func reserve(words: Int, in pool: inout BlockPool) {
         let used = wordCount
-        if words > capacity.words {
-            move(to: BlockCapacity(words: words), holeAt: used, used: used, hole: 0, in: &pool)
+        if words > usableWords {
+            move(to: BlockCapacity(words: words + (hasSequences ? 1 : 0)), holeAt: used, used: used, hole: 0, in: &pool)
         }
     }
+
+    /// Without the last one where that is taken.
+    @inline(__always)
+    private var usableWords: Int { capacity.words - (hasSequences ? 1 : 0) }
 
     @inline(__always)
     private mutating func insertWords(_ count: Int, at index: Int, in pool: inout BlockPool) {
         let used = wordCount
-        if used + count > capacity.words {
-            move(to: BlockCapacity(words: used + count), holeAt: index, used: used, hole: count, in: &pool)
+        if used + count > usableWords {
+            move(
+                to: BlockCapacity(words: used + count + (hasSequences ? 1 : 0)), holeAt: index, used: used, hole: count,
+                in: &pool)
         } else {
             memmove(block! + index + count, block! + index, (used - index) * 8)
         }
@@ -282,7 +309,7 @@ struct UserState: ~Copyable {
         let rest = used - count
         // A burst long past should not hold its memory.
         if capacity.words > 64, rest < capacity.words / 4 {
-            move(to: BlockCapacity(words: rest), holeAt: rest, used: rest, hole: 0, in: &pool)
+            move(to: BlockCapacity(words: rest + (hasSequences ? 1 : 0)), holeAt: rest, used: rest, hole: 0, in: &pool)
         }
     }
 
@@ -295,6 +322,7 @@ struct UserState: ~Copyable {
         if let block {
             memcpy(room, block, index * 8)
             memcpy(room + index + hole, block + index, (used - index) * 8)
+            if hasSequences { room[larger.words - 1] = block[capacity.words - 1] }
             pool.giveBack(block, capacity)
         }
         block = room

@@ -2,15 +2,18 @@
 ///
 /// Version 1, in this order: transactions, last event time, hours and weekend as a bit set, amounts by currency,
 /// places, hashes of recent transaction ids from the oldest, types with their event times. Lists begin with their
-/// length and stand in order of use, the latest first.
+/// length and stand in order of use, the latest first. Version 2 has the sequences that patterns have begun behind
+/// that, and is written for those who have some.
 enum UserStateCoding {
     static let version: UInt8 = 1
+    static let versionWithSequences: UInt8 = 2
     static let weekendBit: UInt64 = 1 << 24
 
     static func encode(
-        _ state: borrowing UserState, symbols: borrowing SymbolTable, into bytes: inout OutputBuffer
+        _ state: borrowing UserState, symbols: borrowing SymbolTable, sequences: UserSequences? = nil,
+        into bytes: inout OutputBuffer
     ) {
-        bytes.append(byte: version)
+        bytes.append(byte: sequences == nil ? version : versionWithSequences)
         bytes.append(varint: state.transactions)
         bytes.append(varint: UInt64(state.lastTime.milliseconds))
         bytes.append(varint: UInt64(state.hours.bits) | (state.seenOnWeekend ? weekendBit : 0))
@@ -41,14 +44,24 @@ enum UserStateCoding {
                 previous = time
             }
         }
+        sequences?.encode(into: &bytes)
     }
 
     static func decode(
         _ bytes: UnsafeRawBufferPointer, symbols: inout SymbolTable, pool: inout BlockPool
     ) throws(StateDecodingError) -> UserState {
+        var sequences: UserSequences?
+        return try decode(bytes, symbols: &symbols, pool: &pool, sequences: &sequences)
+    }
+
+    /// `sequences`: gets those of the user, if there are any.
+    static func decode(
+        _ bytes: UnsafeRawBufferPointer, symbols: inout SymbolTable, pool: inout BlockPool,
+        sequences: inout UserSequences?
+    ) throws(StateDecodingError) -> UserState {
         var state = UserState()
         do throws(StateDecodingError) {
-            try decode(bytes, into: &state, &symbols, &pool)
+            sequences = try decode(bytes, into: &state, &symbols, &pool)
         } catch {
             state.giveBack(to: &pool)
             throw error
@@ -59,10 +72,10 @@ enum UserStateCoding {
     private static func decode(
         _ bytes: UnsafeRawBufferPointer, into state: inout UserState, _ symbols: inout SymbolTable,
         _ pool: inout BlockPool
-    ) throws(StateDecodingError) {
+    ) throws(StateDecodingError) -> UserSequences? {
         var reader = StateByteReader(bytes)
         let version = try reader.byte()
-        guard version == Self.version else { throw StateDecodingError(.unknownVersion(version)) }
+        guard isKnown(version) else { throw StateDecodingError(.unknownVersion(version)) }
         // A state takes about as much room in memory as it is written with.
         state.reserve(words: min(bytes.count, 1 << 16) / 8 + 2, in: &pool)
         state.transactions = try reader.varint()
@@ -79,9 +92,13 @@ enum UserStateCoding {
         // Once to see that all is well, once to take it: no symbol is retained for a state that never comes to be.
         let types = reader
         try forEachType(&reader, name: { _ in }, time: { _ in })
+        let sequences = version == versionWithSequences ? try UserSequences(&reader) : nil
         try reader.finish()
         try take(types, into: &state, &symbols, &pool)
+        return sequences
     }
+
+    static func isKnown(_ version: UInt8) -> Bool { version == Self.version || version == versionWithSequences }
 
     private static func decodeAmounts(
         _ reader: inout StateByteReader, into state: inout UserState, _ pool: inout BlockPool

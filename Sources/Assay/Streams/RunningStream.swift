@@ -173,10 +173,9 @@ final class RunningStream {
 
     var patternFunction: PatternFunction? {
         guard let pattern = sequences?.pattern else { return nil }
-        let isIterative = pattern.conditions.contains { $0.alternatives.contains { $0.rest != nil } }
         return PatternFunction(
             PatternMatcher(
-                pattern.automaton, conditions: isIterative ? SequenceRow(pattern, failures: failures) : nil,
+                pattern.automaton, conditions: pattern.isIterative ? SequenceRow(pattern, failures: failures) : nil,
                 limits: pattern.limits,
                 tellsTimeouts: !timeoutReaders.streams.isEmpty || !timeoutReaders.outputs.isEmpty),
             fingerprint: pattern.fingerprint)
@@ -184,19 +183,7 @@ final class RunningStream {
 
     /// What a pattern has to know of a row; nil for one that changes nothing.
     func event(_ row: Row, _ pattern: PatternPlan, _ buffer: inout OutputBuffer) -> PatternFunction.Input? {
-        var truth = PatternTruth()
-        for (number, condition) in pattern.conditions.enumerated() {
-            let bit = UInt64(1) << UInt64(number)
-            for alternative in condition.alternatives {
-                if let apart = alternative.apart, !holds(apart, row) { continue }
-                if alternative.rest == nil {
-                    truth.met |= bit
-                    truth.open &= ~bit
-                    break
-                }
-                truth.open |= bit
-            }
-        }
+        let truth = pattern.truth { holds($0, row) }
         guard pattern.matters(truth) else { return nil }
         let isKept = truth.open != 0 || pattern.mayBeTaken(truth)
         return PatternFunction.Input(

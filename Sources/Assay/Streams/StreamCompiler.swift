@@ -223,6 +223,9 @@ struct StreamCompiler {
             }
             return finished(compiler.finish(), .score(try scoredSettings(path)), nil)
         case .pattern(let sequences):
+            if let from = stream.from.first(where: { isLate(self.sources[$0.text]) }) {
+                throw fault("\(owner): the events of '\(from.text)' are too late for any pattern", from.position)
+            }
             let compiled = try SequenceCompiler(
                 stream, sequences, names: names, base: base, isEvents: isEvents, expressions
             ).compile(&compiler)
@@ -232,6 +235,15 @@ struct StreamCompiler {
                 .compile(&compiler)
             let program = compiler.finish()
             return finished(program, .keyed(parts.keyed(program)), parts.columns)
+        }
+    }
+
+    private func isLate(_ source: StreamPlan.Source?) -> Bool {
+        switch source {
+        case .late?: true
+        case .stream(let index)?:
+            if case .rows = streams[index].operation { streams[index].sources.allSatisfy { isLate($0) } } else { false }
+        case .input?, .timeouts?, nil: false
         }
     }
 

@@ -98,7 +98,12 @@ struct StreamFunction: KeyedProcessFunction {
         functions[stream]?.timerRank(state.windows, at: time, stream: stream) ?? 0
     }
 
-    func resume(state: inout StreamState, context: inout ProcessContext<Output>) {
+    mutating func resume(state: inout StreamState, context: inout ProcessContext<Output>) {
+        if let remembered = state.sequences {
+            endedRuns[context.stream] += remembered.ended
+            patterns[context.stream]?.setTimer(&remembered.state, &context)
+            return
+        }
         functions[context.stream]?.resume(state: &state.windows, context: &context)
     }
 

@@ -75,6 +75,12 @@ struct StreamEnvironment {
         for (slot, column) in columns.enumerated() { declare(column.name, column.type, slot: slot) }
     }
 
+    /// What somebody else has declared.
+    init(_ environment: Environment) {
+        self.environment = environment
+        known = Set(environment.variables.keys).union(environment.constants.keys)
+    }
+
     /// What every expression can say.
     init(lists: [(name: String, entries: [String])]) {
         let zones = ZoneCache()
