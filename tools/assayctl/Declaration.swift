@@ -15,7 +15,7 @@ enum Declaration {
             "'assayctl COMMAND --help' tells about one command.", exitCodes,
         ],
         subcommands: [
-            status, checkpoints, users, user, explain, query, verify, snapshot, restore, diff, export, importing,
+            status, checkpoints, users, user, patterns, explain, query, verify, snapshot, restore, diff, export, importing,
             forget,
         ])
 
@@ -63,6 +63,18 @@ enum Declaration {
     private static let user = Command(
         "user", summary: "Everything that is known of one user.",
         operands: [Operand("ID", .text, help: "the user's id", isRequired: true)], options: common)
+
+    private static let patterns = Command(
+        "patterns", summary: "The sequences that patterns have begun: where each stands, and when it ends.",
+        discussion: [
+            """
+            Of the state of 'assay run' with patterns, and of 'assay score' with patterns in its configuration. For \
+            each open sequence: what it has taken, what it waits for, what ends it, and when its time is over.
+            """,
+            "Example:\n    assayctl patterns u0042 --state Checkpoints/sequences",
+        ],
+        operands: [Operand("KEY", .text, help: "this key, or user, alone; the parts of one joined by ', '")],
+        options: [limit("keys")] + common)
 
     private static let explain = Command(
         "explain", summary: "Why transactions would get their scores now.",
@@ -151,6 +163,7 @@ enum Declaration {
         case ["checkpoints"]: try StatusCommands.checkpoints(arguments)
         case ["users"]: try UserCommands.users(arguments)
         case ["user"]: try UserCommands.user(arguments)
+        case ["patterns"]: try PatternsCommand.run(arguments)
         case ["explain"]: try ExplainCommand.run(arguments)
         case ["query"]: try QueryCommand.run(arguments)
         case ["verify"]: try VerifyCommand.run(arguments)

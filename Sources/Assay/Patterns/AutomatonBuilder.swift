@@ -37,9 +37,9 @@ struct AutomatonBuilder {
         /// The until conditions of all groups around.
         var untils: [Int] { (group?.until.map { [$0] } ?? []) + (outer?.untils ?? []) }
 
-        /// Whether a group that may be absent begins with this stage.
+        /// Whether a group that may be absent begins with this stage, the first time round.
         func isOptionalGroup(with index: Int) -> Bool {
-            guard index == 0, let group else { return false }
+            guard index == 0, isFirstRound, let group else { return false }
             return group.isOptional || group.quantifier.bounds.least == 0
         }
 

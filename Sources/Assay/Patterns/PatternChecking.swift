@@ -47,7 +47,6 @@ struct PatternChecking {
             } else if index > 0, stage.isOptional, stages[index - 1].isGreedy {
                 throw fault(.optionalBehindGreedy)
             }
-            if !path.isEmpty, index == 0, stage.inner != .relaxed { throw fault(.innerOfHead) }
             try check(stage.members, in: path + [index])
         }
     }

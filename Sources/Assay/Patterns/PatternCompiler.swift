@@ -64,16 +64,22 @@ struct PatternCompiler {
     /// `inner` gets what is known of an event by itself.
     func compile(name: String, _ inner: inout Compiler) throws(ConfigurationError) -> PatternPlan {
         let all = try Self.names(names, stagesOf: definition, path: expressions.path)
+        let outline = PatternOutline(definition)
+        let automaton = try automaton(of: outline)
         var found = Found(iterative: Compiler(all.environment))
-        var stages: [Pattern.Stage] = []
-        for stage in definition.stages { stages.append(try compile(stage, all, &found, &inner)) }
-        let pattern = Pattern(stages: stages, within: definition.within, skip: definition.skip)
-        let automaton: Automaton
+        for condition in outline.conditions { try add(condition, all, &found, &inner) }
+        return PatternPlan(
+            name: name, automaton: automaton, conditions: found.conditions, limits: definition.limits,
+            iterative: found.iterative.finish(), keptSlots: slots(of: found.reads),
+            text: PatternText(definition).line)
+    }
+
+    private func automaton(of outline: PatternOutline) throws(ConfigurationError) -> Automaton {
         do throws(PatternFault) {
-            guard found.conditions.count <= Pattern.mostConditions else {
+            guard outline.conditions.count <= Pattern.mostConditions else {
                 throw PatternFault(reason: .tooManyConditions, path: [])
             }
-            automaton = try AutomatonBuilder.build(pattern)
+            return try AutomatonBuilder.build(outline.pattern)
         } catch {
             let isSkip: Bool = if case .unknownSkip = error.reason { true } else { false }
             throw ConfigurationError(
@@ -81,55 +87,24 @@ struct PatternCompiler {
                 position: isSkip ? definition.skipPosition : definition.position(of: error.path),
                 message: "\(owner): \(error.message)")
         }
-        return PatternPlan(
-            name: name, automaton: automaton, conditions: found.conditions, limits: definition.limits,
-            iterative: found.iterative.finish(), keptSlots: slots(of: found.reads),
-            text: PatternText(definition).line)
     }
 
-    private func compile(
-        _ stage: PatternDefinition.Stage, _ all: StreamEnvironment, _ found: inout Found, _ inner: inout Compiler
-    ) throws(ConfigurationError) -> Pattern.Stage {
-        let what = stage.name.map { "stage '\($0.text)'" } ?? "group"
-        var content: Pattern.Stage.Content
-        if stage.members.isEmpty {
-            content = .events(
-                condition: try add(stage.conditions, of: stage.name?.text ?? "", what, all, &found, &inner))
-        } else {
-            var members: [Pattern.Stage] = []
-            for member in stage.members { members.append(try compile(member, all, &found, &inner)) }
-            content = .group(members)
-        }
-        var compiled = Pattern.Stage(name: stage.name?.text, contiguity: stage.contiguity, content: content)
-        compiled.quantifier = stage.quantifier
-        compiled.isOptional = stage.isOptional
-        compiled.isGreedy = stage.isGreedy
-        compiled.inner = stage.inner
-        if !stage.until.isEmpty {
-            let label = stage.name.map { "until of \($0.text)" } ?? "until of a group"
-            compiled.until = try add(stage.until, of: label, "\(what), until", all, &found, &inner)
-        }
-        return compiled
-    }
-
-    /// The number of a condition of which any text is enough.
     private func add(
-        _ texts: [SourceText], of label: String, _ what: String, _ all: StreamEnvironment, _ found: inout Found,
-        _ inner: inout Compiler
-    ) throws(ConfigurationError) -> Int {
+        _ condition: PatternOutline.Condition, _ all: StreamEnvironment, _ found: inout Found, _ inner: inout Compiler
+    ) throws(ConfigurationError) {
         var alternatives: [PatternPlan.Condition.Alternative] = []
-        for text in texts {
+        for text in condition.texts {
             do throws(SourceError) {
                 alternatives.append(
-                    try alternative(text, isOnly: texts.count == 1, all, &found, &inner))
+                    try alternative(text, isOnly: condition.texts.count == 1, all, &found, &inner))
             } catch {
-                throw expressions.fault(error, in: text, "\(owner), \(what)")
+                throw expressions.fault(error, in: text, "\(owner), \(condition.owner)")
             }
         }
         found.conditions.append(
             PatternPlan.Condition(
-                alternatives: alternatives, label: label, text: texts.map(\.text.flat).joined(separator: " || ")))
-        return found.conditions.count - 1
+                alternatives: alternatives, label: condition.label,
+                text: condition.texts.map(\.text.flat).joined(separator: " || ")))
     }
 
     private func alternative(

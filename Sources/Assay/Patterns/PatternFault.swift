@@ -18,7 +18,6 @@ struct PatternFault: Error, Equatable {
         case sameName(String)
         case unknownSkip(String)
         case endlessGroup
-        case innerOfHead
         case counts
         case tooManyConditions
         case tooManyStates
@@ -53,7 +52,6 @@ struct PatternFault: Error, Equatable {
         case .sameName(let name): "there are two stages '\(name)'"
         case .unknownSkip(let name): "'skip' names '\(name)', which is no stage outside groups"
         case .endlessGroup: "all of a group that is repeated may be absent, so that it never ends"
-        case .innerOfHead: "how the first stage of a group repeats is the group's 'inner'; say it there"
         case .counts: "'times' has 1 to \(Pattern.mostRepetitions) events at the most, the lesser number first"
         case .tooManyConditions: "a pattern has at most \(Pattern.mostConditions) conditions"
         case .tooManyStates:

@@ -42,9 +42,13 @@ final class PatternPlan: Sendable {
         self.iterative = iterative
         self.keptSlots = keptSlots
         self.text = text
-        fingerprint = Array(text.utf8).withUnsafeBufferPointer { $0.stableHash }
+        fingerprint = Self.fingerprint(of: text)
         taking = automaton.taking
         overlooksOthers = automaton.overlooksOthers
+    }
+
+    static func fingerprint(of text: String) -> UInt64 {
+        Array(text.utf8).withUnsafeBufferPointer { $0.stableHash }
     }
 
     private let overlooksOthers: Bool

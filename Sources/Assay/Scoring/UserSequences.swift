@@ -100,6 +100,21 @@ struct UserSequences {
         }
     }
 
+    /// The entries of a state as they were stored, by fingerprint.
+    static func stored(_ bytes: [UInt8]) throws(StateDecodingError) -> [(fingerprint: UInt64, bytes: [UInt8])] {
+        let result: Result<UserSequences, StateDecodingError> = bytes.withUnsafeBytes { raw in
+            var reader = StateByteReader(raw)
+            do throws(StateDecodingError) {
+                return .success(try UserSequences(&reader))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get().entries.compactMap { entry in
+            if case .stored(let bytes) = entry.content { (entry.fingerprint, bytes) } else { nil }
+        }
+    }
+
     static func decode(
         _ bytes: [UInt8], for automaton: Automaton?
     ) throws(StateDecodingError) -> (state: PatternState, lastTime: Int64) {

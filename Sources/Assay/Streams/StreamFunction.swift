@@ -138,6 +138,12 @@ struct StreamFunction: KeyedProcessFunction {
         }
     }
 
+    /// The fingerprint and the state of a stored state of sequences; nil for one of something else.
+    static func sequenceBytes(_ state: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        guard state.first == Kind.sequences.rawValue else { return nil }
+        return UnsafeRawBufferPointer(rebasing: state[1...])
+    }
+
     /// A pattern that has changed does not go on with the runs of before.
     private mutating func decodeSequences(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> StreamState {
         var reader = StateByteReader(bytes)

@@ -78,6 +78,16 @@ enum StreamKey {
         return values
     }
 
+    /// The parts of a key as a text, for people; how many there are is not known.
+    static func text(_ key: UnsafeBufferPointer<UInt8>) -> String {
+        var ends = 0
+        for index in key.indices.dropLast() where key[index] == 0 && key[index + 1] == 1 { ends += 1 }
+        guard key.count > 1 else { return "" }
+        return values(key, count: ends + 1).map { value in
+            if case .string(let text) = value { text.string } else { value.literal }
+        }.joined(separator: ", ")
+    }
+
     private static func value(_ tag: Tag, _ bytes: [UInt8]) -> Value {
         let text = String(decoding: bytes, as: UTF8.self)
         let value: Value? =
