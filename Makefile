@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns conformance test-thread test-address format check-format dependencies test-dependencies
 
 # All libraries are linked in, at fixed addresses: commands start in a third of the time, and run where no Swift is.
 BUILD = swift build -c release -Xswiftc -static-executable -Xlinker -no-pie -Xswiftc -use-ld=lld --product
@@ -51,6 +51,11 @@ bench-rules: build
 bench-pipeline: build
 	@tools/install-packages.sh python3
 	@tools/bench/pipeline.py .build/release/assay Examples/pipelines/ecommerce.yaml $(SECONDS_PACED)
+
+# What a pattern costs a transaction, and a user who always begins and never ends.
+bench-patterns: build
+	@tools/install-packages.sh python3
+	@tools/bench/patterns.py .build/release/assay
 
 # The cases of the expression language by section. SUITE=FILE answers a file of requests, as 'assay eval --batch' does.
 conformance: build

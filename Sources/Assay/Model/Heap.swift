@@ -6,26 +6,28 @@ struct Heap<Element: Comparable> {
     var count: Int { elements.count }
 
     mutating func insert(_ element: Element) {
+        var hole = elements.count
         elements.append(element)
-        var index = elements.count - 1
-        while index > 0, elements[index] < elements[(index - 1) / 2] {
-            elements.swapAt(index, (index - 1) / 2)
-            index = (index - 1) / 2
+        while hole > 0, element < elements[(hole - 1) / 2] {
+            elements[hole] = elements[(hole - 1) / 2]
+            hole = (hole - 1) / 2
         }
+        elements[hole] = element
     }
 
     mutating func popFirst() -> Element? {
         guard let first = elements.first else { return nil }
         let last = elements.removeLast()
-        if elements.isEmpty { return first }
-        elements[0] = last
-        var index = 0
-        while case let child = 2 * index + 1, child < elements.count {
-            let smaller = child + 1 < elements.count && elements[child + 1] < elements[child] ? child + 1 : child
-            guard elements[smaller] < elements[index] else { break }
-            elements.swapAt(index, smaller)
-            index = smaller
+        let count = elements.count
+        if count == 0 { return first }
+        var hole = 0
+        while case let child = 2 * hole + 1, child < count {
+            let smaller = child + 1 < count && elements[child + 1] < elements[child] ? child + 1 : child
+            guard elements[smaller] < last else { break }
+            elements[hole] = elements[smaller]
+            hole = smaller
         }
+        elements[hole] = last
         return first
     }
 }

@@ -23,7 +23,8 @@ struct PatternFunction: KeyedProcessFunction {
     /// Exists once, whoever has the function.
     private final class Shared {
         let fingerprint: UInt64
-        var matcher: PatternMatcher
+        // Only the thread that owns the stage comes here, one step at a time.
+        @exclusivity(unchecked) var matcher: PatternMatcher
 
         init(_ matcher: PatternMatcher, _ fingerprint: UInt64) {
             self.matcher = matcher

@@ -78,23 +78,24 @@ struct ProcessContext<Output> {
     /// Nothing that came before this is expected any more in this stream, in milliseconds.
     private(set) var watermark = Int64.min
     private var timers: [TimerQueue]
+    private var times = TimerTimes()
     /// No timer of any stream is earlier.
     private(set) var earliestTimer = Int64.max
 
     init(output: Output, streams: Int = 1) {
         time = EventTime(milliseconds: 0)
         self.output = output
-        timers = Array(repeating: TimerQueue(), count: streams)
+        timers = (0..<streams).map { TimerQueue(stream: $0) }
     }
 
     /// Calls `timerFired` for this key once event time has come so far. Replaces the key's earlier timer.
     mutating func setTimer(at time: EventTime) {
-        timers[stream].set(key: key, at: time)
+        timers[stream].set(key: key, at: time, &times)
         earliestTimer = min(earliestTimer, time.milliseconds)
     }
 
     mutating func deleteTimer() {
-        timers[stream].delete(key: key)
+        times.delete(key)
     }
 
     // MARK: For the stage that runs the function
@@ -114,16 +115,20 @@ struct ProcessContext<Output> {
     }
 
     /// Nothing of a stream waits for its time any more.
-    mutating func removeTimers(of stream: Int) { timers[stream] = TimerQueue() }
+    mutating func removeTimers(of stream: Int) { timers[stream].removeAll(&times) }
 
     /// The earliest timer of a stream.
-    mutating func nextTimer(of stream: Int) -> EventTime? { timers[stream].next }
+    mutating func nextTimer(of stream: Int) -> EventTime? { timers[stream].next(times) }
 
-    mutating func popTimers(of stream: Int, at time: EventTime) -> [Int] { timers[stream].popAll(at: time) }
+    mutating func popTimers(of stream: Int, at time: EventTime) -> [Int] {
+        timers[stream].popAll(at: time, &times)
+    }
 
     /// Timers that fired or were deleted may have been the earliest.
     mutating func findEarliestTimer() {
         earliestTimer = .max
-        for stream in timers.indices { earliestTimer = min(earliestTimer, timers[stream].next?.milliseconds ?? .max) }
+        for stream in timers.indices {
+            earliestTimer = min(earliestTimer, timers[stream].next(times)?.milliseconds ?? .max)
+        }
     }
 }

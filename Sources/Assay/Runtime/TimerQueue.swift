@@ -1,4 +1,28 @@
-/// The next timer of each key that has one.
+/// The timer of each key that has one. A key belongs to one stream as long as it has its number; another key, of another
+/// stream, may have that later.
+struct TimerTimes {
+    private var times: [Int64] = []
+    private var streams: [UInt8] = []
+
+    func isSet(_ key: Int, of stream: Int, to time: EventTime) -> Bool {
+        key < times.count && times[key] == time.milliseconds && Int(streams[key]) == stream
+    }
+
+    mutating func set(_ key: Int, of stream: Int, to time: EventTime) {
+        if key >= times.count {
+            // Keys are dense.
+            let more = max(key + 1, 2 * times.count) - times.count
+            times.append(contentsOf: repeatElement(.max, count: more))
+            streams.append(contentsOf: repeatElement(0, count: more))
+        }
+        times[key] = time.milliseconds
+        streams[key] = UInt8(stream)
+    }
+
+    mutating func delete(_ key: Int) { if key < times.count { times[key] = .max } }
+}
+
+/// The next timers of a stream.
 struct TimerQueue {
     private struct Timer: Comparable {
         let time: EventTime
@@ -9,41 +33,47 @@ struct TimerQueue {
         }
     }
 
-    /// What holds at present; the heap may also hold timers that were replaced since.
-    private var current: [Int: EventTime] = [:]
+    private let stream: Int
+    /// Also timers that were replaced or deleted since.
     private var heap = Heap<Timer>()
 
-    mutating func set(key: Int, at time: EventTime) {
-        guard current.updateValue(time, forKey: key) != time else { return }
+    init(stream: Int) {
+        self.stream = stream
+    }
+
+    mutating func set(key: Int, at time: EventTime, _ times: inout TimerTimes) {
+        guard !times.isSet(key, of: stream, to: time) else { return }
+        times.set(key, of: stream, to: time)
         heap.insert(Timer(time: time, key: key))
     }
 
-    mutating func delete(key: Int) {
-        current.removeValue(forKey: key)
-    }
-
     /// The earliest time that a timer is set for.
-    var next: EventTime? {
-        mutating get {
-            while let first = heap.first {
-                if current[first.key] == first.time { return first.time }
-                _ = heap.popFirst()
-            }
-            return nil
+    mutating func next(_ times: TimerTimes) -> EventTime? {
+        while let first = heap.first {
+            if times.isSet(first.key, of: stream, to: first.time) { return first.time }
+            _ = heap.popFirst()
         }
+        return nil
     }
 
     /// Takes out the keys whose timers are set for this time, which is the next.
-    mutating func popAll(at time: EventTime) -> [Int] {
+    mutating func popAll(at time: EventTime, _ times: inout TimerTimes) -> [Int] {
         var keys: [Int] = []
         while let first = heap.first, first.time == time {
-            if current[first.key] == time {
-                current.removeValue(forKey: first.key)
+            if times.isSet(first.key, of: stream, to: time) {
+                times.delete(first.key)
                 keys.append(first.key)
             }
             _ = heap.popFirst()
         }
         return keys
+    }
+
+    /// Deletes all of them.
+    mutating func removeAll(_ times: inout TimerTimes) {
+        while let first = heap.popFirst() {
+            if times.isSet(first.key, of: stream, to: first.time) { times.delete(first.key) }
+        }
     }
 }
 

@@ -9,7 +9,8 @@ struct StreamState {
 final class RememberedSequences {
     /// Of the pattern.
     let fingerprint: UInt64
-    var state: PatternState
+    // Only the thread that owns the stage comes here, one step at a time.
+    @exclusivity(unchecked) var state: PatternState
     /// Runs that were read from a checkpoint and do not go on.
     var ended: UInt64 = 0
 
