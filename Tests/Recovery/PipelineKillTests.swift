@@ -47,7 +47,40 @@ import Testing
             from: [large, sliding]
             window: {tumbling: 1h}
             emit: {large: 'count_if(stream == "large")', busiest: max(n)}
+          spree:
+            key: user_id
+            late: too_late
+            pattern:
+              within: 2h
+              skip: past_last
+              timeouts: unfinished
+              stages:
+                - {name: small, where: amount < 100.0, times: "1+", greedy: true}
+                - {name: large, followedBy: 'amount > 100.0 && amount > small.map(s, s.amount).sum()'}
+            emit:
+              n: size(small)
+              first: small[0].transaction_id
+              large: large[0].transaction_id
+              spent: large[0].cents
+          quiet:
+            key: {user: user_id, type: transaction_type}
+            pattern:
+              within: 8h
+              stages:
+                - {name: large, where: amount > 400.0}
+                - {name: more, notFollowedBy: amount > 200.0}
+          gone: {from: unfinished, select: {key: key, began: began, n: size(stages.small)}}
+          too_late_amounts: {from: too_late, where: amount > 900.0, select: [transaction_id, amount]}
+          after_quiet:
+            from: [quiet, unfinished]
+            window: {tumbling: 12h}
+            emit: {n: count(), quiet: 'count_if(stream == "quiet")'}
         outputs:
+          spree: {sqlite: tables.db, table: spree}
+          gone: {jsonl: gone.jsonl}
+          quiet: {jsonl: quiet.jsonl}
+          after_quiet: {csv: after_quiet.csv}
+          too_late_amounts: {jsonl: too_late.jsonl}
           tumbling: {sqlite: tables.db, table: tumbling, indexes: [user_id]}
           sliding: {jsonl: sliding.jsonl}
           sessions: {csv: sessions.csv}
@@ -72,7 +105,7 @@ import Testing
             ls $folder | sort -t- -k3 -n | while read part; do echo "== $folder/$part"; cat $folder/$part; done
           done
           sqlite3 tables.db 'SELECT rowid, window_start, window_end, user_id, n, sum, most FROM tumbling' \\
-            'SELECT rowid, id, amount, at FROM large'
+            'SELECT rowid, id, amount, at FROM large' 'SELECT rowid, n, first, large, spent FROM spree'
           sqlite3 others.db 'SELECT rowid, window_start, n, high FROM risky'
         ) }
 
@@ -91,11 +124,14 @@ import Testing
                 dump whole > expected
                 wc -l < expected
                 wc -l < whole/late.jsonl
+                wc -l < whole/quiet.jsonl
+                sqlite3 whole/tables.db 'SELECT count(*) FROM spree'
                 """, in: folder)
         try #require(made.code == 0, "\(made.errors)")
         // Otherwise it would show nothing.
         try #require(
-            made.lines.count == 2 && Int(made.lines[0])! > 20_000 && Int(made.lines[1])! > 100, "\(made.lines)")
+            made.lines.count == 4 && Int(made.lines[0])! > 20_000
+                && made.lines.dropFirst().allSatisfy { Int($0)! > 100 }, "\(made.lines)")
         return folder
     }
 

@@ -27,16 +27,33 @@ struct Scenario {
     init(transactions: Int, users: Int, seed: UInt64 = Scenario.seed, options: [String]) throws {
         folder = try TemporaryFolder()
         self.options = options
+        _ = try folder.write("settings.yaml", Self.settings)
         let made = try Binary.shell(
             """
             $ASSAY generate -n \(transactions) --users \(users) --seed \(seed % 1_000_000) --fraud 0.1 \\
                 | awk 'NR % 37 == 0 { print "{bad " NR; } NR % 53 == 0 { print } { print }' > in
-            $ASSAY score in -q --no-checkpoints -o expected --rejects expected-rejects
+            $ASSAY score in -c settings.yaml -q --no-checkpoints -o expected --rejects expected-rejects
+            grep -c '"type":"pattern"' expected
             """, in: folder)
         try #require(made.code == 0, "\(made.errors)")
+        try #require(Int(made.lines.last ?? "") ?? 0 > 20, "too few sequences to show anything")
     }
 
-    var arguments: [String] { ["score", "in", "-o", "out", "--rejects", "rejects"] + options }
+    /// So that states have sequences which have begun.
+    private static let settings = """
+        patterns:
+          - name: rise
+            risk: 0.2
+            within: 2d
+            skip: past_last
+            stages: [{name: low, where: amount < 60.0}, {name: high, followedBy: amount > low[0].amount * 3.0}]
+          - name: thrice
+            risk: 0.1
+            stages: [{name: same, where: amount > 50.0, times: 3}]
+
+        """
+
+    var arguments: [String] { ["score", "in", "-c", "settings.yaml", "-o", "out", "--rejects", "rejects"] + options }
 
     /// Starts over: nothing but the input is left.
     func clean() throws {

@@ -15,7 +15,8 @@ enum Declaration {
             "'assayctl COMMAND --help' tells about one command.", exitCodes,
         ],
         subcommands: [
-            status, checkpoints, users, user, patterns, explain, query, verify, snapshot, restore, diff, export, importing,
+            status, checkpoints, users, user, patterns, explain, query, verify, snapshot, restore, diff, export,
+            importing,
             forget,
         ])
 

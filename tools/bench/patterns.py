@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What a pattern of three stages costs a transaction, beyond the same run without it.
 
-A million transactions of 100,000 users, as a pipeline and as a part of the score, in turn, the least CPU of some rounds.
+A million transactions of 100,000 users, as a pipeline and as a part of the score, in turn; the least CPU of some
+rounds.
 Then a user who always begins and never ends: CPU and memory as there is ever more of it.
 
 Usage: patterns.py ASSAY [ROUNDS]
@@ -21,7 +22,8 @@ STREAM = (
     + "    emit: {user: key, amount: 'large[0].amount'}\n"
 )
 SOME = (
-    "{name: small, where: amount < 20.0}, {name: middle, followedBy: 'amount > 50.0 && transaction_type == \"payment\"'},"
+    "{name: small, where: amount < 20.0},"
+    " {name: middle, followedBy: 'amount > 50.0 && transaction_type == \"payment\"'},"
     " {name: large, followedBy: amount > 500.0}"
 )
 ALL = (

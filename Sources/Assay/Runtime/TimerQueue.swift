@@ -1,8 +1,11 @@
-/// The timer of each key that has one. A key belongs to one stream as long as it has its number; another key, of another
-/// stream, may have that later.
+/// The timer of each key that has one. A key belongs to one stream as long as it has its number; another key, of
+/// another stream, may have that later.
 struct TimerTimes {
     private var times: [Int64] = []
     private var streams: [UInt8] = []
+
+    /// The end of time is a timer like any other.
+    private static var none: Int64 { .min }
 
     func isSet(_ key: Int, of stream: Int, to time: EventTime) -> Bool {
         key < times.count && times[key] == time.milliseconds && Int(streams[key]) == stream
@@ -12,14 +15,14 @@ struct TimerTimes {
         if key >= times.count {
             // Keys are dense.
             let more = max(key + 1, 2 * times.count) - times.count
-            times.append(contentsOf: repeatElement(.max, count: more))
+            times.append(contentsOf: repeatElement(Self.none, count: more))
             streams.append(contentsOf: repeatElement(0, count: more))
         }
         times[key] = time.milliseconds
         streams[key] = UInt8(stream)
     }
 
-    mutating func delete(_ key: Int) { if key < times.count { times[key] = .max } }
+    mutating func delete(_ key: Int) { if key < times.count { times[key] = Self.none } }
 }
 
 /// The next timers of a stream.
