@@ -29,7 +29,7 @@ extension Configurations {
             guard others.isEmpty else {
                 throw Failure(
                     code: .badConfiguration,
-                    message: "\(path): a reload takes rules and lists alone, and this file changes "
+                    message: "\(path): a reload takes rules, patterns and lists alone, and this file changes "
                         + others.joined(separator: ", ") + "; start again for that")
             }
             take(RuleReload(loaded.file, rules: loaded.resolved.rules))
@@ -53,6 +53,7 @@ enum ConfigurationCommand {
         for (name, reads) in rules?.outlines ?? [] {
             print("rule \(name) reads \(reads.isEmpty ? "nothing" : reads.joined(separator: ", "))")
         }
+        for drawing in rules?.patternDrawings ?? [] { print("pattern \(drawing.heading)") }
         print("\(path): good")
     }
 

@@ -50,8 +50,11 @@ final class Console: Sendable {
                 $0.progress.clear()
                 Diagnostics.say("reloaded: the patterns hold from event \(sequence + 1) on; \(names)")
             }
-        case .runsEnded(let stream, let runs):
-            warn("stream '\(stream)': its pattern is another one, and \(runs) open sequences of it have ended")
+        case .sequencesEnded(let stream, let ended):
+            let events = ended.events > 0 ? ", \(ended.events) events that waited for event time with them" : ""
+            warn(
+                "stream '\(stream)': its pattern is another one, and \(ended.runs) open sequences of it have ended"
+                    + events)
         case .runsDropped(let stream, let limits):
             warn(
                 "stream '\(stream)': a key has more than \(limits.runs) sequences open, or one of more than "

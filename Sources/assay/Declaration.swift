@@ -44,9 +44,9 @@ enum Declaration {
             exits at once. SIGUSR1 takes a checkpoint now.
             """,
             """
-            With --config, SIGHUP reads the file's rules and lists again, all of them or, when one is wrong, none. The \
-            lines before are scored with the old ones and are in a checkpoint before the first line is scored with the \
-            new ones, so that a run that goes on from there or from later scores the same.
+            With --config, SIGHUP reads the file's rules, patterns and lists again, all of them or, when one is \
+            wrong, none. The lines before are scored with the old ones and are in a checkpoint before the first line \
+            is scored with the new ones, so that a run that goes on from there or from later scores the same.
             """,
             exitCodes,
             "Example:\n    assay score payments.jsonl -o assessments.jsonl --rejects rejects.jsonl",
@@ -134,7 +134,8 @@ enum Declaration {
         ])
 
     static let patterns = Command(
-        "patterns", summary: "Shows the patterns of a pipeline file: what they look for, and their states.",
+        "patterns",
+        summary: "Shows the patterns of a pipeline or a configuration: what they look for, and their states.",
         discussion: [
             """
             Each pattern is compiled into states and what leads from one to the next. With --draw the conditions and \
@@ -143,10 +144,10 @@ enum Declaration {
             """,
             """
             Example:
-                assay patterns Examples/patterns/sequences.yaml --draw --name quick_buy --svg quick_buy.svg
+                assay patterns Examples/patterns/sequences.yaml --draw --name browsing --svg browsing.svg
             """,
         ],
-        operands: [Operand("FILE", help: "the pipeline file", isRequired: true)],
+        operands: [Operand("FILE", help: "the pipeline file, or a configuration of 'assay score'", isRequired: true)],
         options: [
             .flag("draw", help: "tell the conditions and the states"),
             .value("name", "PATTERN", .text, help: "this one alone"),

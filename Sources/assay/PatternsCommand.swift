@@ -6,7 +6,10 @@ import Glibc
 enum PatternsCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         let path = arguments.operands[0]
-        let drawings = try Pipelines.load(path).patternDrawings
+        let drawings =
+            StreamPlan.isPipeline(path)
+            ? try Pipelines.load(path).patternDrawings
+            : try Configurations.load(path).resolved.rules?.patternDrawings ?? []
         guard !drawings.isEmpty else {
             throw Failure(code: .badConfiguration, message: "\(path): there are no patterns in it")
         }

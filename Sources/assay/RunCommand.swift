@@ -7,6 +7,8 @@ import Synchronization
 enum RunCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         guard let path = arguments.operands.first else { preconditionFailure("the pipeline is a required operand") }
+        // A reload that is asked for while the file is still being read waits for it.
+        if !arguments.flag("explain") { StopSignals.hold(SIGHUP) }
         let plan = try Pipelines.load(path)
         if arguments.flag("explain") { return try explain(plan, arguments) }
         try checkTogether(arguments)

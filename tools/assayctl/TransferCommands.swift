@@ -6,7 +6,8 @@ import StateStore
 /// `assayctl export` and `assayctl import`.
 enum TransferCommands {
     private static let columns = [
-        "user_id", "transactions", "last_ms", "hours", "weekend", "amounts", "places", "types", "recent", "checkpoint",
+        "user_id", "transactions", "last_ms", "hours", "weekend", "amounts", "places", "types", "recent", "sequences",
+        "checkpoint",
     ]
 
     static func export(_ arguments: ParsedArguments) throws(Failure) {
@@ -90,6 +91,8 @@ enum TransferCommands {
         private let path: String
         private let isCSV: Bool
         private let bytes: [UInt8]
+        /// Of CSV.
+        private var header: [String] = []
         private var position = 0
         private var line = 0
 
@@ -113,7 +116,11 @@ enum TransferCommands {
         mutating func checkpoint() throws(Failure) -> CheckpointRecord {
             do throws(StoreError) {
                 if isCSV {
-                    guard try nextRow() == columns else { throw failure("the columns are not those of an export") }
+                    header = try nextRow() ?? []
+                    // Those before patterns had no sequences.
+                    guard header == columns || header == columns.filter({ $0 != "sequences" }) else {
+                        throw failure("the columns are not those of an export")
+                    }
                     guard let row = try nextRow(), let cell = row.last else { throw failure("there is no checkpoint") }
                     return try taking { () throws(StateTransfer.Problem) in try StateTransfer.record(parse(cell)) }
                 }
@@ -127,11 +134,15 @@ enum TransferCommands {
         mutating func nextUser() throws(StoreError) -> UserRecord? {
             if isCSV {
                 guard let row = try nextRow() else { return nil }
-                guard row.count == columns.count else { throw failure("it has \(row.count) cells") }
+                guard row.count == header.count else { throw failure("it has \(row.count) cells") }
                 return try taking { () throws(StateTransfer.Problem) in
                     var members: [(String, JSON)] = [("user_id", .string(row[0]))]
-                    for (name, cell) in zip(columns, row).dropFirst().dropLast() {
-                        members.append((name, try parse(cell)))
+                    for (name, cell) in zip(header, row).dropFirst().dropLast() {
+                        if name == "sequences" {
+                            if !cell.isEmpty { members.append((name, .string(cell))) }
+                        } else {
+                            members.append((name, try parse(cell)))
+                        }
                     }
                     return try StateTransfer.user(.object(members))
                 }

@@ -2,7 +2,8 @@
 ///
 /// YAML ends a text without quotes there at the first comma or bracket, also inside `map(v, v.price)` and `login[0]`.
 /// Such characters are replaced by others of one byte, so that every position stays what it is, and put back in the
-/// texts that the parser hands out.
+/// texts that the parser hands out. That is done where expressions stand in flow: in the sections of streams, patterns
+/// and derived fields. Everywhere else a file is read as YAML says.
 struct FlowScalars {
     private(set) var bytes: [UInt8]
     /// By the line and column at which a text begins, both from 0: what stands for what in it.
@@ -16,6 +17,12 @@ struct FlowScalars {
     private var cursor = 0
     private var line = 0
     private var lineStart = 0
+    /// The section that a line stands in has expressions.
+    private var hasExpressions = false
+    /// Where a column was worked out last in this line, and which.
+    private var known = (index: 0, column: 0)
+
+    private static let sections = ["streams", "patterns", "derive"].map { Array($0.utf8) }
 
     init(_ source: [UInt8]) {
         bytes = source
@@ -32,6 +39,7 @@ struct FlowScalars {
 
     private mutating func skipBlockLine() {
         let indent = skipSpaces()
+        if indent == 0 { findSection() }
         // What comes behind `- `, `? ` and `key: ` is a value, the line's first word too.
         var isValueStart = true
         while let byte = peek, byte != UInt8(ascii: "\n") {
@@ -57,6 +65,13 @@ struct FlowScalars {
             }
         }
         if peek != nil { newLine() }
+    }
+
+    /// A word at the very beginning of a line names another section.
+    private mutating func findSection() {
+        guard let first = peek, Self.isWord(first) else { return }
+        let word = bytes[cursor...].prefix(while: Self.isWord)
+        hasExpressions = Self.sections.contains { $0[...] == word }
     }
 
     /// A text of several lines, all of them deeper than the key.
@@ -102,7 +117,6 @@ struct FlowScalars {
 
     /// A text without quotes, up to what ends it outside of its own brackets and quotes.
     private mutating func takeText() {
-        let place = Place(line: line, column: column(of: cursor))
         let start = cursor
         var inner: [Int] = []
         var nesting: [UInt8] = []
@@ -111,8 +125,9 @@ struct FlowScalars {
             let byte = bytes[end]
             switch byte {
             case UInt8(ascii: "\n"): break scan
-            case UInt8(ascii: "\""), UInt8(ascii: "'"):
-                guard let close = quoteEnd(from: end) else { break scan }
+            case UInt8(ascii: "\"") where opensText(at: end, from: start),
+                UInt8(ascii: "'") where opensText(at: end, from: start):
+                guard let close = quoteEnd(from: end) else { break }
                 inner += (end...close).filter { Self.isSpecial(bytes[$0]) }
                 end = close
             case UInt8(ascii: "(") where end > start && Self.isWord(bytes[end - 1]):
@@ -138,8 +153,27 @@ struct FlowScalars {
             end += 1
         }
         cursor = end
-        if nesting.isEmpty, !inner.isEmpty { replace(inner, of: start..<end, at: place) }
+        if hasExpressions, nesting.isEmpty, !inner.isEmpty {
+            replace(inner, of: start..<end, at: Place(line: line, column: column(of: start)))
+        } else if !hasExpressions || !nesting.isEmpty {
+            // As YAML has it: it ends at the first of them.
+            cursor = inner.first ?? end
+            skipPlain()
+        }
     }
+
+    /// To what ends a text in YAML.
+    private mutating func skipPlain() {
+        while let byte = peek, byte != UInt8(ascii: "\n") {
+            if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") { return }
+            if byte == UInt8(ascii: ":"), isSpace(behind: cursor) { return }
+            if byte == UInt8(ascii: "#"), isSpace(before: cursor) { return }
+            advance()
+        }
+    }
+
+    /// Behind a letter or a digit a quote is a foot or an apostrophe.
+    private func opensText(at index: Int, from start: Int) -> Bool { index > start && !Self.isWord(bytes[index - 1]) }
 
     private mutating func replace(_ places: [Int], of range: Range<Int>, at place: Place) {
         let used = Set(bytes[range])
@@ -177,6 +211,7 @@ struct FlowScalars {
         cursor += 1
         line += 1
         lineStart = cursor
+        known = (cursor, 0)
     }
 
     private mutating func skipSpaces() -> Int {
@@ -232,7 +267,9 @@ struct FlowScalars {
     }
 
     /// In characters, as the parser counts.
-    private func column(of index: Int) -> Int {
-        bytes[lineStart..<index].count { $0 & 0xC0 != 0x80 }
+    private mutating func column(of index: Int) -> Int {
+        let column = known.column + bytes[known.index..<index].count { $0 & 0xC0 != 0x80 }
+        known = (index, column)
+        return column
     }
 }

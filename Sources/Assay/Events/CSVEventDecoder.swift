@@ -32,7 +32,7 @@ struct CSVEventDecoder {
         let base = UnsafePointer(batch.text.base)
         let end = base + (batch.text.cutLine ?? batch.text.count)
         var cursor = base + batch.text.byteOrderMarkCount
-        (batch.width, batch.csvColumns) = (width, columns)
+        (batch.width, batch.schemaColumns, batch.csvColumns) = (width, schema.columns.count, columns)
         while cursor < end {
             do throws(CSVRecordReader.Fault) {
                 let record = try CSVRecordReader.read(at: cursor, end: end, &batch.text)
@@ -77,7 +77,7 @@ struct CSVEventDecoder {
         if let problem = record.bounds.encodingProblem() { return batch.reject(slice, problem) }
         guard let header else {
             takeHeader(record)
-            (batch.width, batch.csvColumns) = (width, columns)
+            (batch.width, batch.schemaColumns, batch.csvColumns) = (width, schema.columns.count, columns)
             return
         }
         guard record.cells.count <= header.count else {

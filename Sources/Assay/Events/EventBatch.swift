@@ -15,6 +15,8 @@ final class EventBatch: @unchecked Sendable {
     /// So many for each event, one behind the other.
     var cells = EventCells()
     var width = 0
+    /// The first of them are columns of the schema, as it was when the lines were read.
+    var schemaColumns = 0
     var rejects: [Reject] = []
     /// All lines, blank ones included.
     var lineCount: UInt64 = 0

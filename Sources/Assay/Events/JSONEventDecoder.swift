@@ -13,6 +13,7 @@ struct JSONEventDecoder {
     /// Takes the whole lines of the batch's text.
     mutating func decode(_ batch: EventBatch) {
         batch.width = schema.columns.count
+        batch.schemaColumns = batch.width
         let base = UnsafePointer(batch.text.base)
         let end = base + (batch.text.cutLine ?? batch.text.count)
         var cursor = base + batch.text.byteOrderMarkCount

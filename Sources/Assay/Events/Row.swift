@@ -198,7 +198,7 @@ final class EventRow: Row {
         line = event.line
         cells = UnsafePointer(batch.cells.base + index * batch.width)
         self.batch = batch
-        width = batch.width
+        width = batch.schemaColumns
         base = UnsafePointer(batch.text.base)
         known.update(repeating: .nothing)
     }

@@ -89,12 +89,10 @@ package struct SequenceListing {
     }
 
     private mutating func add(_ name: String, _ definition: PatternDefinition) {
-        let fingerprint = PatternPlan.fingerprint(of: PatternText(definition).line)
+        let fingerprint = PatternPlan.fingerprint(of: PatternText(definition).line, name: name)
         do throws(PatternFault) {
             let automaton = try AutomatonBuilder.build(PatternOutline(definition).pattern)
-            // Streams may share a pattern, and then each other's states cannot be told apart by it.
-            let names = known[fingerprint].map { "\($0.name) or \(name)" } ?? name
-            known[fingerprint] = Known(name: names, automaton: automaton)
+            known[fingerprint] = Known(name: name, automaton: automaton)
         } catch {
             preconditionFailure("a recorded pattern was good: \(error.message)")
         }

@@ -57,6 +57,11 @@ package final class UserStates {
                 let key = entry.key.bindMemory(to: UInt8.self)
                 let hash = key.stableHash
                 if byID.find(key, hash: hash) != nil { continue }
+                // An entry without a value says that the key is no more.
+                if entry.value.isEmpty {
+                    _ = byID.insert(key, hash: hash, state: Self.gone)
+                    continue
+                }
                 _ = byID.insert(key, hash: hash, state: places.count)
                 places.append(Place(page: page, offset: UInt32(offset)))
             }
@@ -72,12 +77,14 @@ package final class UserStates {
         self.byID = byID
     }
 
+    private static let gone = -1
+
     package var count: Int { places.count }
 
     /// Where a user's state is, nil for one who was never seen.
     package func place(of id: [UInt8]) -> Int? {
         id.withUnsafeBufferPointer { key in
-            byID.find(key, hash: key.stableHash).map { byID[$0] }
+            byID.find(key, hash: key.stableHash).map { byID[$0] }.flatMap { $0 == Self.gone ? nil : $0 }
         }
     }
 

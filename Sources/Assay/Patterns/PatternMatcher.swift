@@ -30,6 +30,8 @@ struct PatternMatcher {
     private(set) var timedOut: UInt64 = 0
     /// Whether anybody wants to hear of those.
     private let tellsTimeouts: Bool
+    /// Under a skip strategy a sequence waits while one lives that began earlier.
+    private let waitsForEarlier: Bool
 
     // What a step uses, kept so that it is not allocated anew.
     private var found: [(action: Automaton.Action, source: Int, target: Int)] = []
@@ -45,7 +47,7 @@ struct PatternMatcher {
 
     init(
         _ automaton: Automaton, conditions: (any IterativeConditions)? = nil, limits: Limits = Limits(),
-        tellsTimeouts: Bool = true
+        tellsTimeouts: Bool = true, waitsForEarlier: Bool = true
     ) {
         self.automaton = automaton
         table = AutomatonTable(automaton)
@@ -53,6 +55,7 @@ struct PatternMatcher {
         self.conditions = conditions
         self.limits = limits
         self.tellsTimeouts = tellsTimeouts
+        self.waitsForEarlier = waitsForEarlier
         skipStage = automaton.skipStage
     }
 
@@ -276,7 +279,7 @@ struct PatternMatcher {
 
     /// Finished runs come out in the order of their beginnings, while no earlier one lives. Each takes others with it.
     private func release(_ state: inout PatternState, at now: Int64, _ output: (Sequence) -> Void) {
-        while let first = state.finished.first, first.first <= state.runs.first?.first ?? .max {
+        while let first = state.finished.first, !waitsForEarlier || first.first <= state.runs.first?.first ?? .max {
             let match = state.finished.removeFirst()
             let sequence = sequence(match, at: now, state)
             if let bound = pruningBound(match, sequence.taken) {

@@ -28,7 +28,7 @@ final class PatternPlan: Sendable {
     let keptSlots: [Int]
     /// Everything that it means, on one line.
     let text: String
-    /// Of that text: a state belongs to it.
+    /// Of the name and that text: a state belongs to it.
     let fingerprint: UInt64
 
     init(
@@ -42,13 +42,14 @@ final class PatternPlan: Sendable {
         self.iterative = iterative
         self.keptSlots = keptSlots
         self.text = text
-        fingerprint = Self.fingerprint(of: text)
+        fingerprint = Self.fingerprint(of: text, name: name)
         taking = automaton.taking
         overlooksOthers = automaton.overlooksOthers
     }
 
-    static func fingerprint(of text: String) -> UInt64 {
-        Array(text.utf8).withUnsafeBufferPointer { $0.stableHash }
+    /// Two of one text have states of their own.
+    static func fingerprint(of text: String, name: String) -> UInt64 {
+        Array("\(name): \(text)".utf8).withUnsafeBufferPointer { $0.stableHash }
     }
 
     private let overlooksOthers: Bool

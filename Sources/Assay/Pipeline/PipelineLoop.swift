@@ -70,7 +70,7 @@ struct PipelineLoop: ~Copyable {
     }
 
     mutating func run() {
-        for ended in stage.endedAtLoading { parts.report(.runsEnded(stream: ended.stream, runs: ended.runs)) }
+        for (stream, ended) in stage.endedAtLoading { parts.report(.sequencesEnded(stream: stream, ended)) }
         if stage.pendingTime != nil { goOnWithoutInput() }
         while !isOver {
             // After a failure only messages lead to the end.
@@ -224,11 +224,9 @@ struct PipelineLoop: ~Copyable {
     }
 
     private mutating func install(_ reload: PipelineReload) {
-        let ended = stage.install(reload)
-        parts.report(.patternsInForce(changed: reload.changed, sequence: stage.sequence))
-        for ended in ended where ended.runs > 0 {
-            parts.report(.runsEnded(stream: ended.stream, runs: ended.runs))
-        }
+        let (changed, ended) = stage.install(reload.plan)
+        parts.report(.patternsInForce(changed: changed, sequence: stage.sequence))
+        for (stream, ended) in ended { parts.report(.sequencesEnded(stream: stream, ended)) }
     }
 
     private mutating func endReload(behind record: CheckpointRecord) {

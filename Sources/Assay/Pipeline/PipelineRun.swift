@@ -45,8 +45,8 @@ package struct PipelineRun: ~Copyable {
         case expressionFailed(stream: String, message: String)
         /// Other patterns hold, from behind so many events on.
         case patternsInForce(changed: [String], sequence: UInt64)
-        /// Runs ended because their pattern was changed.
-        case runsEnded(stream: String, runs: UInt64)
+        /// What a pattern had begun, and has ended because it was changed.
+        case sequencesEnded(stream: String, EndedSequences)
         /// A key has more open than a pattern's limits allow.
         case runsDropped(stream: String, limits: PatternLimits)
     }

@@ -32,6 +32,7 @@ struct ScoringStage: CheckpointedStage, ~Copyable {
             earlierRuleTallies[name, default: 0] += count
         }
         stage.changeFunction { $0.install(rules) }
+        stage.refreshStates()
         self.rules = rules
     }
 
@@ -82,6 +83,7 @@ struct ScoringStage: CheckpointedStage, ~Copyable {
             loadedRuleTallies[tally.name] = tally.count
         }
         greatestTime = EventTime(milliseconds: record.eventTime)
+        stage.refreshStates()
     }
 
     /// Cuts here: the record gets what is known at once, the states follow by and by.

@@ -13,6 +13,7 @@ final class SequenceRule {
     private var buffer = OutputBuffer(capacity: 1 << 10)
     /// The transaction at hand, if it is one for the pattern.
     private(set) var event: PatternState.Waiting?
+    private var time: Int64 = 0
     /// Transactions that came when a later one had been shown.
     private(set) var late: UInt64 = 0
 
@@ -25,7 +26,7 @@ final class SequenceRule {
         audience = rule.audience
         matcher = PatternMatcher(
             plan.automaton, conditions: plan.isIterative ? SequenceRow(plan, failures: failures) : nil,
-            limits: plan.limits, tellsTimeouts: false)
+            limits: plan.limits, tellsTimeouts: false, waitsForEarlier: false)
     }
 
     var fingerprint: UInt64 { plan.fingerprint }
@@ -34,12 +35,13 @@ final class SequenceRule {
     /// Looks at the transaction that the inputs have at hand.
     func look(_ inputs: RuleInputs) {
         event = nil
+        time = inputs.moment.transaction.time.milliseconds
         if let audience, !holds(audience, inputs) { return }
         let truth = plan.truth { holds($0, inputs) }
         guard plan.matters(truth) else { return }
         let isKept = truth.open != 0 || plan.mayBeTaken(truth)
         event = PatternState.Waiting(
-            time: inputs.moment.transaction.time.milliseconds, truth: truth,
+            time: time, truth: truth,
             content: isKept ? content(inputs) : [])
     }
 
@@ -77,16 +79,15 @@ final class SequenceRule {
     /// Shows the transaction to what the user has begun. Answers the ids of the first sequence that it completes, as
     /// JSON.
     func match(_ sequences: inout UserSequences) -> [UInt8]? {
-        guard let event else { return nil }
         var (state, lastTime) = sequences.take(plan)
         var found: [UInt8]?
-        if event.time < lastTime {
-            late += 1
+        if time < lastTime {
+            if event != nil { late += 1 }
         } else {
-            // What ends without a transaction is nobody's factor.
-            matcher.advance(to: event.time, &state) { _ in }
-            matcher.show(event, &state) { sequence in if found == nil { found = ids(sequence) } }
-            lastTime = event.time
+            // What ends without a transaction is nobody's factor. Those that fit nothing are time all the same.
+            matcher.advance(to: time, &state) { _ in }
+            if let event { matcher.show(event, &state) { sequence in if found == nil { found = ids(sequence) } } }
+            lastTime = time
         }
         sequences.put(state, lastTime: lastTime, for: plan)
         return found

@@ -29,6 +29,12 @@ protocol KeyedProcessFunction: ~Copyable {
     /// Whether a state says no more than a new one would: then its key can be forgotten.
     func isEmpty(_ state: borrowing State) -> Bool
 
+    /// Whether a state has something of before that does not hold any more.
+    func isStale(_ state: borrowing State) -> Bool
+
+    /// Takes that out.
+    mutating func refresh(_ state: inout State)
+
     /// Fetches the memory that `process` will touch.
     func prefetch(_ state: borrowing State)
 
@@ -57,6 +63,10 @@ extension KeyedProcessFunction where Self: ~Copyable {
     mutating func resume(state: inout State, context: inout ProcessContext<Output>) {}
 
     func isEmpty(_ state: borrowing State) -> Bool { false }
+
+    func isStale(_ state: borrowing State) -> Bool { false }
+
+    mutating func refresh(_ state: inout State) {}
 
     func prefetch(_ state: borrowing State) {}
 

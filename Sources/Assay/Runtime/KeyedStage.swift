@@ -53,14 +53,10 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     var keyCount: Int { keys.count }
 
     /// Between two elements the function may be told something new.
-    mutating func changeFunction(_ body: (inout Function) -> Void) {
-        body(&function)
-    }
+    mutating func changeFunction(_ body: (inout Function) -> Void) { body(&function) }
 
     /// From now on states can be read back from here.
-    mutating func attach(_ pages: consuming StatePageReader) {
-        self.pages = consume pages
-    }
+    mutating func attach(_ pages: consuming StatePageReader) { self.pages = consume pages }
 
     // MARK: Elements
 
@@ -181,9 +177,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// Takes the states of some streams back to the beginning.
     mutating func forgetStates(of streams: Set<Int>) {
         touched = nil
-        for index in Array(keys.indices) {
-            let stream = keys.withKey(index) { function.stream(of: $0) }
-            guard streams.contains(stream) else { continue }
+        for index in Array(keys.indices) where streams.contains(keys.withKey(index) { function.stream(of: $0) }) {
             noteChange(index)
             stateBytes -= function.memoryBytes(keys[index])
             keys[index] = function.makeState()
@@ -191,6 +185,16 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         }
         for stream in streams { context.removeTimers(of: stream) }
         context.findEarliestTimer()
+    }
+
+    /// What does not hold any more leaves the states, and the store with the next cut.
+    mutating func refreshStates() {
+        for index in Array(keys.indices) where function.isStale(keys[index]) {
+            noteChange(index)
+            let before = function.memoryBytes(keys[index])
+            function.refresh(&keys[index])
+            stateBytes += function.memoryBytes(keys[index]) - before
+        }
     }
 
     /// Lets the caller take the results out.
@@ -360,19 +364,15 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     }
 
     /// What was taken last is durable now.
-    mutating func noteCommitted() {
-        log.noteCommitted()
-    }
+    mutating func noteCommitted() { log.noteCommitted() }
 
     // MARK: Memory
 
     /// Keys whose states are in the store alone.
     var awayCount: Int { keys.awayCount }
 
-    /// What keys and states at home take.
+    /// What keys and states at home take, and what finding a key takes, also those that are away.
     var memoryBytes: Int { keys.memoryBytes + stateBytes }
-
-    /// What finding a key takes, also those that are away.
     var indexBytes: Int { keys.indexBytes }
 
     /// What the states that no cut has taken take, about.

@@ -72,7 +72,6 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     mutating func install(_ set: RuleSet?) {
         installRules(set)
         fingerprints = rules?.fingerprints ?? []
-        endedSequences += sequences.keepOnly(fingerprints ?? [])
     }
 
     private mutating func installRules(_ set: RuleSet?) {
@@ -104,6 +103,20 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         }
         let begun = state.sequences.map { sequences[$0] } ?? UserSequences()
         return rules?.reports(moment(input, symbol, state), state: state, symbols: symbols, sequences: begun) ?? []
+    }
+
+    /// Sequences of patterns that are not there any more.
+    func isStale(_ state: borrowing UserState) -> Bool {
+        guard let place = state.sequences, let fingerprints else { return false }
+        return sequences[place].entries.contains { !fingerprints.contains($0.fingerprint) }
+    }
+
+    mutating func refresh(_ state: inout UserState) {
+        guard let place = state.sequences, let fingerprints else { return }
+        endedSequences += sequences[place].keepOnly(fingerprints)
+        guard sequences[place].isEmpty else { return }
+        sequences.remove(place)
+        state.setSequences(nil, in: &pool)
     }
 
     /// How many different types are kept.
@@ -176,10 +189,12 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     private mutating func applyRules(_ input: Input, _ symbol: UInt32, _ state: inout UserState) {
         guard let rules else { return }
         rules.evaluate(moment(input, symbol, state), state: state, symbols: symbols)
-        guard rules.hasEventForPatterns else { return }
+        guard rules.hasEventForPatterns || state.hasSequences else { return }
         var begun = UserSequences()
         if let place = state.sequences {
             swap(&begun, &sequences[place])
+            // One that was away has not been looked through.
+            if let fingerprints { endedSequences += begun.keepOnly(fingerprints) }
             rules.match(&begun)
             if begun.isEmpty {
                 sequences.remove(place)
@@ -236,10 +251,7 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> UserState {
         var begun: UserSequences?
         var state = try UserStateCoding.decode(bytes, symbols: &symbols, pool: &pool, sequences: &begun)
-        if var begun {
-            if let fingerprints { endedSequences += begun.keepOnly(fingerprints) }
-            if !begun.isEmpty { state.setSequences(sequences.add(begun), in: &pool) }
-        }
+        if let begun, !begun.isEmpty { state.setSequences(sequences.add(begun), in: &pool) }
         return state
     }
 }

@@ -171,11 +171,4 @@ final class SequenceTable {
         sequences[place] = UserSequences()
         free.append(place)
     }
-
-    /// Ends those of patterns that are not there any more. Answers how many.
-    func keepOnly(_ fingerprints: Set<UInt64>) -> Int {
-        var ended = 0
-        for place in sequences.indices { ended += sequences[place].keepOnly(fingerprints) }
-        return ended
-    }
 }

@@ -1,8 +1,6 @@
 /// Other patterns for a pipeline that runs.
 package struct PipelineReload: Sendable {
     package let plan: StreamPlan
-    /// The streams whose patterns are not what they were.
-    package let changed: [String]
 }
 
 extension StreamPlan {
@@ -23,7 +21,7 @@ extension StreamPlan {
                 path: path, position: nil,
                 message: "a reload takes patterns alone, and this file differs in '\(other)'; start again for that")
         }
-        return PipelineReload(plan: plan, changed: difference.patterns)
+        return PipelineReload(plan: plan)
     }
 
     private static func bytes(_ path: String) throws(ConfigurationError) -> [UInt8] {

@@ -5,14 +5,34 @@ struct StreamState {
     var sequences: RememberedSequences?
 }
 
+/// What ended because its pattern was changed.
+package struct EndedSequences: Equatable, Sendable {
+    package var runs: UInt64 = 0
+    /// Events that event time had not come to.
+    package var events: UInt64 = 0
+
+    init() {}
+
+    init(_ state: PatternState) {
+        (runs, events) = (UInt64(state.openRuns), UInt64(state.waiting.count))
+    }
+
+    var isNothing: Bool { runs == 0 && events == 0 }
+
+    static func += (left: inout EndedSequences, right: EndedSequences) {
+        left.runs += right.runs
+        left.events += right.events
+    }
+}
+
 /// A key's sequences, which exist once.
 final class RememberedSequences {
     /// Of the pattern.
     let fingerprint: UInt64
     // Only the thread that owns the stage comes here, one step at a time.
     @exclusivity(unchecked) var state: PatternState
-    /// Runs that were read from a checkpoint and do not go on.
-    var ended: UInt64 = 0
+    /// What was read from a checkpoint and does not go on.
+    var ended = EndedSequences()
 
     init(_ fingerprint: UInt64, _ state: PatternState) {
         self.fingerprint = fingerprint
@@ -44,8 +64,8 @@ struct StreamFunction: KeyedProcessFunction {
     private(set) var patterns: [PatternFunction?]
     /// What patterns have found since somebody looked.
     var sequences = PatternFunction.Output()
-    /// By stream, runs of a checkpoint whose pattern is another one now.
-    var endedRuns: [UInt64]
+    /// By stream, what a checkpoint had begun for a pattern that is another one now.
+    var ended: [EndedSequences]
     let scorer: TransactionScorer?
 
     init(_ plan: StreamPlan, streams: [RunningStream]) {
@@ -53,7 +73,7 @@ struct StreamFunction: KeyedProcessFunction {
             if case .keyed(let keyed) = stream.operation { keyed.function } else { nil }
         }
         patterns = streams.map { $0.patternFunction }
-        endedRuns = streams.map { _ in 0 }
+        ended = streams.map { _ in EndedSequences() }
         scorer = plan.scored.map { TransactionScorer($0.settings) }
     }
 
@@ -63,6 +83,11 @@ struct StreamFunction: KeyedProcessFunction {
     func makeState() -> StreamState { StreamState() }
 
     func stream(of key: UnsafeBufferPointer<UInt8>) -> Int { Int(key[0]) }
+
+    /// What was read of it does not go on, and that has to be written down.
+    func isStale(_ state: StreamState) -> Bool { state.sequences.map { !$0.ended.isNothing } ?? false }
+
+    mutating func refresh(_ state: inout StreamState) { state.sequences?.ended = EndedSequences() }
 
     func isEmpty(_ state: StreamState) -> Bool {
         state.user == nil && state.windows.parts.isEmpty && state.sequences?.state.isEmpty ?? true
@@ -101,7 +126,7 @@ struct StreamFunction: KeyedProcessFunction {
 
     mutating func resume(state: inout StreamState, context: inout ProcessContext<Output>) {
         if let remembered = state.sequences {
-            endedRuns[context.stream] += remembered.ended
+            ended[context.stream] += remembered.ended
             patterns[context.stream]?.setTimer(&remembered.state, &context)
             return
         }
@@ -151,7 +176,7 @@ struct StreamFunction: KeyedProcessFunction {
         let fingerprint = try reader.fixed()
         guard let function = patterns.lazy.compactMap(\.self).first(where: { $0.fingerprint == fingerprint }) else {
             let ended = RememberedSequences(fingerprint, PatternState())
-            ended.ended = UInt64(try PatternState(&reader, for: nil).openRuns)
+            ended.ended = EndedSequences(try PatternState(&reader, for: nil))
             return StreamState(sequences: ended)
         }
         let state = try PatternState(&reader, for: function.automaton)

@@ -78,14 +78,33 @@ enum StreamKey {
         return values
     }
 
-    /// The parts of a key as a text, for people; how many there are is not known.
+    /// The parts of a key as a text, for people. How many there are is not known; nothing of it is taken on trust.
     static func text(_ key: UnsafeBufferPointer<UInt8>) -> String {
-        var ends = 0
-        for index in key.indices.dropLast() where key[index] == 0 && key[index + 1] == 1 { ends += 1 }
-        guard key.count > 1 else { return "" }
-        return values(key, count: ends + 1).map { value in
-            if case .string(let text) = value { text.string } else { value.literal }
-        }.joined(separator: ", ")
+        var parts: [String] = []
+        var index = 1
+        while index < key.count {
+            let tag = Tag(rawValue: key[index])
+            index += 1
+            var bytes: [UInt8] = []
+            var hasEnded = false
+            while index < key.count, !hasEnded {
+                let next = index + 1 < key.count ? key[index + 1] : 0
+                hasEnded = key[index] == 0 && next == 1
+                if !hasEnded { bytes.append(key[index]) }
+                index += hasEnded || key[index] == 0 && next == 0xFF ? 2 : 1
+            }
+            parts.append(text(tag, bytes))
+        }
+        return parts.joined(separator: ", ")
+    }
+
+    private static func text(_ tag: Tag?, _ bytes: [UInt8]) -> String {
+        switch tag {
+        case .null: "null"
+        case .no: "false"
+        case .yes: "true"
+        default: String(decoding: bytes, as: UTF8.self)
+        }
     }
 
     private static func value(_ tag: Tag, _ bytes: [UInt8]) -> Value {

@@ -335,23 +335,27 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         try stage.load(
             record, functionNumber: Self.functionNumber, from: store, memoryLimit: memoryLimit,
             watermark: watermark.milliseconds)
-        for stream in streams { stream.ended += stage.function.endedRuns[stream.index] }
+        for stream in streams { stream.ended += stage.function.ended[stream.index].runs }
+        stage.refreshStates()
     }
 
     // MARK: Other patterns
 
-    /// Runs that a checkpoint had, and whose patterns are other ones now, by stream.
-    var endedAtLoading: [(stream: String, runs: UInt64)] {
-        streams.map { ($0.plan.name, stage.function.endedRuns[$0.index]) }.filter { $0.1 > 0 }
+    /// What a checkpoint had begun of patterns that are other ones now, by stream.
+    var endedAtLoading: [(stream: String, ended: EndedSequences)] {
+        streams.map { ($0.plan.name, stage.function.ended[$0.index]) }.filter { !$0.1.isNothing }
     }
 
-    /// From now on the patterns of this plan hold. Runs of those that changed end; how many, by stream.
-    mutating func install(_ reload: PipelineReload) -> [(stream: String, runs: UInt64)] {
+    /// From now on the patterns of this plan hold. Answers which those are that changed, and what of them has ended.
+    mutating func install(
+        _ next: StreamPlan
+    ) -> (changed: [String], ended: [(stream: String, ended: EndedSequences)]) {
         counts = presentCounts
-        plan = reload.plan
+        let names = PipelineIdentity.difference(from: plan.identity, to: next.identity).patterns
+        plan = next
         let former = streams
-        streams = plan.streams.indices.map { RunningStream($0, of: reload.plan) }
-        var ended: [(stream: String, runs: UInt64)] = []
+        streams = plan.streams.indices.map { RunningStream($0, of: next) }
+        var ended: [(stream: String, ended: EndedSequences)] = []
         var changed: Set<Int> = []
         for (stream, before) in zip(streams, former) {
             resume(stream)
@@ -359,12 +363,13 @@ struct StreamStage: CheckpointedStage, ~Copyable {
             changed.insert(stream.index)
         }
         if !changed.isEmpty {
-            var open = [UInt64](repeating: 0, count: streams.count)
+            var open = [EndedSequences](repeating: EndedSequences(), count: streams.count)
             stage.forEachState { key, state in
-                if changed.contains(Int(key[0])) { open[Int(key[0])] += UInt64(state.sequences?.state.openRuns ?? 0) }
+                guard changed.contains(Int(key[0])), let sequences = state.sequences else { return }
+                open[Int(key[0])] += EndedSequences(sequences.state)
             }
-            for index in changed.sorted() {
-                streams[index].ended += open[index]
+            for index in changed.sorted() where !open[index].isNothing {
+                streams[index].ended += open[index].runs
                 ended.append((streams[index].plan.name, open[index]))
             }
             stage.forgetStates(of: changed)
@@ -374,7 +379,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         eventRow = EventRow(plan.schema, derived: plan.derived)
         let values = ValueEncoder(plan.zone)
         writings = plan.outputs.map { RowWriting($0, values) }
-        return ended
+        return (names, ended)
     }
 
     /// Goes on with what was counted.
