@@ -35,5 +35,26 @@ cmp out expected
 watch run minute-metrics.yaml in -q --output-folder watched >watched/told
 diff -r alone watched
 
+# Patterns in the score and in a pipeline.
+cat >patterns.yaml <<'END'
+patterns:
+  - {name: p, risk: 0.2, stages: [{name: a, where: amount < 60.0}, {name: b, followedBy: amount > a[0].amount * 3.0}]}
+END
+./assay score in -c patterns.yaml -q --no-checkpoints >expected
+watch score in -c patterns.yaml -q --state patterns -o out2
+cmp out2 expected
+cat >sequences.yaml <<'END'
+input: {time: timestamp, out_of_order: 60s}
+streams:
+  s:
+    key: user_id
+    pattern: {within: 1d, stages: [{name: a, where: amount < 60.0}, {name: b, next: amount > a[0].amount}]}
+outputs: {s: {jsonl: s.jsonl}}
+END
+mkdir one two
+./assay run sequences.yaml in -q --no-checkpoints --output-folder one
+watch run sequences.yaml in -q --output-folder two
+diff -r one two
+
 ./assay generate --kind orders -n 20000 --days 0.01 >orders
 watch run ecommerce.yaml orders -q

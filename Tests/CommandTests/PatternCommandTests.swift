@@ -205,6 +205,73 @@ import Testing
         #expect(run.lines.count { $0.contains(#""stream":"ac""#) } == 1)
     }
 
+    @Test("A reload may name fields that nothing named before, of JSON and of CSV, and finds them by name")
+    func newFields() throws {
+        for (format, events) in [
+            ("jsonl", (#"{"k":"v","x":"a","t":5,"z":5,"y":71}"#, #"{"k":"v","x":"b","t":6,"z":5,"y":71}"#)),
+            ("csv", ("v,a,5,5,71", "v,b,6,5,71")),
+        ] {
+            let run = try Self.run(
+                """
+                cat > p.yaml <<'END'
+                input: {format: \(format), time: t, out_of_order: 0ms}
+                streams:
+                  s: {key: k, pattern: {stages: [{name: a, where: x == "a"}, {name: b, followedBy: x == "b"}]}}
+                END
+                mkfifo pipe
+                $ASSAY run p.yaml pipe --state S > out 2> log & running=$!
+                exec 3> pipe
+                if [ \(format) = csv ]; then echo k,x,t,z,y >&3; echo v,a,1,0,0 >&3; else
+                    echo '{"k":"v","x":"a","t":1}' >&3; fi
+                sleep 0.3
+                sed -i 's/x == "b"/x == "b" \\&\\& y == 71 \\&\\& z == 5/' p.yaml
+                kill -HUP $running
+                for try in $(seq 200); do grep -q 'have ended' log && break; sleep 0.02; done
+                grep -o '0 open sequences.*' log
+                echo '\(events.0)' >&3; echo '\(events.1)' >&3
+                exec 3>&-
+                wait $running
+                wc -l < out
+                """)
+            #expect(
+                run.lines == [
+                    "0 open sequences of it have ended, 1 events that waited for event time with them", "1",
+                ], "\(format) \(run.lines) \(run.errors)")
+        }
+    }
+
+    @Test("Keys that are gone are not listed, those that are null are, and what has ended does not come back")
+    func goneAndBack() throws {
+        let run = try Self.run(
+            #"""
+            cat > p.yaml <<'END'
+            input: {time: t, out_of_order: 0ms}
+            streams:
+              s:
+                key: {a: k, b: j}
+                pattern: {within: 20s, stages: [{name: a, where: x == "a"}, {name: b, followedBy: x == "b"}]}
+                emit: {k: key}
+            END
+            echo '{"k":"u","j":1,"t":1,"x":"a"}' > in
+            echo '{"k":null,"j":null,"t":2,"x":"a"}' >> in
+            echo '{"k":"w","j":2,"t":3,"x":"."}' >> in
+            $ASSAY run p.yaml in --state S --keep-open -q
+            $ASSAYCTL patterns --state S | grep -v '^  '
+            cp p.yaml old.yaml
+            sed -i 's/x == "b"/x == "b" \&\& true/' p.yaml
+            echo '{"k":"w","j":2,"t":4,"x":"."}' >> in
+            $ASSAY run p.yaml in --state S --keep-open -q 2>&1 | grep -o '2 open sequences of it have ended'
+            cp old.yaml p.yaml
+            echo '{"k":"u","j":1,"t":5,"x":"b"}' >> in
+            $ASSAY run p.yaml in --state S -q
+            $ASSAYCTL patterns --state S
+            """#)
+        #expect(
+            run.lines == [
+                "null, null", "u, 1", "2 of 2 keys", "2 open sequences of it have ended", "0 of 0 keys",
+            ], "\(run.lines) \(run.errors)")
+    }
+
     // MARK: In the score
 
     private static let scored = """
@@ -264,6 +331,12 @@ import Testing
             $ASSAYCTL import ../exported > /dev/null
             $ASSAY score <(tail -n 1 part) -c p.yaml -q | cut -d, -f4- > again
             tail -n 1 ../whole | cut -d, -f4- | cmp - again
+            # And as CSV.
+            cd ..; head -n 4 in > four; mkdir third
+            $ASSAY score four -c p.yaml -q --state T -o fourth
+            $ASSAYCTL export --format csv --state T > exported.csv
+            cd third; $ASSAYCTL import --format csv ../exported.csv > /dev/null
+            $ASSAY score <(tail -n 1 ../in) -c ../p.yaml -q | cut -d, -f4- | cmp - ../other/again
             """, in: folder)
         #expect(run.code == 0, "\(run.errors) \(run.lines)")
         #expect(
