@@ -17,15 +17,6 @@ import Testing
         let stages: [String: [Event]]?
     }
 
-    /// Milliseconds of `1970-01-01T00:00:00.123Z`.
-    private static func milliseconds(_ text: String?) -> Int64 {
-        let formatter = ISO8601DateFormatter()
-        let parts = (text ?? "").dropLast().split(separator: ".")
-        guard let first = parts.first, let date = formatter.date(from: first + "Z") else { return .min }
-        let fraction = parts.count > 1 ? Int64(parts[1]) ?? 0 : 0
-        return Int64(date.timeIntervalSince1970) * 1000 + fraction
-    }
-
     /// The end of the input is no moment: what is decided then has the time at which the sequence's time is over.
     private static func expected(_ testCase: PatternCase) -> [String: [PatternCase.Result]] {
         let times = Dictionary(testCase.events.map { ($0.id, $0.time) }, uniquingKeysWith: { first, _ in first })
@@ -81,7 +72,7 @@ import Testing
                 out[line.key ?? "?", default: []].append(
                     PatternCase.Result(
                         match: line.stream == "found" ? taken : nil,
-                        timeout: line.stream == "unfinished" ? taken : nil, at: Self.milliseconds(line.ended)))
+                        timeout: line.stream == "unfinished" ? taken : nil, at: Moment.milliseconds(line.ended)))
             }
             #expect(out == expected)
             #expect(found.filter { $0.stream == "late" }.compactMap(\.id) == testCase.expected.late)

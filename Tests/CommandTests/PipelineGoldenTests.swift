@@ -77,15 +77,6 @@ import Testing
         let ids: [String]?
     }
 
-    /// Milliseconds of `1970-01-01T00:00:00.123Z`.
-    private static func milliseconds(_ text: String?) -> Int64 {
-        let formatter = ISO8601DateFormatter()
-        let parts = (text ?? "").dropLast().split(separator: ".")
-        guard let first = parts.first, let date = formatter.date(from: first + "Z") else { return .min }
-        let fraction = parts.count > 1 ? Int64(parts[1]) ?? 0 : 0
-        return Int64(date.timeIntervalSince1970) * 1000 + fraction
-    }
-
     @Test(
         "The binary fires as Flink does and names the same late events, also when it was killed in between",
         arguments: cases)
@@ -130,7 +121,7 @@ import Testing
             let found = try part.map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
             let firings = found.filter { $0.stream == "windows" }.map { line in
                 Firing(
-                    key: line.key ?? "?", start: Self.milliseconds(line.start), end: Self.milliseconds(line.end),
+                    key: line.key ?? "?", start: Moment.milliseconds(line.start), end: Moment.milliseconds(line.end),
                     count: line.count ?? 0, sum: line.sum ?? 0, ids: line.ids ?? [])
             }
             #expect(firings == testCase.expected.firings)

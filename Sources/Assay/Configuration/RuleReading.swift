@@ -11,15 +11,23 @@ struct RuleReading {
     // MARK: Rules
 
     func rules(_ node: YAMLNode) throws(ConfigurationError) -> [RuleDefinition] {
-        var rules: [RuleDefinition] = []
-        for element in try elements(node, "rules", most: RuleDefinition.mostRules) {
-            let rule = try rule(element)
-            guard !rules.contains(where: { $0.name == rule.name }) else {
-                throw fault("there are two rules '\(rule.name)'", element.position)
+        try list(node, "rules", most: RuleDefinition.mostRules, rule)
+    }
+
+    /// Each name once.
+    private func list(
+        _ node: YAMLNode, _ kind: String, most: Int,
+        _ read: (YAMLNode) throws(ConfigurationError) -> RuleDefinition
+    ) throws(ConfigurationError) -> [RuleDefinition] {
+        var list: [RuleDefinition] = []
+        for element in try elements(node, kind, most: most) {
+            let one = try read(element)
+            guard !list.contains(where: { $0.name == one.name }) else {
+                throw fault("there are two \(kind) '\(one.name)'", element.position)
             }
-            rules.append(rule)
+            list.append(one)
         }
-        return rules
+        return list
     }
 
     private func rule(_ node: YAMLNode) throws(ConfigurationError) -> RuleDefinition {
@@ -65,15 +73,7 @@ struct RuleReading {
     // MARK: Patterns
 
     func patterns(_ node: YAMLNode) throws(ConfigurationError) -> [RuleDefinition] {
-        var patterns: [RuleDefinition] = []
-        for element in try elements(node, "patterns", most: RuleDefinition.mostPatterns) {
-            let pattern = try pattern(element)
-            guard !patterns.contains(where: { $0.name == pattern.name }) else {
-                throw fault("there are two patterns '\(pattern.name)'", element.position)
-            }
-            patterns.append(pattern)
-        }
-        return patterns
+        try list(node, "patterns", most: RuleDefinition.mostPatterns, pattern)
     }
 
     private func pattern(_ node: YAMLNode) throws(ConfigurationError) -> RuleDefinition {
