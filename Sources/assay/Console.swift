@@ -30,6 +30,10 @@ final class Console: Sendable {
             }
         case .sequencesEnded(let count):
             warn("\(count) sequences have ended that patterns had begun which are gone or other ones now")
+        case .sequencesDropped(let pattern):
+            warn(
+                "pattern '\(pattern)': a user has more open than its limits allow, so that the oldest sequences are "
+                    + "given up; this is said once, and counted")
         case .ruleFailed(let rule, let message):
             warn("rule '\(rule)' failed and counts as not fired: \(message); this is said once, and counted")
         case .progress(let counts, let bytes, let checkpoint):

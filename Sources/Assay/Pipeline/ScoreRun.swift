@@ -64,6 +64,8 @@ package struct ScoreRun: ~Copyable {
         case checkpointFailed(String)
         /// The first time that a rule fails for a cause.
         case ruleFailed(rule: String, message: String)
+        /// The first time that a user has more open than a pattern's limits allow.
+        case sequencesDropped(pattern: String)
         /// So many rules hold from the transaction behind this one on.
         case rulesInForce(Int, sequence: UInt64)
         /// So many sequences that patterns had begun end, because those are not there any more.

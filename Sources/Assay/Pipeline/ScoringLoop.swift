@@ -136,6 +136,7 @@ struct ScoringLoop: ~Copyable {
             free.send(batch)
             return fail(.stateDamaged(RunFailure(error, folder: saving?.folder ?? "")))
         }
+        for pattern in scoring.takeOverflows() { parts.report(.sequencesDropped(pattern: pattern)) }
         for failure in scoring.takeRuleFailures() {
             parts.report(.ruleFailed(rule: failure.rule, message: failure.error.message))
         }

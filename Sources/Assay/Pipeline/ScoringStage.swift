@@ -47,6 +47,9 @@ struct ScoringStage: CheckpointedStage, ~Copyable {
         return evaluator.takeUntold()
     }
 
+    /// Patterns that had to give up sequences, each told once.
+    func takeOverflows() -> [String] { stage.function.ruleEvaluator?.takeOverflows() ?? [] }
+
     /// By the names under which checkpoints keep them, of all runs.
     var ruleTallies: [String: UInt64] { ruleTalliesOfRun.merging(loadedRuleTallies, uniquingKeysWith: +) }
 

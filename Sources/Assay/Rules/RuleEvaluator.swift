@@ -18,6 +18,9 @@ final class RuleEvaluator {
         let error: EvaluationError
     }
 
+    /// Patterns that had to give up sequences, which nobody was told of yet.
+    private var overflows: [String] = []
+
     // What the rules made of the transaction at hand.
     private var decision: Decision?
     private var decidedBy = 0
@@ -76,7 +79,9 @@ final class RuleEvaluator {
     /// Shows the transaction that was looked at to what its user has begun.
     func match(_ user: inout UserSequences) {
         for sequence in sequences {
+            let had = sequence.droppedRuns
             if let ids = sequence.match(&user) { apply(sequence.number, completing: ids) }
+            if had == 0, sequence.droppedRuns > 0 { overflows.append(ruleSet.rules[sequence.number].name) }
             for error in sequence.failures.takeNoted() { note(error, of: sequence.number) }
         }
     }
@@ -197,7 +202,13 @@ final class RuleEvaluator {
         return untold
     }
 
-    var hasUntold: Bool { !untold.isEmpty }
+    /// The same of patterns that had to give up sequences.
+    func takeOverflows() -> [String] {
+        defer { overflows = [] }
+        return overflows
+    }
+
+    var hasUntold: Bool { !untold.isEmpty || !overflows.isEmpty }
 
     /// How often each rule fired, and failed by cause, by the names under which checkpoints keep them.
     var counts: [(name: String, count: UInt64)] {
