@@ -355,6 +355,31 @@ import Testing
             "\(run.lines)")
     }
 
+    @Test("Conditions that fail do not hold; they are counted and said once, and limits that are exceeded too")
+    func failing() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.write(
+            "p.yaml",
+            """
+            patterns:
+              - name: web
+                risk: 0.1
+                stages: [{name: a, where: metadata.channel == "web"}, {name: b, next: metadata.channel == "web"}]
+              - name: open
+                risk: 0.1
+                limits: {runs: 2}
+                stages: [{name: a, where: amount > 1.0}, {name: b, followedBy: amount < 0.0}]
+            """)
+        _ = try folder.write("in", Self.transactions)
+        let run = try Binary.shell("$ASSAY score in -c p.yaml --no-checkpoints -o out 2>&1", in: folder)
+        #expect(run.lines.count { $0.contains("rule 'web' failed and counts as not fired") } == 1, "\(run.lines)")
+        #expect(run.lines.count { $0.contains("pattern 'open': a user has more open") } == 1)
+        #expect(
+            run.lines.contains {
+                $0.contains("open 0") && $0.contains("open:dropped 2") && $0.contains("web:no_such_key 10")
+            }, "\(run.lines)")
+    }
+
     @Test("Backtests count patterns, test cases expect them, and a reload that drops one ends what it has begun")
     func tried() throws {
         let folder = try TemporaryFolder()

@@ -67,8 +67,15 @@ final class RuleEvaluator {
             program.select(roots, host: inputs, limits: Self.limits) { index, error in
                 if let error { note(error, of: index) } else { apply(index) }
             }
-            for sequence in sequences { sequence.look(inputs) }
+            for sequence in sequences {
+                sequence.look(inputs)
+                noteFailures(of: sequence)
+            }
         }
+    }
+
+    private func noteFailures(of sequence: SequenceRule) {
+        for error in sequence.failures.takeNoted() { note(error, of: sequence.number) }
     }
 
     var fingerprints: Set<UInt64> { Set(sequences.map(\.fingerprint)) }
@@ -82,7 +89,7 @@ final class RuleEvaluator {
             let had = sequence.droppedRuns
             if let ids = sequence.match(&user) { apply(sequence.number, completing: ids) }
             if had == 0, sequence.droppedRuns > 0 { overflows.append(ruleSet.rules[sequence.number].name) }
-            for error in sequence.failures.takeNoted() { note(error, of: sequence.number) }
+            noteFailures(of: sequence)
         }
     }
 
