@@ -245,7 +245,7 @@ struct SinkPlan {
     ) throws(RunFailure) -> any RowSink {
         switch action {
         case .file(let target, let plan, let header):
-            return try FileSink(
+            return FileSink(
                 try target.open(plan), name: name, people: target.path.map { "'\($0)'" } ?? "standard output",
                 header: header)
         case .parts(let settings, let folder, let number, let length, let clears):

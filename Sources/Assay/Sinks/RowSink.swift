@@ -46,24 +46,32 @@ final class FileSink: RowSink {
     private let output: OpenedOutput
     private var sink: OutputSink
     private let people: String
+    /// The first line of a file, as long as it is not written: until the first checkpoint knows of a file, nothing may
+    /// be in it.
+    private var header: [UInt8]
 
-    /// `header`: the first line of a file, where it has one.
-    init(_ output: OpenedOutput, name: String, people: String, header: [UInt8]) throws(RunFailure) {
+    init(_ output: OpenedOutput, name: String, people: String, header: [UInt8]) {
         self.output = output
         self.name = name
         self.people = people
         sink = OutputSink(descriptor: output.descriptor, length: output.length)
-        guard output.length == 0, !header.isEmpty else { return }
+        self.header = output.length == 0 ? header : []
+    }
+
+    private func writeHeader() throws(SinkFault) {
+        guard !header.isEmpty else { return }
         do throws(OutputSink.Fault) {
             try header.withUnsafeBufferPointer { bytes throws(OutputSink.Fault) in
                 try sink.write(UnsafeRawBufferPointer(bytes))
             }
+            header = []
         } catch {
-            throw RunFailure(.inputOutput, "cannot write \(people): \(String(cString: strerror(error.errorNumber)))")
+            throw fault(error)
         }
     }
 
     func write(_ rows: RowBuffer) throws(SinkFault) {
+        try writeHeader()
         do throws(OutputSink.Fault) {
             try sink.write(rows.bytes.bytes)
         } catch {
@@ -83,6 +91,8 @@ final class FileSink: RowSink {
     func flush() throws(SinkFault) {}
 
     func settle(isLast: Bool) throws(SinkFault) -> CheckpointRecord.Output? {
+        // A file without rows has its columns too.
+        if isLast { try writeHeader() }
         if output.isRegularFile, fsync(output.descriptor) != 0 {
             throw SinkFault(sink: people, reason: .failed(errorNumber: errno))
         }
