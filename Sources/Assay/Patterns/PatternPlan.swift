@@ -26,11 +26,10 @@ final class PatternPlan: Sendable {
     let iterative: Program
     /// What those read of the event itself.
     let keptSlots: [Int]
-    /// Everything that it means, on one line.
-    let text: String
-    /// Of the name and that text: a state belongs to it.
+    /// Of the name and everything that the pattern means: a state belongs to it.
     let fingerprint: UInt64
 
+    /// `text`: everything that it means, on one line.
     init(
         name: String, automaton: Automaton, conditions: [Condition], limits: PatternMatcher.Limits,
         iterative: Program, keptSlots: [Int], text: String
@@ -41,7 +40,6 @@ final class PatternPlan: Sendable {
         self.limits = limits
         self.iterative = iterative
         self.keptSlots = keptSlots
-        self.text = text
         fingerprint = Self.fingerprint(of: text, name: name)
         taking = automaton.taking
         overlooksOthers = automaton.overlooksOthers

@@ -64,7 +64,7 @@ struct PatternReading {
         }
         if let limits = members.take("limits") { definition.limits = try self.limits(limits) }
         let node = try members.require("stages")
-        definition.stages = try stages(node, members, in: nil)
+        definition.stages = try stages(node, members)
     }
 
     /// What a stream may say of a pattern that several use.
@@ -141,7 +141,7 @@ struct PatternReading {
     // MARK: Stages
 
     private func stages(
-        _ node: YAMLNode, _ members: YAMLMembers, in group: String?
+        _ node: YAMLNode, _ members: YAMLMembers
     ) throws(ConfigurationError) -> [PatternDefinition.Stage] {
         var stages: [PatternDefinition.Stage] = []
         for element in try members.elements(node, "stages") {
@@ -189,7 +189,7 @@ struct PatternReading {
                 node.position)
         }
         try readRepetition(&members, into: &stage)
-        stage.members = try stages(try members.require("stages"), members, in: "group")
+        stage.members = try stages(try members.require("stages"), members)
         try members.finish()
         return stage
     }
