@@ -25,7 +25,6 @@ final class EventBatch: @unchecked Sendable {
     var csvColumns: [CSVColumn] = []
     /// Where events are transactions too.
     var transactions = DecodedBatch()
-    var transactionText = InputText(capacity: 1)
     /// What the pipeline makes of them, by sink, and by output: some outputs share one.
     let buffers: [RowBuffer]
     let outputs: [RowBuffer]

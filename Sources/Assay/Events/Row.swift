@@ -21,8 +21,8 @@ class Row: Host {
         preconditionFailure("a row is one of the kinds below")
     }
 
-    /// `"field": value` of everything that the row has, between braces.
-    func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
+    /// Goes to an output: what it says is written later, by another thread.
+    func carry(to output: Int, in rows: inout CarriedRows) {
         preconditionFailure("a row is one of the kinds below")
     }
 
@@ -80,18 +80,10 @@ class Row: Host {
 /// What another stream has made: a value for each of its columns.
 final class ValueRow: Row {
     private(set) var values: [Value] = []
-    private let names: [String]
-    /// As JSON, with the colon.
-    private let keys: [[UInt8]]
+    private let shape: RowShape
 
     init(names: [String]) {
-        self.names = names
-        keys = names.map { name in
-            var buffer = OutputBuffer(capacity: 64)
-            ValueEncoder(.utc).write(text: name, into: &buffer)
-            buffer.append(byte: UInt8(ascii: ":"))
-            return Array(buffer.bytes)
-        }
+        shape = RowShape(names: names)
     }
 
     func begin(_ values: [Value], at time: EventTime) {
@@ -102,16 +94,14 @@ final class ValueRow: Row {
     override func value(_ slot: Int) throws(EvaluationError) -> Value {
         if slot == Self.timeSlot { return try Self.timestamp(time) }
         if slot == Self.wholeSlot {
-            let entries = zip(names, values).map { (key: Value.string($0), value: $1) }
+            let entries = zip(shape.names, values).map { (key: Value.string($0), value: $1) }
             guard let map = MapValue(entries) else { preconditionFailure("columns have different names") }
             return .map(map)
         }
         return values[slot]
     }
 
-    override func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
-        encoder.write(values, keys: keys, into: &buffer)
-    }
+    override func carry(to output: Int, in rows: inout CarriedRows) { rows.append(values, shape, to: output) }
 }
 
 /// What an expression over many events sees: the outcomes of its aggregates, the window and the key, and where there is
@@ -161,6 +151,7 @@ final class EventRow: Row {
     private var base = UnsafePointer<UInt8>(bitPattern: 1)!
     private var cells = UnsafePointer<EventCell>(bitPattern: 16)!
     private var line = ByteSlice()
+    private var index = 0
     /// Columns that the batch has: one that was read before patterns changed may lack the last ones.
     private var width = 0
     /// What was derived of the event at hand, by field.
@@ -196,6 +187,7 @@ final class EventRow: Row {
     func begin(_ event: Event, at index: Int, of batch: EventBatch) {
         move(to: event.time)
         line = event.line
+        self.index = index
         cells = UnsafePointer(batch.cells.base + index * batch.width)
         self.batch = batch
         width = batch.schemaColumns
@@ -379,8 +371,10 @@ final class EventRow: Row {
 
     // MARK: Output
 
-    /// As it came; of CSV its columns.
-    override func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
+    override func carry(to output: Int, in rows: inout CarriedRows) { rows.append(event: index, to: output) }
+
+    /// `"field": value` of everything that it has, between braces: as it came; of CSV its columns.
+    func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
         if batch.csvColumns.isEmpty { return encoder.write(object: text.bytes(line), into: &buffer) }
         encoder.write(batch.csvColumns, cells, text, into: &buffer)
     }
@@ -391,4 +385,6 @@ struct DerivedFields: Sendable {
     let names: [String]
     /// By number.
     let program: Program
+
+    static let none = DerivedFields(names: [], program: Compiler(Environment()).finish())
 }

@@ -86,13 +86,14 @@ struct RowEncoder: ~Copyable {
     // MARK: The members of an object, without its braces
 
     /// `keys`: each column's name as JSON, with the colon.
-    func write(_ row: [Value], keys: [[UInt8]], into buffer: inout OutputBuffer) {
-        for (index, value) in row.enumerated() {
-            buffer.reserve(keys[index].count + 1)
-            if index > 0 { buffer.write(UInt8(ascii: ",")) }
-            keys[index].withUnsafeBufferPointer { buffer.write($0) }
+    func write(_ row: ArraySlice<Value>, keys: [[UInt8]], into buffer: inout OutputBuffer) {
+        for (key, value) in zip(keys, row) {
+            buffer.reserve(key.count + 1)
+            key.withUnsafeBufferPointer { buffer.write($0) }
             values.write(value, into: &buffer)
+            buffer.append(byte: UInt8(ascii: ","))
         }
+        if !row.isEmpty { buffer.removeLast() }
     }
 
     /// An object of JSON as it stands in a line.

@@ -1,5 +1,5 @@
 /// The bytes of one batch: whole lines, the last one always ended by a newline, so that a scanner which stops at
-/// newlines needs no other bound. Behind them lies room for texts that had to be unescaped.
+/// newlines needs no other bound. Behind them lies room for texts that had to be unescaped, by one reader or by two.
 struct InputText: ~Copyable {
     /// Scanners read up to this many bytes behind the last newline.
     static let padding = 64
@@ -36,7 +36,7 @@ struct InputText: ~Copyable {
 
     /// What the unescaping of every byte would need is only reserved: pages never written cost nothing.
     private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<UInt8> {
-        let base = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * (capacity + padding))
+        let base = UnsafeMutablePointer<UInt8>.allocate(capacity: 3 * (capacity + padding))
         (base + capacity).initialize(repeating: 0, count: padding)
         return base
     }

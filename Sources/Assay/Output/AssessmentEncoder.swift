@@ -18,13 +18,7 @@ struct AssessmentEncoder {
         var buffer = OutputBuffer(capacity: 256)
         var ends = [0]
         for level in RiskLevel.allCases {
-            let text =
-                switch level {
-                case .low: recommendations.low
-                case .medium: recommendations.medium
-                case .high: recommendations.high
-                case .critical: recommendations.critical
-                }
+            let text = recommendations.text(of: level)
             buffer.reserve(OutputBuffer.longestEscaped(text.utf8.count) + 64)
             buffer.write("],\"recommendation\":\"")
             buffer.write(escaping: text)
@@ -41,28 +35,36 @@ struct AssessmentEncoder {
         into buffer: inout OutputBuffer
     ) {
         let rules = scored.rules.map(RuleTexts.init)
-        var nextFactor = 0
-        var nextShadow = 0
+        var place = FraudDetection.Output.Place()
         for index in transactions.indices {
-            let assessment = scored.assessments[index]
-            guard assessment.sequence > 0 else { continue }
-            encode(transactions[index], text, assessment, into: &buffer)
-            for _ in 0..<assessment.factorCount {
-                encode(scored.factors, at: nextFactor, transactions[index], text, rules, into: &buffer)
-                nextFactor += 1
-            }
-            // Each factor ended in a comma; the first one's place is the bracket's.
-            if assessment.factorCount > 0 { buffer.removeLast() }
-            let range = recommendationRanges[Int(assessment.level.rawValue)]
-            buffer.reserve(range.count)
-            recommendations.withUnsafeBufferPointer { buffer.write(UnsafeBufferPointer(rebasing: $0[range])) }
-            if let rules {
-                // The line's end comes later.
-                buffer.removeLast(2)
-                rules.encode(assessment, scored.factors, firstShadow: nextShadow, into: &buffer)
-                nextShadow += Int(assessment.shadowCount)
-            }
+            encode(transactions[index], text, scored, at: &place, rules, into: &buffer)
         }
+    }
+
+    /// Writes the line of one transaction if it was accepted, and goes on to the place of the next one.
+    @inline(__always)
+    func encode(
+        _ transaction: Transaction, _ text: BatchText, _ scored: borrowing FraudDetection.Output,
+        at place: inout FraudDetection.Output.Place, _ rules: RuleTexts?, into buffer: inout OutputBuffer
+    ) {
+        let assessment = scored.assessments[place.assessment]
+        place.assessment += 1
+        guard assessment.sequence > 0 else { return }
+        encode(transaction, text, assessment, into: &buffer)
+        for _ in 0..<assessment.factorCount {
+            encode(scored.factors, at: place.factor, transaction, text, rules, into: &buffer)
+            place.factor += 1
+        }
+        // Each factor ended in a comma; the first one's place is the bracket's.
+        if assessment.factorCount > 0 { buffer.removeLast() }
+        let range = recommendationRanges[Int(assessment.level.rawValue)]
+        buffer.reserve(range.count)
+        recommendations.withUnsafeBufferPointer { buffer.write(UnsafeBufferPointer(rebasing: $0[range])) }
+        guard let rules else { return }
+        // The line's end comes later.
+        buffer.removeLast(2)
+        rules.encode(assessment, scored.factors, firstShadow: place.shadow, into: &buffer)
+        place.shadow += Int(assessment.shadowCount)
     }
 
     @inline(__always)

@@ -53,12 +53,18 @@ extension OutputBuffer {
     mutating func write(real value: Double) {
         // Up to here a rounded number has at most fifteen digits, and those are its shortest form.
         guard value >= 0, value < 1e9 else { return writeLarge(value) }
-        // To the nearest, halves up: `rounded` would be a call on processors that are not asked for more than SSE2.
-        let scaled = value * 1e6
-        var millionths = UInt64(scaled)
-        if scaled - Double(millionths) >= 0.5 { millionths += 1 }
+        let millionths = Self.millionths(value)
         write(integer: millionths / 1_000_000)
         write(fraction: millionths % 1_000_000, digits: 6)
+    }
+
+    /// The six decimals that are written of a number from zero to a billion.
+    @inline(__always)
+    static func millionths(_ value: Double) -> UInt64 {
+        // To the nearest, halves up: `rounded` would be a call on processors that are not asked for more than SSE2.
+        let scaled = value * 1e6
+        let whole = UInt64(scaled)
+        return scaled - Double(whole) >= 0.5 ? whole + 1 : whole
     }
 
     private mutating func writeLarge(_ value: Double) {

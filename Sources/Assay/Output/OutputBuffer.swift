@@ -60,6 +60,9 @@ struct OutputBuffer: ~Copyable {
         count += 1
     }
 
+    /// Another byte stands at a place where one was written.
+    mutating func replace(at place: Int, by byte: UInt8) { base[place] = byte }
+
     // MARK: What is not yet part of it
 
     @inline(__always)

@@ -18,11 +18,7 @@ struct RuleTexts {
         buffer.write(",\"decision\":\"")
         buffer.write(assessment.decision.name)
         buffer.write("\",\"decided_by\":\"")
-        if assessment.decidedBy == RiskAssessment.byLevel {
-            buffer.write("level")
-        } else {
-            write(rules.rules[Int(assessment.decidedBy)].name, into: &buffer)
-        }
+        write(decidedBy(assessment), into: &buffer)
         if assessment.shadowCount > 0 {
             buffer.write("\",\"shadow\":[")
             for index in firstShadow..<firstShadow + Int(assessment.shadowCount) {
@@ -36,6 +32,11 @@ struct RuleTexts {
         }
         write(rules.digest, into: &buffer)
         buffer.write("\"}\n")
+    }
+
+    /// The rule's name, or that it was the level.
+    func decidedBy(_ assessment: RiskAssessment) -> String {
+        assessment.decidedBy == RiskAssessment.byLevel ? "level" : rules.rules[Int(assessment.decidedBy)].name
     }
 
     /// The members of a rule's factor behind its type.

@@ -49,21 +49,15 @@ struct PatternFunction: KeyedProcessFunction {
     func isEmpty(_ state: PatternState) -> Bool { state.isEmpty }
 
     mutating func process(_ input: Input, state: inout PatternState, context: inout ProcessContext<Output>) {
-        var output = Output()
-        swap(&output, &context.output)
-        take(input, &state, &context, &output)
-        swap(&output, &context.output)
+        take(input, &state, &context.moment, &context.output)
     }
 
     mutating func timerFired(state: inout PatternState, context: inout ProcessContext<Output>) {
-        var output = Output()
-        swap(&output, &context.output)
-        goOn(&state, &context, &output)
-        swap(&output, &context.output)
+        goOn(&state, &context.moment, &context.output)
     }
 
     mutating func resume(state: inout PatternState, context: inout ProcessContext<Output>) {
-        setTimer(&state, &context)
+        setTimer(&state, &context.moment)
     }
 
     func encode(_ state: PatternState, into bytes: inout OutputBuffer) {
@@ -77,12 +71,12 @@ struct PatternFunction: KeyedProcessFunction {
         return try PatternState(&reader, for: automaton)
     }
 
-    // MARK: Whatever the output is
+    // MARK: Whatever the output is a part of
 
-    func take<Whole>(
-        _ event: Input, _ state: inout PatternState, _ context: inout ProcessContext<Whole>, _ output: inout Output
+    func take(
+        _ event: Input, _ state: inout PatternState, _ moment: inout ProcessMoment, _ output: inout Output
     ) {
-        guard event.time > context.watermark else {
+        guard event.time > moment.watermark else {
             output.isLate = true
             return
         }
@@ -90,31 +84,29 @@ struct PatternFunction: KeyedProcessFunction {
         var place = state.waiting.count
         while place > 0, state.waiting[place - 1].time > event.time { place -= 1 }
         state.waiting.insert(event, at: place)
-        setTimer(&state, &context)
+        setTimer(&state, &moment)
     }
 
     /// Event time has come to the first waiting event, or to the end of a run's time. The run then ends when event
     /// time moved: with the next event that it came to, or where it stands now.
-    func goOn<Whole>(
-        _ state: inout PatternState, _ context: inout ProcessContext<Whole>, _ output: inout Output
-    ) {
+    func goOn(_ state: inout PatternState, _ moment: inout ProcessMoment, _ output: inout Output) {
         state.timer = .max
-        let key = context.key
-        let moment = state.waiting.first.map { min($0.time, context.watermark) } ?? context.watermark
-        shared.matcher.advance(to: moment, &state) { output.found.append(Found(key: key, sequence: $0)) }
+        let (key, watermark) = (moment.key, moment.watermark)
+        let now = state.waiting.first.map { min($0.time, watermark) } ?? watermark
+        shared.matcher.advance(to: now, &state) { output.found.append(Found(key: key, sequence: $0)) }
         var shown = 0
-        while shown < state.waiting.count, state.waiting[shown].time == moment {
+        while shown < state.waiting.count, state.waiting[shown].time == now {
             shared.matcher.show(state.waiting[shown], &state) { output.found.append(Found(key: key, sequence: $0)) }
             shown += 1
         }
         state.waiting.removeFirst(shown)
-        setTimer(&state, &context)
+        setTimer(&state, &moment)
     }
 
-    func setTimer<Whole>(_ state: inout PatternState, _ context: inout ProcessContext<Whole>) {
+    func setTimer(_ state: inout PatternState, _ moment: inout ProcessMoment) {
         let next = min(state.waiting.first?.time ?? .max, shared.matcher.deadline(state) ?? .max)
         guard next != state.timer else { return }
         state.timer = next
-        if next == .max { context.deleteTimer() } else { context.setTimer(at: EventTime(milliseconds: next)) }
+        if next == .max { moment.deleteTimer() } else { moment.setTimer(at: EventTime(milliseconds: next)) }
     }
 }

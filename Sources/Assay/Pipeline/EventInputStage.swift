@@ -24,11 +24,7 @@ struct EventInputStage: ~Copyable {
         let outcome = try reader.fill(&batch.text)
         guard outcome == .lines else { return outcome }
         if json != nil { json?.decode(batch) } else { csv?.decode(batch) }
-        if transactions != nil {
-            // In a text of its own: both unescape into the room behind the lines.
-            batch.transactionText.copy(batch.text)
-            transactions?.decode(&batch.transactionText, into: &batch.transactions)
-        }
+        transactions?.decode(&batch.text, into: &batch.transactions)
         reader.advance(past: batch.text, lines: batch.lineCount)
         batch.standing = InputStanding(
             position: reader.position, mark: reader.mark, endsInsideLine: reader.endsInsideLine,

@@ -36,6 +36,7 @@ final class RowOutputStage {
 
     func write(_ batch: EventBatch) throws(PipelineError) {
         for (buffer, sink) in zip(batch.buffers, sinks) where buffer.rows > 0 {
+            buffer.format(with: batch)
             try guarded { () throws(SinkFault) in try sink.write(buffer) }
         }
         for reject in batch.rejects { write(reject, batch) }

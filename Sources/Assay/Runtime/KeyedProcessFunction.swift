@@ -73,14 +73,37 @@ extension KeyedProcessFunction where Self: ~Copyable {
     func memoryBytes(_ state: borrowing State) -> Int { 0 }
 }
 
-/// What a function knows of the moment and what it can ask for, besides its element and state.
-///
-/// Several streams may share a stage; a key belongs to one of them.
+/// What a function has in hand besides its element and state: the moment, and the place for its results.
 struct ProcessContext<Output> {
-    /// The event time of the element, or of the timer that fires.
-    private(set) var time: EventTime
+    /// The moment without the output, for functions that share a stage and put their results in parts of one output.
+    var moment: ProcessMoment
     /// Where results are put.
     var output: Output
+
+    init(output: Output, streams: Int = 1) {
+        moment = ProcessMoment(streams: streams)
+        self.output = output
+    }
+
+    var time: EventTime { moment.time }
+    var key: Int { moment.key }
+    var stream: Int { moment.stream }
+    var watermark: Int64 { moment.watermark }
+
+    mutating func setTimer(at time: EventTime) { moment.setTimer(at: time) }
+
+    mutating func deleteTimer() { moment.deleteTimer() }
+
+    @inline(__always)
+    mutating func begin(_ time: EventTime, key: Int) { moment.begin(time, key: key) }
+}
+
+/// What a function knows of the moment and what it can ask for.
+///
+/// Several streams may share a stage; a key belongs to one of them.
+struct ProcessMoment {
+    /// The event time of the element, or of the timer that fires.
+    private(set) var time = EventTime(milliseconds: 0)
     /// The key that is being worked on, by its number in the stage.
     private(set) var key = 0
     /// The stream that it belongs to.
@@ -92,9 +115,7 @@ struct ProcessContext<Output> {
     /// No timer of any stream is earlier.
     private(set) var earliestTimer = Int64.max
 
-    init(output: Output, streams: Int = 1) {
-        time = EventTime(milliseconds: 0)
-        self.output = output
+    fileprivate init(streams: Int) {
         timers = (0..<streams).map { TimerQueue(stream: $0) }
     }
 

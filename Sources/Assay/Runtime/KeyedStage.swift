@@ -113,7 +113,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         forgetTouched()
         let index = try intern(key, hash: key.stableHash)
         noteChange(index)
-        context.enter(stream, watermark: watermark ?? advanced)
+        context.moment.enter(stream, watermark: watermark ?? advanced)
         context.begin(time, key: index)
         let before = function.memoryBytes(keys[index])
         function.process(input, state: &keys[index], context: &context)
@@ -131,9 +131,9 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     mutating func fireNext(_ stream: Int, upTo watermark: Int64) -> Bool {
         forgetTouched()
         advanced = watermark
-        context.enter(stream, watermark: watermark)
+        context.moment.enter(stream, watermark: watermark)
         if due.isEmpty {
-            guard let time = context.nextTimer(of: stream), time.milliseconds <= watermark else { return false }
+            guard let time = context.moment.nextTimer(of: stream), time.milliseconds <= watermark else { return false }
             collectTimers(of: stream, at: time)
         }
         guard let timer = due.popLast() else { preconditionFailure("the next timer is one at least") }
@@ -153,7 +153,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     }
 
     private mutating func collectTimers(of stream: Int, at time: EventTime) {
-        let ready = context.popTimers(of: stream, at: time)
+        let ready = context.moment.popTimers(of: stream, at: time)
         if ready.count == 1 { return due.append(DueTimer(rank: 0, key: ready[0], time: time)) }
         due = ready.map { DueTimer(rank: function.timerRank(keys[$0], at: time, stream: stream), key: $0, time: time) }
             .sorted { left, right in
@@ -165,9 +165,9 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     }
 
     /// No timer of any stream is earlier.
-    var earliestTimer: Int64 { context.earliestTimer }
+    var earliestTimer: Int64 { context.moment.earliestTimer }
 
-    mutating func findEarliestTimer() { context.findEarliestTimer() }
+    mutating func findEarliestTimer() { context.moment.findEarliestTimer() }
 
     private mutating func remove(_ index: Int, hash: UInt64) {
         stateBytes -= function.memoryBytes(keys[index])
@@ -183,8 +183,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
             keys[index] = function.makeState()
             if !isSaved { remove(index, hash: keys.withKey(index) { $0.stableHash }) }
         }
-        for stream in streams { context.removeTimers(of: stream) }
-        context.findEarliestTimer()
+        for stream in streams { context.moment.removeTimers(of: stream) }
+        context.moment.findEarliestTimer()
     }
 
     /// What does not hold any more leaves the states, and the store with the next cut.
@@ -492,7 +492,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         stateBytes += function.memoryBytes(state)
         let index = keys.insert(key, hash: hash, state: state)
         keys.setSaving(index, SavingMark(page: UInt32(truncatingIfNeeded: page), isInLog: true))
-        context.enter(function.stream(of: key), watermark: advanced)
+        context.moment.enter(function.stream(of: key), watermark: advanced)
         context.begin(EventTime(milliseconds: advanced), key: index)
         function.resume(state: &keys[index], context: &context)
     }

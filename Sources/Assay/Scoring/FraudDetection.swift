@@ -15,6 +15,21 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
         /// Those that the assessments were made with.
         var rules: RuleSet?
 
+        /// Where what a transaction has stands among that of the others.
+        struct Place: Sendable {
+            var assessment = 0
+            var factor = 0
+            var shadow = 0
+        }
+
+        /// That of the transaction that was scored last.
+        var last: Place {
+            guard let assessment = assessments.last else { preconditionFailure("nothing was scored yet") }
+            return Place(
+                assessment: assessments.count - 1, factor: factors.factors.count - Int(assessment.factorCount),
+                shadow: factors.shadows.count - Int(assessment.shadowCount))
+        }
+
         mutating func removeAll() {
             rules = nil
             assessments.removeAll(keepingCapacity: true)
@@ -131,31 +146,37 @@ struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     @inline(__always)
     mutating func process(_ input: Input, state: inout UserState, context: inout ProcessContext<Output>) {
+        score(input, &state, &context.output)
+    }
+
+    /// The same, whatever the output is a part of.
+    @inline(__always)
+    mutating func score(_ input: Input, _ state: inout UserState, _ output: inout Output) {
         let transaction = input.transaction
         if isExpired(state, at: transaction.time) { reset(&state) }
         let idHash = input.text.bytes(transaction.id).stableHash
         if settings.deduplicate, state.recent.contains(idHash) {
-            context.output.assessments.append(RiskAssessment())
+            output.assessments.append(RiskAssessment())
             return
         }
         let symbol =
             transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
-        let firstFactor = context.output.factors.factors.count
+        let firstFactor = output.factors.factors.count
         if rules != nil { applyRules(input, symbol, &state) }
-        judge(transaction, symbol, &state, &context.output.factors)
-        rules?.takeFactors(into: &context.output.factors)
+        judge(transaction, symbol, &state, &output.factors)
+        rules?.takeFactors(into: &output.factors)
         if settings.deduplicate { state.addRecent(idHash, in: &pool) }
         state.transactions += 1
         state.lastTime = transaction.time
         sequence += 1
-        let factorCount = context.output.factors.factors.count - firstFactor
+        let factorCount = output.factors.factors.count - firstFactor
         let score =
-            factorCount == 0 ? 0 : settings.combination.score(context.output.factors, last: factorCount)
-        context.output.assessments.append(
+            factorCount == 0 ? 0 : settings.combination.score(output.factors, last: factorCount)
+        output.assessments.append(
             RiskAssessment(
                 sequence: sequence, score: score, level: settings.levels.level(of: score),
                 factorCount: UInt16(factorCount)))
-        rules?.decide(&context.output.assessments)
+        rules?.decide(&output.assessments)
     }
 
     /// Each check sees the state as it was before this transaction; what they record touches different parts of it.

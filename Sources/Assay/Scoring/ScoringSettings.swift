@@ -90,5 +90,14 @@ package struct ScoringSettings: Equatable, Sendable {
         package var high = "Additional verification required"
         package var medium = "Monitor closely, consider manual review"
         package var low = "Low risk, normal processing"
+
+        func text(of level: RiskLevel) -> String {
+            switch level {
+            case .low: low
+            case .medium: medium
+            case .high: high
+            case .critical: critical
+            }
+        }
     }
 }

@@ -1,95 +1,168 @@
 import CEL
 
 /// An assessment with the event that it is of: its own fields first, then those of the event.
+///
+/// Its fields are what was scored, with the values that its line has. The line is only made where somebody asks for one
+/// of the lists, or keeps the whole.
 final class AssessmentRow: Row {
-    private let encoder: AssessmentEncoder
-    private let assessed = EventBatch()
-    private var decoder: JSONEventDecoder
-    private let assessment: EventRow
+    /// What is scored of the batch at hand.
+    private(set) var scored: ScoredBatch
+    private var assessment = RiskAssessment()
+    private var place = FraudDetection.Output.Place()
+    private var transaction = Transaction()
+    private var transactionIndex = 0
+    private var text = BatchText(base: UnsafePointer(bitPattern: 1)!)
     private var event: EventRow?
+    private let line: AssessmentLine
+    private var isLineMade = false
+    /// By level.
+    private let levels = RiskLevel.allCases.map { Value.string($0.label) }
+    private let recommendations: [Value]
 
-    static let columns: [EventSchema.Column] = [
-        EventSchema.Column(name: "transaction_id", type: .string),
-        EventSchema.Column(name: "user_id", type: .string),
-        EventSchema.Column(name: "sequence", type: .int),
-        EventSchema.Column(name: "timestamp", type: .double),
-        EventSchema.Column(name: "risk_level", type: .string),
-        EventSchema.Column(name: "risk_score", type: .double),
-        EventSchema.Column(name: "risk_factors", type: .list),
-        EventSchema.Column(name: "recommendation", type: .string),
-        EventSchema.Column(name: "decision", type: .string),
-        EventSchema.Column(name: "decided_by", type: .string),
-        EventSchema.Column(name: "shadow", type: .list),
-    ]
+    private enum Column: Int, CaseIterable {
+        case transactionID, userID, sequence, timestamp, riskLevel, riskScore, riskFactors, recommendation, decision
+        case decidedBy, shadow
+
+        var column: EventSchema.Column {
+            switch self {
+            case .transactionID: EventSchema.Column(name: "transaction_id", type: .string)
+            case .userID: EventSchema.Column(name: "user_id", type: .string)
+            case .sequence: EventSchema.Column(name: "sequence", type: .int)
+            case .timestamp: EventSchema.Column(name: "timestamp", type: .double)
+            case .riskLevel: EventSchema.Column(name: "risk_level", type: .string)
+            case .riskScore: EventSchema.Column(name: "risk_score", type: .double)
+            case .riskFactors: EventSchema.Column(name: "risk_factors", type: .list)
+            case .recommendation: EventSchema.Column(name: "recommendation", type: .string)
+            case .decision: EventSchema.Column(name: "decision", type: .string)
+            case .decidedBy: EventSchema.Column(name: "decided_by", type: .string)
+            case .shadow: EventSchema.Column(name: "shadow", type: .list)
+            }
+        }
+    }
+
+    static let columns = Column.allCases.map(\.column)
     /// The slots from here on are the assessment's own fields.
     static let firstSlot = 500_000
 
     init(_ settings: ScoringSettings) {
-        encoder = AssessmentEncoder(settings)
-        let schema = EventSchema(columns: Self.columns, timeColumn: 3, unit: .seconds)
-        decoder = JSONEventDecoder(schema)
-        assessment = EventRow(
-            schema, derived: DerivedFields(names: [], program: Compiler(Environment()).finish()))
+        scored = ScoredBatch(AssessmentEncoder(settings))
+        line = AssessmentLine(EventSchema(columns: Self.columns, timeColumn: Column.timestamp.rawValue, unit: .seconds))
+        recommendations = RiskLevel.allCases.map { .string(settings.recommendations.text(of: $0)) }
+    }
+
+    /// Another batch: what is scored of it comes here.
+    func begin(_ scored: ScoredBatch?, _ rules: RuleSet?) -> ScoredBatch {
+        self.scored = scored ?? ScoredBatch(self.scored.encoder)
+        self.scored.begin(rules)
+        return self.scored
     }
 
     /// Takes what was scored last. False when the transaction was not accepted.
-    func begin(
-        _ scored: borrowing FraudDetection.Output, _ transaction: Transaction, _ text: BatchText, _ event: EventRow
-    ) -> Bool {
-        guard scored.assessments.last?.sequence ?? 0 > 0 else { return false }
-        assessed.reset()
-        assessed.text.reset(offset: 0, firstLine: 1)
-        var line = OutputBuffer(capacity: 1 << 12)
-        encoder.encode([transaction], text: text, scored: scored, into: &line)
-        if line.count > assessed.text.capacity { assessed.text.grow(to: 2 * line.count, keeping: 0) }
-        assessed.text.append(line.bytes.bindMemory(to: UInt8.self))
-        assessed.text.count = line.count
-        decoder.decode(assessed)
-        guard let only = assessed.events.first else { preconditionFailure("our own assessments are events") }
-        assessment.begin(only, at: 0, of: assessed)
-        self.event = event
+    func begin(_ transaction: Transaction, at index: Int, _ text: BatchText, _ event: EventRow) -> Bool {
+        guard let assessment = scored.output.assessments.last, assessment.sequence > 0 else { return false }
+        self.assessment = assessment
+        place = scored.output.last
+        (self.transaction, transactionIndex, self.text, self.event) = (transaction, index, text, event)
+        isLineMade = false
         move(to: event.time)
         return true
     }
 
     func end() { event = nil }
 
-    private func row(_ slot: Int) -> (row: EventRow, slot: Int) {
-        if (Self.firstSlot..<Self.firstSlot + Self.columns.count).contains(slot) {
-            return (assessment, slot - Self.firstSlot)
-        }
+    // MARK: Values
+
+    private var present: EventRow {
         guard let event else { preconditionFailure("the assessment is looked at while its event is at hand") }
-        return (event, slot)
+        return event
     }
 
+    /// Nil for a slot that is the event's.
+    @inline(__always)
+    private func own(_ slot: Int) -> Column? { Column(rawValue: slot - Self.firstSlot) }
+
     override func value(_ slot: Int) throws(EvaluationError) -> Value {
-        let (row, slot) = row(slot)
-        return try row.value(slot)
+        guard let column = own(slot) else { return try present.value(slot) }
+        switch column {
+        case .transactionID: return .string(text.string(transaction.id))
+        case .userID: return .string(text.string(transaction.userID))
+        case .sequence: return .int(Int64(assessment.sequence))
+        case .timestamp, .riskScore: return .double(double(column))
+        case .riskLevel: return levels[Int(assessment.level.rawValue)]
+        case .recommendation: return recommendations[Int(assessment.level.rawValue)]
+        case .riskFactors: return try madeLine.value(column.rawValue)
+        case .decision:
+            guard scored.output.rules != nil else { throw missing(column) }
+            return .string("\(assessment.decision.name)")
+        case .decidedBy:
+            guard let rules = scored.output.rules else { throw missing(column) }
+            return .string(RuleTexts(rules).decidedBy(assessment))
+        case .shadow:
+            guard assessment.shadowCount > 0 else { throw missing(column) }
+            return try madeLine.value(column.rawValue)
+        }
+    }
+
+    private func double(_ column: Column) -> Double {
+        // A whole number divided by a power of ten is the number nearest to what the line says.
+        column == .timestamp
+            ? Double(transaction.time.milliseconds) / 1000 : Double(OutputBuffer.millionths(assessment.score)) / 1e6
+    }
+
+    private func missing(_ column: Column) -> EvaluationError {
+        EvaluationError(.noSuchKey, "the event has no '\(column.column.name)'")
     }
 
     override func int(_ slot: Int) throws(EvaluationError) -> Int64 {
-        let (row, slot) = row(slot)
-        return try row.int(slot)
+        own(slot) == nil ? try present.int(slot) : try super.int(slot)
     }
 
     override func double(_ slot: Int) throws(EvaluationError) -> Double {
-        let (row, slot) = row(slot)
-        return try row.double(slot)
+        guard let column = own(slot) else { return try present.double(slot) }
+        return double(column)
+    }
+
+    override func bool(_ slot: Int) throws(EvaluationError) -> Bool {
+        own(slot) == nil ? try present.bool(slot) : try super.bool(slot)
     }
 
     override func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
-        let (row, slot) = row(slot)
-        return try row.text(slot)
+        switch own(slot) {
+        case nil: return try present.text(slot)
+        case .transactionID: return text.bytes(transaction.id)
+        case .userID: return text.bytes(transaction.userID)
+        case .riskLevel:
+            let name = assessment.level.name
+            return UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        default: return try super.text(slot)
+        }
     }
 
     override func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
-        let (row, slot) = row(slot)
-        return try row.member(slot, key)
+        own(slot) == nil ? try present.member(slot, key) : try super.member(slot, key)
     }
 
     override func cost(_ slot: Int) -> Int {
-        let (row, slot) = row(slot)
-        return row.cost(slot)
+        switch own(slot) {
+        case nil: present.cost(slot)
+        case .riskFactors?, .shadow?: madeLine.cost(slot - Self.firstSlot)
+        default: 0
+        }
+    }
+
+    // MARK: The whole
+
+    /// The line as an event of its own.
+    private var madeLine: EventRow {
+        if !isLineMade {
+            isLineMade = true
+            var place = place
+            line.take {
+                scored.encoder.encode(
+                    transaction, text, scored.output, at: &place, scored.output.rules.map(RuleTexts.init), into: &$0)
+            }
+        }
+        return line.row
     }
 
     /// The whole is the assessment; the event's fields are those that expressions name.
@@ -97,9 +170,35 @@ final class AssessmentRow: Row {
         (event?.namedFields ?? []).filter { field in !Self.columns.contains { $0.name == field.name } }
     }
 
-    override func keepWhole(into buffer: inout OutputBuffer) { assessment.keepWhole(into: &buffer) }
+    override func keepWhole(into buffer: inout OutputBuffer) { madeLine.keepWhole(into: &buffer) }
 
-    override func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
-        assessment.writeJSON(into: &buffer, encoder)
+    override func carry(to output: Int, in rows: inout CarriedRows) {
+        rows.append(assessment: scored.note(place, of: transactionIndex), to: output)
+    }
+}
+
+/// The line of an assessment, read as an event.
+private final class AssessmentLine {
+    let row: EventRow
+    private let batch = EventBatch()
+    private var line = OutputBuffer(capacity: 1 << 12)
+    private var decoder: JSONEventDecoder
+
+    init(_ schema: EventSchema) {
+        decoder = JSONEventDecoder(schema)
+        row = EventRow(schema, derived: .none)
+    }
+
+    func take(_ write: (inout OutputBuffer) -> Void) {
+        line.removeAll()
+        write(&line)
+        batch.reset()
+        batch.text.reset(offset: 0, firstLine: 1)
+        if line.count > batch.text.capacity { batch.text.grow(to: 2 * line.count, keeping: 0) }
+        batch.text.append(line.bytes.bindMemory(to: UInt8.self))
+        batch.text.count = line.count
+        decoder.decode(batch)
+        guard let only = batch.events.first else { preconditionFailure("our own assessments are events") }
+        row.begin(only, at: 0, of: batch)
     }
 }

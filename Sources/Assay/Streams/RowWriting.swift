@@ -1,17 +1,80 @@
 import CEL
 
-/// The rows of one output on their way to it.
+/// The rows of a batch that go to one sink: as they are carried there, and then as bytes.
 final class RowBuffer {
-    var bytes = OutputBuffer(capacity: 1 << 12)
-    var rows: UInt64 = 0
+    /// What the sink takes, once `format` was called.
+    private(set) var bytes = OutputBuffer(capacity: 1 << 12)
+    // In one stage's hands at a time.
+    @exclusivity(unchecked) private var carried = CarriedRows()
+    /// By output, how its rows are written.
+    private var writings: [RowWriting] = []
+    /// What was scored of the batch.
+    private(set) var scored: ScoredBatch?
+
+    var rows: UInt64 { UInt64(carried.count) }
 
     func removeAll() {
         bytes.removeAll()
-        rows = 0
+        carried.removeAll()
+    }
+
+    /// Rows come that are written so.
+    func begin(_ writings: [RowWriting], _ scored: ScoredBatch?) {
+        self.writings = writings
+        self.scored = scored
+    }
+
+    @inline(__always)
+    func append(_ row: Row, to output: Int) { row.carry(to: output, in: &carried) }
+
+    /// Puts the rows in the form that the sink takes, on the thread that writes.
+    func format(with batch: EventBatch) {
+        carried.forEach { output, content in
+            switch content {
+            case .event(let index): writings[output].write(event: index, of: batch, into: &bytes)
+            case .values(let values, let shape): writings[output].write(values, shape, into: &bytes)
+            case .assessment(let index):
+                writings[output].write(into: &bytes) { scored?.write(index, of: batch, into: &$0) }
+            }
+        }
     }
 }
 
-/// Puts the rows of a stream in the form that one of its outputs takes.
+/// What was scored of a batch, and which of it is written out.
+///
+/// It goes with the batch from the thread that scores to the one that writes.
+final class ScoredBatch {
+    // In one stage's hands at a time.
+    @exclusivity(unchecked) var output = FraudDetection.Output()
+    @exclusivity(unchecked) private var written: [(transaction: Int, place: FraudDetection.Output.Place)] = []
+    let encoder: AssessmentEncoder
+
+    init(_ encoder: AssessmentEncoder) {
+        self.encoder = encoder
+    }
+
+    func begin(_ rules: RuleSet?) {
+        output.removeAll()
+        output.rules = rules
+        written.removeAll(keepingCapacity: true)
+    }
+
+    /// Answers the number of an assessment that is written out. The one before may be the same.
+    func note(_ place: FraudDetection.Output.Place, of transaction: Int) -> Int {
+        if written.last?.place.assessment != place.assessment { written.append((transaction, place)) }
+        return written.count - 1
+    }
+
+    /// The line of one that was noted.
+    fileprivate func write(_ index: Int, of batch: EventBatch, into buffer: inout OutputBuffer) {
+        var place = written[index].place
+        encoder.encode(
+            batch.transactions.transactions[written[index].transaction], batch.text.view, output, at: &place,
+            output.rules.map(RuleTexts.init), into: &buffer)
+    }
+}
+
+/// Puts the rows of a stream in the form that one of its outputs takes. It belongs to the thread that writes.
 final class RowWriting {
     private enum Form {
         case json
@@ -24,9 +87,11 @@ final class RowWriting {
     private let form: Form
     private let columnCount: Int
     private let encoder: RowEncoder
+    private let event: EventRow
 
-    init(_ output: StreamOutput, _ values: ValueEncoder) {
+    init(_ output: StreamOutput, _ values: ValueEncoder, _ schema: EventSchema) {
         encoder = RowEncoder(values)
+        event = EventRow(schema, derived: .none)
         columnCount = output.columns?.count ?? 0
         switch output.target {
         case .standardOutput:
@@ -58,43 +123,63 @@ final class RowWriting {
         return Array(buffer.bytes)
     }
 
-    func write(_ row: Row, into buffer: RowBuffer) {
-        buffer.rows += 1
+    /// An event of a batch as it came.
+    func write(event index: Int, of batch: EventBatch, into buffer: inout OutputBuffer) {
+        event.begin(batch.events[index], at: index, of: batch)
+        write(into: &buffer, members: { event.writeJSON(into: &$0, encoder) }, value: { event.valueIfAny($0) ?? .null })
+    }
+
+    /// A row that a stream has made.
+    func write(_ row: ArraySlice<Value>, _ shape: RowShape, into buffer: inout OutputBuffer) {
+        write(
+            into: &buffer, members: { encoder.write(row, keys: shape.keys, into: &$0) },
+            value: { row[row.startIndex + $0] })
+    }
+
+    /// A row that has no columns and is known as a whole line.
+    func write(into buffer: inout OutputBuffer, line: (inout OutputBuffer) -> Void) {
+        guard case .tagged(let tag) = form else { return line(&buffer) }
+        append(tag, to: &buffer)
+        // The line's own brace gives way.
+        let place = buffer.count
+        line(&buffer)
+        buffer.replace(at: place, by: UInt8(ascii: ","))
+    }
+
+    @inline(__always)
+    private func write(
+        into buffer: inout OutputBuffer, members: (inout OutputBuffer) -> Void, value: (Int) -> Value
+    ) {
         switch form {
         case .json:
-            buffer.bytes.append(byte: UInt8(ascii: "{"))
-            row.writeJSON(into: &buffer.bytes, encoder)
-            buffer.bytes.reserve(2)
-            buffer.bytes.write("}\n")
+            buffer.append(byte: UInt8(ascii: "{"))
+            members(&buffer)
+            buffer.reserve(2)
+            buffer.write("}\n")
         case .tagged(let tag):
-            buffer.bytes.reserve(tag.count)
-            tag.withUnsafeBufferPointer { buffer.bytes.write($0) }
-            let before = buffer.bytes.count
-            buffer.bytes.append(byte: UInt8(ascii: ","))
-            row.writeJSON(into: &buffer.bytes, encoder)
-            if buffer.bytes.count == before + 1 { buffer.bytes.removeLast() }
-            buffer.bytes.reserve(2)
-            buffer.bytes.write("}\n")
+            append(tag, to: &buffer)
+            let before = buffer.count
+            buffer.append(byte: UInt8(ascii: ","))
+            members(&buffer)
+            if buffer.count == before + 1 { buffer.removeLast() }
+            buffer.reserve(2)
+            buffer.write("}\n")
         case .csv:
             for column in 0..<columnCount {
-                if column > 0 { buffer.bytes.append(byte: UInt8(ascii: ",")) }
-                let value = value(column, of: row)
+                if column > 0 { buffer.append(byte: UInt8(ascii: ",")) }
+                let value = value(column)
                 if case .null = value { continue }
-                Self.writeCell(encoder.values.text(value), into: &buffer.bytes)
+                Self.writeCell(encoder.values.text(value), into: &buffer)
             }
-            buffer.bytes.append(byte: UInt8(ascii: "\n"))
+            buffer.append(byte: UInt8(ascii: "\n"))
         case .values:
-            for column in 0..<columnCount { ValueCoding.encode(value(column, of: row), into: &buffer.bytes) }
+            for column in 0..<columnCount { ValueCoding.encode(value(column), into: &buffer) }
         }
     }
 
-    /// Null where the row has none.
-    private func value(_ column: Int, of row: Row) -> Value {
-        do throws(EvaluationError) {
-            return try row.value(column)
-        } catch {
-            return .null
-        }
+    private func append(_ tag: [UInt8], to buffer: inout OutputBuffer) {
+        buffer.reserve(tag.count)
+        tag.withUnsafeBufferPointer { buffer.write($0) }
     }
 
     /// Quoted where commas, quotes or line ends would be taken for something else.

@@ -42,7 +42,8 @@ final class RememberedSequences {
 
 /// A user's memory, which exists once.
 final class RememberedUser {
-    var state: UserState
+    // Only the thread that owns the stage comes here, one step at a time.
+    @exclusivity(unchecked) var state: UserState
 
     init(_ state: consuming UserState) {
         self.state = state
@@ -51,7 +52,13 @@ final class RememberedUser {
 
 /// The process function of a whole pipeline: each key begins with the number of the stream that it belongs to.
 struct StreamFunction: KeyedProcessFunction {
-    typealias Output = WindowFunction<WindowAggregates>.Output
+    /// What a step came to: of a stream one of the parts.
+    struct Output {
+        var windows = WindowFunction<WindowAggregates>.Output()
+        var sequences = PatternFunction.Output()
+        /// Of the batch at hand, all that was scored so far.
+        var scored: ScoredBatch?
+    }
 
     enum Input {
         case element(WindowFunction<WindowAggregates>.Input)
@@ -60,10 +67,8 @@ struct StreamFunction: KeyedProcessFunction {
     }
 
     /// By stream.
-    private var functions: [WindowFunction<WindowAggregates>?]
+    private let functions: [WindowFunction<WindowAggregates>?]
     private(set) var patterns: [PatternFunction?]
-    /// What patterns have found since somebody looked.
-    var sequences = PatternFunction.Output()
     /// By stream, what a checkpoint had begun for a pattern that is another one now.
     var ended: [EndedSequences]
     let scorer: TransactionScorer?
@@ -96,28 +101,30 @@ struct StreamFunction: KeyedProcessFunction {
     mutating func process(_ input: Input, state: inout StreamState, context: inout ProcessContext<Output>) {
         switch input {
         case .element(let element):
-            functions[context.stream]?.process(element, state: &state.windows, context: &context)
+            functions[context.stream]?.add(element, &state.windows, &context.moment, &context.output.windows)
         case .transaction(let transaction):
-            guard let scorer else { preconditionFailure("only a stream that scores is given transactions") }
+            guard let scorer, let scored = context.output.scored else {
+                preconditionFailure("only a stream that scores is given transactions, and those of a batch")
+            }
             let user = state.user ?? RememberedUser(scorer.detection.makeState())
             state.user = user
-            scorer.score(transaction, &user.state)
+            scorer.detection.score(transaction, &user.state, &scored.output)
         case .event(let event):
             guard let pattern = patterns[context.stream] else { return }
             var known = state.sequences
             if known?.fingerprint != pattern.fingerprint { known = nil }
             let remembered = known ?? RememberedSequences(pattern.fingerprint, PatternState())
             state.sequences = remembered
-            pattern.take(event, &remembered.state, &context, &sequences)
+            pattern.take(event, &remembered.state, &context.moment, &context.output.sequences)
         }
     }
 
     mutating func timerFired(state: inout StreamState, context: inout ProcessContext<Output>) {
         if let remembered = state.sequences {
-            patterns[context.stream]?.goOn(&remembered.state, &context, &sequences)
+            patterns[context.stream]?.goOn(&remembered.state, &context.moment, &context.output.sequences)
             return
         }
-        functions[context.stream]?.timerFired(state: &state.windows, context: &context)
+        functions[context.stream]?.goOn(&state.windows, &context.moment, &context.output.windows)
     }
 
     func timerRank(_ state: StreamState, at time: EventTime, stream: Int) -> Int64 {
@@ -127,10 +134,10 @@ struct StreamFunction: KeyedProcessFunction {
     mutating func resume(state: inout StreamState, context: inout ProcessContext<Output>) {
         if let remembered = state.sequences {
             ended[context.stream] += remembered.ended
-            patterns[context.stream]?.setTimer(&remembered.state, &context)
+            patterns[context.stream]?.setTimer(&remembered.state, &context.moment)
             return
         }
-        functions[context.stream]?.resume(state: &state.windows, context: &context)
+        functions[context.stream]?.setFirstTimer(&state.windows, &context.moment)
     }
 
     // MARK: As bytes
@@ -184,30 +191,13 @@ struct StreamFunction: KeyedProcessFunction {
     }
 }
 
-/// Scores transactions one by one.
+/// What scores transactions, which exists once.
 final class TransactionScorer {
-    var detection: FraudDetection
-    private var context = ProcessContext(output: FraudDetection.Output())
+    // Only the thread that owns the stage comes here, one step at a time.
+    @exclusivity(unchecked) var detection: FraudDetection
 
     init(_ settings: StreamPlan.ScoredSettings, sequence: UInt64 = 0) {
         detection = FraudDetection(settings: settings.settings, zone: settings.zone, sequence: sequence)
         detection.install(settings.rules)
-        context.output.rules = settings.rules
     }
-
-    func score(_ transaction: FraudDetection.Input, _ state: inout UserState) {
-        context.begin(transaction.transaction.time, key: 0)
-        detection.process(transaction, state: &state, context: &context)
-    }
-
-    /// What was scored last; it is forgotten then.
-    func take<Result>(_ body: (borrowing FraudDetection.Output) -> Result) -> Result {
-        let result = body(context.output)
-        let rules = context.output.rules
-        context.output.removeAll()
-        context.output.rules = rules
-        return result
-    }
-
-    func resume(sequence: UInt64) { detection.resume(sequence: sequence) }
 }

@@ -30,8 +30,9 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     private var isPresentLate = false
     /// Where rows go at present.
     private var outputs: [RowBuffer] = []
-    /// Of the batch at hand, where events are transactions too.
+    /// Of the batch at hand, where events are transactions too, with its number.
     private var transaction: FraudDetection.Input?
+    private var transactionIndex = 0
 
     static let functionNumber: Int64 = 2
     static let functionName = "pipeline"
@@ -47,8 +48,8 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         readers = RunningStream.readers(of: .input, in: plan)
         eventRow = EventRow(plan.schema, derived: plan.derived)
         assessmentRow = plan.scored.map { AssessmentRow($0.settings.settings) }
-        let values = ValueEncoder(plan.zone)
-        writings = plan.outputs.map { RowWriting($0, values) }
+        let (values, schema) = (ValueEncoder(plan.zone), plan.schema)
+        writings = plan.outputs.map { RowWriting($0, values, schema) }
         watermark = Watermark(bound: plan.outOfOrder)
         counts = StreamCounts(streams: plan.streams.map(\.name))
     }
@@ -74,23 +75,31 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     // MARK: Events
 
     mutating func process(_ batch: EventBatch) throws(StoreError) {
-        outputs = batch.outputs
-        var nextTransaction = 0
+        begin(batch.outputs)
+        transactionIndex = 0
+        let transactions = batch.transactions.transactions
         for index in batch.events.indices {
             let event = batch.events[index]
             transaction = nil
-            let transactions = batch.transactions.transactions
-            while nextTransaction < transactions.count, transactions[nextTransaction].lineIndex < event.lineIndex {
-                nextTransaction += 1
+            while transactionIndex < transactions.count, transactions[transactionIndex].lineIndex < event.lineIndex {
+                transactionIndex += 1
             }
-            if nextTransaction < transactions.count, transactions[nextTransaction].lineIndex == event.lineIndex {
-                transaction = FraudDetection.Input(
-                    transaction: transactions[nextTransaction], text: batch.transactionText.view)
+            if transactionIndex < transactions.count, transactions[transactionIndex].lineIndex == event.lineIndex {
+                transaction = FraudDetection.Input(transaction: transactions[transactionIndex], text: batch.text.view)
             }
             eventRow.begin(event, at: index, of: batch)
             try take(event)
         }
         for reject in batch.rejects { counts.rejects[Int(reject.reason.rawValue)] += 1 }
+    }
+
+    /// Rows go there from now on.
+    private mutating func begin(_ outputs: [RowBuffer]) {
+        self.outputs = outputs
+        // What is scored goes with the batch, and comes back with it.
+        let scored = assessmentRow?.begin(outputs.first?.scored, plan.scored?.settings.rules)
+        for output in outputs { output.begin(writings, scored) }
+        stage.withOutput { $0.scored = scored }
     }
 
     private mutating func take(_ event: Event) throws(StoreError) {
@@ -106,7 +115,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
 
     /// Nothing comes any more: everything that is open is told.
     mutating func finish(into outputs: [RowBuffer]) throws(StoreError) {
-        self.outputs = outputs
+        begin(outputs)
         let before = watermark.milliseconds
         watermark.finish()
         try moveTime(from: before)
@@ -115,7 +124,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
 
     /// Event time goes on without input.
     mutating func advance(to time: EventTime, into outputs: [RowBuffer]) throws(StoreError) {
-        self.outputs = outputs
+        begin(outputs)
         let before = watermark.milliseconds
         if watermark.observe(time) { try moveTime(from: before) }
     }
@@ -133,7 +142,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     // MARK: Rows
 
     private mutating func pass(_ row: Row, to readers: RunningStream.Readers) throws(StoreError) {
-        for output in readers.outputs { writings[output].write(row, into: outputs[output]) }
+        for output in readers.outputs { outputs[output].append(row, to: output) }
         for reader in readers.streams {
             let stream = streams[reader.index]
             if let union = stream.union {
@@ -198,9 +207,10 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     private mutating func tell(
         of stream: RunningStream, _ sequences: StreamPlan.Sequences, event: Row?
     ) throws(StoreError) {
-        guard stage.function.sequences.isLate || !stage.function.sequences.found.isEmpty else { return }
+        let isNothing = stage.withOutput { $0.sequences.found.isEmpty && !$0.sequences.isLate }
+        if isNothing { return }
         var output = PatternFunction.Output()
-        stage.changeFunction { swap(&$0.sequences, &output) }
+        stage.withOutput { swap(&$0.sequences, &output) }
         guard let telling = stream.telling else { preconditionFailure("a stream with a pattern tells of it") }
         let keys = output.found.first.map { found in
             stage.withKey(found.key) { StreamKey.values($0, count: sequences.keys.count) }
@@ -229,11 +239,11 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     /// What the stream's last step has made.
     private mutating func emit(of stream: RunningStream, event: Row?) throws(StoreError) {
         if let sequences = stream.sequences { return try tell(of: stream, sequences, event: event) }
-        let isNothing = stage.withOutput { $0.firings.isEmpty && $0.late.isEmpty }
+        let isNothing = stage.withOutput { $0.windows.firings.isEmpty && $0.windows.late.isEmpty }
         if isNothing { return }
         guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
-        var output = StreamFunction.Output()
-        stage.withOutput { swap(&$0, &output) }
+        var output = WindowFunction<WindowAggregates>.Output()
+        stage.withOutput { swap(&$0.windows, &output) }
         // Before others are worked on: without checkpoints a key goes when nothing is left of it.
         let keys = output.firings.map { firing in
             stage.withKey(firing.key) { StreamKey.values($0, count: keyed.keys.count) }
@@ -248,7 +258,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     }
 
     private mutating func score(_ stream: RunningStream) throws(StoreError) {
-        guard let transaction, let assessmentRow, let scorer = stage.function.scorer else {
+        guard let transaction, let assessmentRow else {
             stream.failures.note(EvaluationError(.host, "the event is no transaction"))
             return
         }
@@ -258,9 +268,8 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         try stage.process(
             .transaction(transaction), key: key.bytes.bindMemory(to: UInt8.self),
             at: transaction.transaction.time, stream: stream.index)
-        let isAccepted = scorer.take {
-            assessmentRow.begin($0, transaction.transaction, transaction.text, eventRow)
-        }
+        let isAccepted = assessmentRow.begin(
+            transaction.transaction, at: transactionIndex, transaction.text, eventRow)
         defer { assessmentRow.end() }
         guard isAccepted else { return stream.failures.note(EvaluationError(.host, "the transaction is a duplicate")) }
         stream.made += 1
@@ -331,7 +340,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         greatestTime = EventTime(milliseconds: record.eventTime)
         counts.resume(record.tallies)
         for stream in streams { resume(stream) }
-        stage.function.scorer?.resume(sequence: tallies[Self.scoredName] ?? 0)
+        stage.function.scorer?.detection.resume(sequence: tallies[Self.scoredName] ?? 0)
         try stage.load(
             record, functionNumber: Self.functionNumber, from: store, memoryLimit: memoryLimit,
             watermark: watermark.milliseconds)
@@ -377,8 +386,8 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         let running = streams
         stage.changeFunction { $0.takePatterns(of: running) }
         eventRow = EventRow(plan.schema, derived: plan.derived)
-        let values = ValueEncoder(plan.zone)
-        writings = plan.outputs.map { RowWriting($0, values) }
+        let (values, schema) = (ValueEncoder(plan.zone), plan.schema)
+        writings = plan.outputs.map { RowWriting($0, values, schema) }
         return (names, ended)
     }
 

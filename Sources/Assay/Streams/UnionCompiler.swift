@@ -142,7 +142,5 @@ final class UnionRow: Row {
 
     override func keepWhole(into buffer: inout OutputBuffer) { present.keepWhole(into: &buffer) }
 
-    override func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
-        present.writeJSON(into: &buffer, encoder)
-    }
+    override func carry(to output: Int, in rows: inout CarriedRows) { present.carry(to: output, in: &rows) }
 }

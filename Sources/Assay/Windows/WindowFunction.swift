@@ -118,32 +118,11 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     mutating func process(
         _ input: Input, state: inout WindowState<Content>, context: inout ProcessContext<Output>
     ) {
-        let wasTaken: Bool
-        switch shape {
-        case .sliding, .daily: wasTaken = addToPane(input, &state, &context)
-        case .session(let gap): wasTaken = addToSession(input, gap, &state, &context)
-        case .global(let every, let forgets):
-            addToAll(input, every, forgets, &state, &context)
-            wasTaken = true
-        }
-        if !wasTaken, isLate(input.time.milliseconds, context.watermark) { context.output.late.append(input.element) }
+        add(input, &state, &context.moment, &context.output)
     }
 
-    /// The watermark has come to the end of a window, or of the time that one is remembered.
     mutating func timerFired(state: inout WindowState<Content>, context: inout ProcessContext<Output>) {
-        let moment = context.time.milliseconds
-        state.timer = .max
-        switch shape {
-        case .sliding, .daily: firePanes(completeAt: moment, state, &context)
-        case .session:
-            for part in state.parts where part.window.lastMoment == moment {
-                context.output.firings.append(
-                    Firing(window: part.window, key: context.key, content: part.content))
-            }
-        case .global(_, let forgets): return fireAll(forgets, &state, &context)
-        }
-        state.parts.removeAll { isForgotten($0.window, at: moment) }
-        setTimer(&state, after: moment, &context)
+        goOn(&state, &context.moment, &context.output)
     }
 
     /// Of sessions with one end the one with the earliest start comes first; sliding windows have one start then.
@@ -156,6 +135,46 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
 
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> WindowState<Content> {
         try WindowState(bytes)
+    }
+
+    // MARK: Whatever the output is a part of
+
+    func add(
+        _ input: Input, _ state: inout WindowState<Content>, _ moment: inout ProcessMoment, _ output: inout Output
+    ) {
+        let wasTaken: Bool
+        switch shape {
+        case .sliding, .daily: wasTaken = addToPane(input, &state, &moment, &output)
+        case .session(let gap): wasTaken = addToSession(input, gap, &state, &moment, &output)
+        case .global(let every, let forgets):
+            addToAll(input, every, forgets, &state, &moment, &output)
+            wasTaken = true
+        }
+        if !wasTaken, isLate(input.time.milliseconds, moment.watermark) { output.late.append(input.element) }
+    }
+
+    /// The watermark has come to the end of a window, or of the time that one is remembered.
+    func goOn(_ state: inout WindowState<Content>, _ moment: inout ProcessMoment, _ output: inout Output) {
+        let now = moment.time.milliseconds
+        state.timer = .max
+        switch shape {
+        case .sliding, .daily: firePanes(completeAt: now, state, moment, &output)
+        case .session:
+            for part in state.parts where part.window.lastMoment == now {
+                output.firings.append(Firing(window: part.window, key: moment.key, content: part.content))
+            }
+        case .global(_, let forgets): return fireAll(forgets, &state, moment, &output)
+        }
+        state.parts.removeAll { isForgotten($0.window, at: now) }
+        setTimer(&state, after: now, &moment)
+    }
+
+    func setFirstTimer(_ state: inout WindowState<Content>, _ moment: inout ProcessMoment) {
+        if case .global = shape {
+            if state.untold > 0 { moment.setTimer(at: EventTime(milliseconds: Watermark.end)) }
+        } else {
+            setTimer(&state, after: moment.watermark, &moment)
+        }
     }
 
     // MARK: Lateness
@@ -175,22 +194,22 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     // MARK: Windows at fixed places
 
     private func addToPane(
-        _ input: Input, _ state: inout WindowState<Content>, _ context: inout ProcessContext<Output>
+        _ input: Input, _ state: inout WindowState<Content>, _ moment: inout ProcessMoment, _ output: inout Output
     ) -> Bool {
         guard let places else { preconditionFailure("the places are those of the shape") }
         let time = input.time.milliseconds
         // Ahead of the watermark all windows of a time are alive and none is complete.
-        let isAhead = time > context.watermark
-        let takers = isAhead ? [] : places.windows(of: time).filter { isAlive($0, context.watermark) }
+        let isAhead = time > moment.watermark
+        let takers = isAhead ? [] : places.windows(of: time).filter { isAlive($0, moment.watermark) }
         guard isAhead ? places.hasWindow(of: time) : !takers.isEmpty else { return false }
-        addToPane(places.pane(of: time), input.element, &state, &context)
-        for window in takers where window.lastMoment <= context.watermark { fire(window, state, &context) }
+        addToPane(places.pane(of: time), input.element, &state, &moment)
+        for window in takers where window.lastMoment <= moment.watermark { fire(window, state, moment, &output) }
         return true
     }
 
     private func addToPane(
         _ pane: TimeWindow, _ element: Content.Element, _ state: inout WindowState<Content>,
-        _ context: inout ProcessContext<Output>
+        _ moment: inout ProcessMoment
     ) {
         // Mostly the last one.
         var index = state.parts.count
@@ -201,33 +220,34 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         var content = Content()
         content.add(element)
         state.parts.insert(WindowState.Part(window: pane, content: content), at: index)
-        setTimer(&state, at: min(state.timer, nextMoment(pane, after: context.watermark)), &context)
+        setTimer(&state, at: min(state.timer, nextMoment(pane, after: moment.watermark)), &moment)
     }
 
     /// With everything in its panes.
     private func fire(
-        _ window: TimeWindow, _ state: WindowState<Content>, _ context: inout ProcessContext<Output>
+        _ window: TimeWindow, _ state: WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
     ) {
         var content: Content?
         for part in state.parts where part.window.start >= window.start && part.window.end <= window.end {
             if content == nil { content = part.content } else { content?.merge(part.content) }
         }
         guard let content else { return }
-        context.output.firings.append(Firing(window: window, key: context.key, content: content))
+        output.firings.append(Firing(window: window, key: moment.key, content: content))
     }
 
     private func firePanes(
-        completeAt moment: Int64, _ state: WindowState<Content>, _ context: inout ProcessContext<Output>
+        completeAt now: Int64, _ state: WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
     ) {
         // The timer may have been for a pane to be forgotten.
-        guard let window = places?.window(completeAt: moment) else { return }
-        fire(window, state, &context)
+        guard let window = places?.window(completeAt: now) else { return }
+        fire(window, state, moment, &output)
     }
 
     // MARK: Sessions
 
     private func addToSession(
-        _ input: Input, _ gap: Int64, _ state: inout WindowState<Content>, _ context: inout ProcessContext<Output>
+        _ input: Input, _ gap: Int64, _ state: inout WindowState<Content>, _ moment: inout ProcessMoment,
+        _ output: inout Output
     ) -> Bool {
         let time = input.time.milliseconds
         var window = TimeWindow(start: time, end: time + gap)
@@ -239,7 +259,7 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
             window.end = max(window.end, state.parts[last].window.end)
             last += 1
         }
-        if first == last, !isAlive(window, context.watermark) { return false }
+        if first == last, !isAlive(window, moment.watermark) { return false }
         if last - first == 1 {
             // Mostly the one that is under way goes on.
             state.parts[first].window = window
@@ -250,11 +270,11 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
             content.add(input.element)
             state.parts.replaceSubrange(first..<last, with: [WindowState.Part(window: window, content: content)])
         }
-        if window.lastMoment <= context.watermark {
-            context.output.firings.append(
-                Firing(window: window, key: context.key, content: state.parts[first].content))
+        if window.lastMoment <= moment.watermark {
+            output.firings.append(
+                Firing(window: window, key: moment.key, content: state.parts[first].content))
         }
-        setTimer(&state, after: context.watermark, &context)
+        setTimer(&state, after: moment.watermark, &moment)
         return true
     }
 
@@ -263,7 +283,7 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     /// The window that is told goes from the first event's time to the last one's.
     private func addToAll(
         _ input: Input, _ every: UInt64, _ forgets: Bool, _ state: inout WindowState<Content>,
-        _ context: inout ProcessContext<Output>
+        _ moment: inout ProcessMoment, _ output: inout Output
     ) {
         let time = input.time.milliseconds
         if state.parts.isEmpty {
@@ -275,19 +295,19 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         state.parts[0].content.add(input.element)
         state.untold += 1
         if state.untold >= every {
-            fireAll(forgets, &state, &context)
-            if every > 1 { context.deleteTimer() }
+            fireAll(forgets, &state, moment, &output)
+            if every > 1 { moment.deleteTimer() }
         } else if state.untold == 1 {
             // What is left at the end of time is told then.
-            context.setTimer(at: EventTime(milliseconds: Watermark.end))
+            moment.setTimer(at: EventTime(milliseconds: Watermark.end))
         }
     }
 
     private func fireAll(
-        _ forgets: Bool, _ state: inout WindowState<Content>, _ context: inout ProcessContext<Output>
+        _ forgets: Bool, _ state: inout WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
     ) {
         guard let all = state.parts.first else { return }
-        context.output.firings.append(Firing(window: all.window, key: context.key, content: all.content))
+        output.firings.append(Firing(window: all.window, key: moment.key, content: all.content))
         state.untold = 0
         if forgets { state.parts = [] }
     }
@@ -295,32 +315,24 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     // MARK: Timers
 
     func resume(state: inout WindowState<Content>, context: inout ProcessContext<Output>) {
-        if case .global = shape {
-            if state.untold > 0 { context.setTimer(at: EventTime(milliseconds: Watermark.end)) }
-        } else {
-            setTimer(&state, after: context.watermark, &context)
-        }
+        setFirstTimer(&state, &context.moment)
     }
 
-    private func setTimer(
-        _ state: inout WindowState<Content>, after moment: Int64, _ context: inout ProcessContext<Output>
-    ) {
+    private func setTimer(_ state: inout WindowState<Content>, after now: Int64, _ moment: inout ProcessMoment) {
         var next = Int64.max
-        for part in state.parts { next = min(next, nextMoment(part.window, after: moment)) }
+        for part in state.parts { next = min(next, nextMoment(part.window, after: now)) }
         if state.parts.isEmpty {
             state.timer = .max
-            context.deleteTimer()
+            moment.deleteTimer()
         } else {
-            setTimer(&state, at: next, &context)
+            setTimer(&state, at: next, &moment)
         }
     }
 
-    private func setTimer(
-        _ state: inout WindowState<Content>, at time: Int64, _ context: inout ProcessContext<Output>
-    ) {
+    private func setTimer(_ state: inout WindowState<Content>, at time: Int64, _ moment: inout ProcessMoment) {
         guard time != state.timer else { return }
         state.timer = time
-        context.setTimer(at: EventTime(milliseconds: time))
+        moment.setTimer(at: EventTime(milliseconds: time))
     }
 
     /// When something happens to a part: a window of it is complete, or it is forgotten.

@@ -31,7 +31,11 @@ enum WindowPlaces: Equatable, Sendable {
 
     /// The window that has its last moment then.
     func window(completeAt moment: Int64) -> TimeWindow? {
-        windows(of: moment).last { $0.lastMoment == moment }
+        switch self {
+        case .sliding(let places): places.window(completeAt: moment)
+        case .daily(let places):
+            places.window(of: moment).lastMoment == moment ? places.window(of: moment) : nil
+        }
     }
 
     /// The first window that has a pane and ends behind a moment: its last moment is greater.
@@ -91,6 +95,11 @@ struct SlidingPlaces: Equatable, Sendable {
             start -= slide
         }
         return windows
+    }
+
+    func window(completeAt moment: Int64) -> TimeWindow? {
+        let start = moment - size + 1
+        return floorRemainder(start, slide) == 0 ? TimeWindow(start: start, end: start + size) : nil
     }
 
     func pane(of time: Int64) -> TimeWindow {
