@@ -10,10 +10,11 @@ struct Event: Sendable {
 ///
 /// @unchecked Sendable: it is always in one stage's hands, and passed on through a mailbox.
 final class EventBatch: @unchecked Sendable {
-    var text = InputText(capacity: LineReader.batchBytes)
-    var events: [Event] = []
+    // These are touched for each line, by one stage at a time.
+    @exclusivity(unchecked) var text = InputText(capacity: LineReader.batchBytes)
+    @exclusivity(unchecked) var events: [Event] = []
     /// So many for each event, one behind the other.
-    var cells = EventCells()
+    @exclusivity(unchecked) var cells = EventCells()
     var width = 0
     /// The first of them are columns of the schema, as it was when the lines were read.
     var schemaColumns = 0
@@ -24,7 +25,7 @@ final class EventBatch: @unchecked Sendable {
     /// Of CSV: its columns with their places among the cells.
     var csvColumns: [CSVColumn] = []
     /// Where events are transactions too.
-    var transactions = DecodedBatch()
+    @exclusivity(unchecked) var transactions = DecodedBatch()
     /// What the pipeline makes of them, by sink, and by output: some outputs share one.
     let buffers: [RowBuffer]
     let outputs: [RowBuffer]
@@ -118,13 +119,14 @@ extension EventSchema {
 }
 
 extension EventBatch {
-    /// Takes the event whose cells were put last, or rejects its line for want of a time.
-    func finishEvent(_ line: ByteSlice, _ schema: EventSchema) {
+    /// Takes the event whose cells were put last, or rejects its line for want of a time and answers false.
+    @discardableResult
+    func finishEvent(_ line: ByteSlice, _ schema: EventSchema) -> Bool {
         let base = UnsafePointer(text.base)
         let cell = cells.base[cells.count - width + schema.timeColumn]
         if let time = cell.time(schema, in: base) {
             events.append(Event(time: time, lineIndex: UInt32(truncatingIfNeeded: lineCount), line: line))
-            return
+            return true
         }
         cells.removeLast(width)
         let name = schema.columns[schema.timeColumn].name
@@ -133,5 +135,6 @@ extension EventBatch {
         } else {
             reject(line, .invalidField, EventSchema.timeExpectation, field: name)
         }
+        return false
     }
 }

@@ -138,8 +138,12 @@ struct JSONTransactionDecoder {
         return field
     }
 
+    /// The field that a member of the outermost object is.
+    func field(_ name: UnsafeBufferPointer<UInt8>) -> Field? { fields.member(name) }
+
+    /// The cursor stands on the value and is left behind it.
     @inline(__always)
-    private mutating func decodeValue(
+    mutating func decodeValue(
         of field: Field, _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
     ) throws(JSONFault) {
         switch scanner.byte {
@@ -192,6 +196,27 @@ struct JSONTransactionDecoder {
         let slice = text.unescape(token)
         builder.set(field, text: slice, bytes: text.view.bytes(slice), needsEscaping: true, zone: zone)
     }
+
+    // MARK: Values that somebody else has scanned
+
+    func take(
+        _ slice: ByteSlice, of field: Field, needsEscaping: Bool, _ text: BatchText,
+        _ builder: inout TransactionBuilder
+    ) {
+        builder.set(field, text: slice, bytes: text.bytes(slice), needsEscaping: needsEscaping, zone: zone)
+    }
+
+    func take(_ number: ScannedNumber, of field: Field, _ text: BatchText, _ builder: inout TransactionBuilder) {
+        switch field {
+        case .amount, .time, .latitude, .longitude: builder.set(field, number: number)
+        default:
+            guard number.isInteger else { return builder.refuse(field) }
+            let slice = ByteSlice(number.start, count: number.end - number.start, in: text.base)
+            take(slice, of: field, needsEscaping: false, text, &builder)
+        }
+    }
+
+    // MARK: Places
 
     @inline(__always)
     private mutating func decodeLocation(

@@ -3,19 +3,21 @@ struct EventInputStage: ~Copyable {
     private var reader: LineReader
     private var json: JSONEventDecoder?
     private var csv: CSVEventDecoder?
-    private var transactions: TransactionDecoder?
+    /// Lines of JSON are decoded once, to both.
+    private var transactions: CSVTransactionDecoder?
 
     init(_ plan: StreamPlan, reader: consuming LineReader, csvHeader: [UInt8]) {
         self.reader = reader
+        let scored = plan.scored?.settings
         switch plan.format {
-        case .jsonl: json = JSONEventDecoder(plan.schema)
+        case .jsonl:
+            json = JSONEventDecoder(
+                plan.schema, transactions: scored.map { JSONTransactionDecoder(fields: $0.fields, zone: $0.zone) })
         case .csv:
             csv = CSVEventDecoder(plan.schema)
             csv?.resume(header: csvHeader)
-        }
-        if let (_, settings) = plan.scored {
-            transactions = TransactionDecoder(format: plan.format, fields: settings.fields, zone: settings.zone)
-            transactions?.resume(csvHeader: csvHeader)
+            transactions = scored.map { CSVTransactionDecoder(fields: $0.fields, zone: $0.zone) }
+            transactions?.resume(header: csvHeader)
         }
     }
 
