@@ -92,6 +92,7 @@ package final class Program: Sendable {
     package func value(
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Value {
+        if let value = try plainValue(hot.roots[index], host, limits) { return value }
         var machine = Machine(self, limits)
         return try machine.value(hot.roots[index], host)
     }
@@ -100,6 +101,10 @@ package final class Program: Sendable {
     package func int(
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Int64 {
+        let root = hot.instructions[hot.roots[index]]
+        if root.operation == .intVariable {
+            return try root.placed { () throws(EvaluationError) in try host.int(Int(root.x)) }
+        }
         var machine = Machine(self, limits)
         return try machine.int(hot.roots[index], host)
     }
@@ -108,6 +113,10 @@ package final class Program: Sendable {
     package func double(
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Double {
+        let root = hot.instructions[hot.roots[index]]
+        if root.operation == .doubleVariable {
+            return try root.placed { () throws(EvaluationError) in try host.double(Int(root.x)) }
+        }
         var machine = Machine(self, limits)
         return try machine.double(hot.roots[index], host)
     }
@@ -118,6 +127,42 @@ package final class Program: Sendable {
     ) throws(EvaluationError) -> Bool {
         var machine = Machine(self, limits)
         return try machine.bool(hot.roots[index], host)
+    }
+}
+
+// MARK: Expressions that are a variable and nothing else
+
+extension Program {
+    /// The value of a variable; nil of anything else.
+    @inline(__always)
+    private func plainValue(
+        _ index: Int, _ host: any Host, _ limits: Limits
+    ) throws(EvaluationError) -> Value? {
+        let root = hot.instructions[index]
+        switch root.operation {
+        case .variable:
+            // Else the machine says what it costs.
+            guard host.cost(Int(root.x)) <= limits.steps else { return nil }
+            return try root.placed { () throws(EvaluationError) in try host.value(Int(root.x)) }
+        case .textVariable:
+            let text = try root.placed { () throws(EvaluationError) in try host.text(Int(root.x)) }
+            return .string(String(decoding: text, as: UTF8.self))
+        default: return nil
+        }
+    }
+}
+
+extension Instruction {
+    /// What a host throws, with the place of the instruction that asked.
+    @inline(__always)
+    fileprivate func placed<T>(_ body: () throws(EvaluationError) -> T) throws(EvaluationError) -> T {
+        do throws(EvaluationError) {
+            return try body()
+        } catch {
+            var error = error
+            error.offset = Int(offset)
+            throw error
+        }
     }
 }
 

@@ -11,6 +11,17 @@ package struct TimeText: Sendable {
 
     /// `2025-12-30 21:10:15+09:00`, with milliseconds where there are any.
     package func text(_ milliseconds: Int64) -> String {
+        String(unsafeUninitializedCapacity: Self.longestText + separator.utf8.count) { buffer in
+            var writer = DigitWriter(buffer)
+            write(milliseconds, &writer)
+            return writer.count
+        }
+    }
+
+    /// A year has nine digits at most, and may have a sign.
+    private static let longestText = 48
+
+    private func write(_ milliseconds: Int64, _ writer: inout DigitWriter) {
         let instant = milliseconds.floorDivided(by: 1000)
         let offset = zone.offset(at: instant).seconds
         let local = instant + offset
@@ -18,19 +29,59 @@ package struct TimeText: Sendable {
         let second = local - day * 86_400
         let date = CivilDate(daysSince1970: day)
         let fraction = milliseconds - instant * 1000
-        return "\(padded(date.year, 4))-\(padded(date.month))-\(padded(date.day))\(separator)"
-            + "\(padded(second / 3600)):\(padded(second / 60 % 60)):\(padded(second % 60))"
-            + (fraction == 0 ? "" : ".\(padded(fraction, 3))") + offsetText(offset)
+        writer.write(date.year, digits: 4)
+        writer.write("-")
+        writer.write(date.month)
+        writer.write("-")
+        writer.write(date.day)
+        for byte in separator.utf8 { writer.write(byte) }
+        writer.write(second / 3600)
+        writer.write(":")
+        writer.write(second / 60 % 60)
+        writer.write(":")
+        writer.write(second % 60)
+        if fraction != 0 {
+            writer.write(".")
+            writer.write(fraction, digits: 3)
+        }
+        if offset == 0 { return writer.write("Z") }
+        let minutes = abs(offset) / 60
+        writer.write(offset < 0 ? "-" : "+")
+        writer.write(minutes / 60)
+        writer.write(":")
+        writer.write(minutes % 60)
+    }
+}
+
+/// Writes numbers with leading zeros: a text of them takes no string but the last.
+private struct DigitWriter {
+    private let buffer: UnsafeMutableBufferPointer<UInt8>
+    private(set) var count = 0
+
+    init(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
+        self.buffer = buffer
     }
 
-    private func offsetText(_ seconds: Int64) -> String {
-        if seconds == 0 { return "Z" }
-        let minutes = abs(seconds) / 60
-        return "\(seconds < 0 ? "-" : "+")\(padded(minutes / 60)):\(padded(minutes % 60))"
+    mutating func write(_ byte: UInt8) {
+        buffer[count] = byte
+        count += 1
     }
 
-    private func padded(_ number: Int64, _ digits: Int = 2) -> String {
-        let text = String(number)
-        return String(repeating: "0", count: max(0, digits - text.count)) + text
+    mutating func write(_ character: Unicode.Scalar) { write(UInt8(ascii: character)) }
+
+    mutating func write(_ number: Int64, digits: Int = 2) {
+        if number < 0 { write("-") }
+        let magnitude = number.magnitude
+        var written = digits - (number < 0 ? 1 : 0)
+        var bound: UInt64 = 1
+        for _ in 0..<max(written, 0) { bound *= 10 }
+        while magnitude >= bound {
+            written += 1
+            bound *= 10
+        }
+        for _ in 0..<max(written, 0) {
+            bound /= 10
+            write(UInt8(ascii: "0") + UInt8(magnitude / bound % 10))
+        }
     }
 }

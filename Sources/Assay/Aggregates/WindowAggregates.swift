@@ -10,8 +10,10 @@ final class AggregatePlan: Sendable {
         case int(Int)
         case double(Int)
         case countIf(Int)
-        /// The values of these expressions.
-        case values([Int])
+        /// The value of an expression.
+        case value(Int)
+        /// The same, with the value of another one.
+        case weighted(Int, by: Int)
     }
 
     let aggregates: [Aggregate]
@@ -32,22 +34,24 @@ final class AggregatePlan: Sendable {
 
     fileprivate func add(_ element: WindowAggregates.Element, to states: inout [AggregateState]) {
         if states.isEmpty { states = none }
+        let row = element.row
         for index in steps.indices {
             do throws(EvaluationError) {
                 switch steps[index] {
                 case .count: states[index].countOne()
                 case .countIf(let root):
-                    if try program.bool(root, host: element.row) { states[index].countOne() }
+                    if try program.bool(root, host: row) { states[index].countOne() }
                 case .int(let root):
-                    let value = try program.int(root, host: element.row)
+                    let value = try program.int(root, host: row)
                     states[index].add(.int(value), number: element.number)
                 case .double(let root):
-                    let value = try program.double(root, host: element.row)
+                    let value = try program.double(root, host: row)
                     states[index].add(.double(value), number: element.number)
-                case .values(let roots):
-                    let first = try program.value(roots[0], host: element.row)
-                    let second = roots.count > 1 ? try program.value(roots[1], host: element.row) : nil
-                    states[index].add(first, weight: second, number: element.number)
+                case .value(let root):
+                    states[index].add(try program.value(root, host: row), number: element.number)
+                case .weighted(let root, let weight):
+                    let value = try program.value(root, host: row)
+                    states[index].add(value, weight: try program.value(weight, host: row), number: element.number)
                 }
             } catch {
                 element.failures.note(error)

@@ -100,7 +100,9 @@ struct EventCell: Sendable {
 extension EventCell {
     /// A number as a column of some type takes it; nil when it does not.
     @inline(__always)
-    init?(_ number: ScannedNumber, type: FieldType, schema: EventSchema, in base: UnsafePointer<UInt8>) {
+    init?(
+        _ number: ScannedNumber, type: FieldType, schema: borrowing EventSchema, in base: UnsafePointer<UInt8>
+    ) {
         switch type {
         case .double:
             guard number.value.isFinite else { return nil }
@@ -130,7 +132,7 @@ extension EventCell {
 
     /// The same of a text.
     @inline(__always)
-    init?(_ text: ByteSlice, type: FieldType, schema: EventSchema, in base: UnsafePointer<UInt8>) {
+    init?(_ text: ByteSlice, type: FieldType, schema: borrowing EventSchema, in base: UnsafePointer<UInt8>) {
         switch type {
         case .string, .dyn: self = .text(text)
         case .timestamp:

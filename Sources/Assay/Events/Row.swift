@@ -79,7 +79,8 @@ class Row: Host {
 
 /// What another stream has made: a value for each of its columns.
 final class ValueRow: Row {
-    private(set) var values: [Value] = []
+    // Only whoever works on the batch comes here.
+    @exclusivity(unchecked) private var values: [Value] = []
     private let shape: RowShape
 
     init(names: [String]) {
@@ -88,6 +89,14 @@ final class ValueRow: Row {
 
     func begin(_ values: [Value], at time: EventTime) {
         self.values = values
+        move(to: time)
+    }
+
+    /// The same, with the values to be put where those of the row before were.
+    @inline(__always)
+    func begin(at time: EventTime, _ append: (inout [Value]) -> Void) {
+        values.removeAll(keepingCapacity: true)
+        append(&values)
         move(to: time)
     }
 
@@ -107,7 +116,8 @@ final class ValueRow: Row {
 /// What an expression over many events sees: the outcomes of its aggregates, the window and the key, and where there is
 /// one event to tell of, that event.
 final class EmissionRow: Row {
-    private var values: [Value]
+    // Only whoever works on the batch comes here.
+    @exclusivity(unchecked) private var values: [Value]
     private var event: Row?
 
     /// The slots from here on are its own.

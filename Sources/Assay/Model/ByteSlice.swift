@@ -40,6 +40,13 @@ struct BatchText {
 extension UnsafeBufferPointer<UInt8> {
     /// XXH3, the same on every machine: stored with states.
     var stableHash: UInt64 { assay_hash(baseAddress, count) }
+
+    /// Sixteen bytes whose order is that of the first bytes; zeros stand for those that are missing.
+    var firstBytes: (UInt64, UInt64) {
+        guard let start = baseAddress else { return (0, 0) }
+        let low = shortWord(at: start, count: Swift.min(count, 8)).byteSwapped
+        return count > 8 ? (low, shortWord(at: start + 8, count: Swift.min(count - 8, 8)).byteSwapped) : (low, 0)
+    }
 }
 
 /// Up to eight bytes as one word, the first one lowest, zeros behind the last. Reads nothing else: the parts overlap.

@@ -269,6 +269,11 @@ struct KeyTable<State: ~Copyable>: ~Copyable {
         entry(index).pointee.key.withBytes(body)
     }
 
+    /// Whether the key of an index comes before that of another one.
+    func precedes(_ left: Int, _ right: Int) -> Bool {
+        withKey(left) { left in withKey(right) { left.lexicographicallyPrecedes($0) } }
+    }
+
     /// Above all indices that were ever in use.
     var indexEnd: Int { nextIndex }
 

@@ -4,7 +4,7 @@ import StateStore
 /// states have to be written down.
 struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private(set) var function: Function
-    private var keys = KeyTable<Function.State>()
+    private(set) var keys = KeyTable<Function.State>()
     private var context: ProcessContext<Function.Output>
     private var interned: [Int] = []
 
@@ -105,13 +105,13 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     }
 
     /// Takes one element of a stream, for functions whose event time moves on with each. Without `watermark` it is that
-    /// of the last advance.
+    /// of the last advance. `hash`: of the key, where it is known.
     mutating func process(
-        _ input: Function.Input, key: UnsafeBufferPointer<UInt8>, at time: EventTime, stream: Int = 0,
-        watermark: Int64? = nil
+        _ input: Function.Input, key: UnsafeBufferPointer<UInt8>, hash: UInt64? = nil, at time: EventTime,
+        stream: Int = 0, watermark: Int64? = nil
     ) throws(StoreError) {
         forgetTouched()
-        let index = try intern(key, hash: key.stableHash)
+        let index = try intern(key, hash: hash ?? key.stableHash)
         noteChange(index)
         context.moment.enter(stream, watermark: watermark ?? advanced)
         context.begin(time, key: index)
@@ -155,13 +155,12 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private mutating func collectTimers(of stream: Int, at time: EventTime) {
         let ready = context.moment.popTimers(of: stream, at: time)
         if ready.count == 1 { return due.append(DueTimer(rank: 0, key: ready[0], time: time)) }
-        due = ready.map { DueTimer(rank: function.timerRank(keys[$0], at: time, stream: stream), key: $0, time: time) }
-            .sorted { left, right in
-                if left.rank != right.rank { return left.rank > right.rank }
-                return keys.withKey(left.key) { left in
-                    keys.withKey(right.key) { $0.lexicographicallyPrecedes(left) }
-                }
-            }
+        var timers: [DueTimer] = []
+        for key in ready {
+            let rank = function.timerRank(keys[key], at: time, stream: stream)
+            timers.append(DueTimer(rank: rank, key: key, time: time, firstBytes: withKey(key) { $0.firstBytes }))
+        }
+        due = timers.sorted { $0.isBehind($1) ?? keys.precedes($1.key, $0.key) }
     }
 
     /// No timer of any stream is earlier.

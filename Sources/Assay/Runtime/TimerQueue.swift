@@ -85,4 +85,12 @@ struct DueTimer {
     let rank: Int64
     let key: Int
     let time: EventTime
+    /// The key's first bytes, which mostly tell two keys apart.
+    var firstBytes: (UInt64, UInt64) = (0, 0)
+
+    /// Whether it fires behind another one; nil where all of their keys' bytes have to tell.
+    func isBehind(_ other: DueTimer) -> Bool? {
+        if rank != other.rank { return rank > other.rank }
+        return firstBytes == other.firstBytes ? nil : firstBytes > other.firstBytes
+    }
 }

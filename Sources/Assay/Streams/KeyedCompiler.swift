@@ -185,7 +185,8 @@ struct KeyedCompiler {
         if known.aggregate == .countIf { return .countIf(root) }
         if known.arguments.count == 1, call.types[first] == .int { return .int(root) }
         if known.arguments.count == 1, call.types[first] == .double { return .double(root) }
-        return .values(known.arguments.map { call.arguments[$0] })
+        if known.arguments.count == 1 { return .value(root) }
+        return .weighted(root, by: call.arguments[known.arguments[1]])
     }
 }
 

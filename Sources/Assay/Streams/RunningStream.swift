@@ -13,11 +13,11 @@ final class RunningStream {
     var taken: UInt64 = 0
     var late: UInt64 = 0
     var made: UInt64 = 0
-    let readers: Readers
+    let readers: StreamReaders
     /// Of its late events.
-    let lateReaders: Readers
+    let lateReaders: StreamReaders
     /// Of the sequences that did not end in time.
-    let timeoutReaders: Readers
+    let timeoutReaders: StreamReaders
     /// Of a stream that knows of many events together.
     let keyed: StreamPlan.Keyed?
     let sequences: StreamPlan.Sequences?
@@ -28,15 +28,19 @@ final class RunningStream {
     var hasSaidDropped = false
     /// Runs that ended because their pattern was changed.
     var ended: UInt64 = 0
+    // What its last step has come to, and the key that this is about. Only the thread that owns the stage comes here.
+    @exclusivity(unchecked) var step = WindowFunction<WindowAggregates>.Output()
+    @exclusivity(unchecked) var keyValues: [Value] = []
     private let program: Program
     private let condition: Int?
+    private let audience: Int?
+    let kind: Kind
     /// A key of one part that is a text of the input: the field's number.
     let keyField: Int?
 
-    /// Streams and outputs, by number; of a stream with several sources also which of them this is.
-    struct Readers {
-        let streams: [(index: Int, source: Int)]
-        let outputs: [Int]
+    /// What it does, without what it needs for that.
+    enum Kind {
+        case whole, selected, keyed, pattern, score
     }
 
     init(_ index: Int, of pipeline: StreamPlan) {
@@ -46,9 +50,9 @@ final class RunningStream {
         // Not every source has every name.
         failures = FailureLog(ignoring: plan.union == nil ? nil : .noSuchKey)
         row = plan.columns.map { ValueRow(names: $0.map(\.name)) }
-        readers = Self.readers(of: .stream(index), in: pipeline)
-        lateReaders = Self.readers(of: .late(index), in: pipeline)
-        timeoutReaders = Self.readers(of: .timeouts(index), in: pipeline)
+        readers = StreamReaders(of: .stream(index), in: pipeline)
+        lateReaders = StreamReaders(of: .late(index), in: pipeline)
+        timeoutReaders = StreamReaders(of: .timeouts(index), in: pipeline)
         (program, condition) = (plan.program, plan.condition)
         if case .keyed(let keyed) = plan.operation {
             self.keyed = keyed
@@ -62,21 +66,21 @@ final class RunningStream {
         } else {
             (sequences, telling) = (nil, nil)
         }
+        audience = sequences?.audience
+        kind =
+            switch plan.operation {
+            case .rows(let selected): selected == nil ? .whole : .selected
+            case .keyed: .keyed
+            case .pattern: .pattern
+            case .score: .score
+            }
         keyField = plan.keys.count == 1 ? plan.keys[0].field : nil
-    }
-
-    static func readers(of source: StreamPlan.Source, in pipeline: StreamPlan) -> Readers {
-        Readers(
-            streams: pipeline.streams.indices.compactMap { index in
-                pipeline.streams[index].sources.firstIndex(of: source).map { (index, $0) }
-            },
-            outputs: pipeline.outputs.indices.filter { pipeline.outputs[$0].source == source })
     }
 
     /// Whether a row meets the condition.
     func takes(_ row: Row) -> Bool {
         if let condition, !holds(condition, row) { return false }
-        if let audience = sequences?.audience, !holds(audience, row) { return false }
+        if let audience, !holds(audience, row) { return false }
         return true
     }
 
@@ -130,9 +134,10 @@ final class RunningStream {
         }
     }
 
-    /// What a window, or everything so far, comes to as a row; nil where `having` does not hold.
+    /// What a window, or everything so far, comes to as a row; nil where `having` does not hold. The key's parts are
+    /// those in `keyValues`.
     func emit(
-        _ firing: WindowFunction<WindowAggregates>.Firing, _ keyed: StreamPlan.Keyed, keys: [Value], event: Row?
+        _ firing: WindowFunction<WindowAggregates>.Firing, _ keyed: StreamPlan.Keyed, event: Row?
     ) -> ValueRow? {
         guard let emission, let row else { preconditionFailure("a keyed stream makes rows of its own") }
         let isGlobal: Bool = if case .global = keyed.function.shape { true } else { false }
@@ -143,7 +148,7 @@ final class RunningStream {
             emission[slot: 0] = Self.moment(firing.window.start)
             emission[slot: 1] = Self.moment(isGlobal ? firing.window.lastMoment : firing.window.end)
         }
-        for (index, key) in keys.enumerated() { emission[slot: EmissionLayout.firstKeySlot + index] = key }
+        for (index, key) in keyValues.enumerated() { emission[slot: EmissionLayout.firstKeySlot + index] = key }
         for (index, slot) in keyed.layout.aggregates.enumerated() {
             emission[slot: slot] = firing.content.value(index, keyed.aggregates)
         }
@@ -151,11 +156,10 @@ final class RunningStream {
             emission[slot: keyed.layout.emitted[index]] = value(part.root, of: keyed.emission, emission)
         }
         guard holds(keyed, emission) else { return nil }
-        var values: [Value] = []
-        values.reserveCapacity(keyed.layout.automatic.count + keyed.emitted.count)
-        for part in keyed.layout.automatic { values.append(emission[slot: part.slot]) }
-        for slot in keyed.layout.emitted { values.append(emission[slot: slot]) }
-        row.begin(values, at: time)
+        row.begin(at: time) { values in
+            for part in keyed.layout.automatic { values.append(emission[slot: part.slot]) }
+            for slot in keyed.layout.emitted { values.append(emission[slot: slot]) }
+        }
         return row
     }
 
@@ -177,7 +181,7 @@ final class RunningStream {
             PatternMatcher(
                 pattern.automaton, conditions: pattern.isIterative ? SequenceRow(pattern, failures: failures) : nil,
                 limits: pattern.limits,
-                tellsTimeouts: !timeoutReaders.streams.isEmpty || !timeoutReaders.outputs.isEmpty),
+                tellsTimeouts: !timeoutReaders.isNobody),
             fingerprint: pattern.fingerprint)
     }
 

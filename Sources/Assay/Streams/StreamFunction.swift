@@ -1,3 +1,5 @@
+import CBytes
+
 /// What is remembered of a key: its windows, a user, or sequences that have begun.
 struct StreamState {
     var windows = WindowState<WindowAggregates>()
@@ -86,6 +88,16 @@ struct StreamFunction: KeyedProcessFunction {
     mutating func takePatterns(of streams: [RunningStream]) { patterns = streams.map { $0.patternFunction } }
 
     func makeState() -> StreamState { StreamState() }
+
+    func prefetch(_ state: StreamState) {
+        guard let user = state.user else { return }
+        let place = UnsafeRawPointer(Unmanaged.passUnretained(user).toOpaque())
+        assay_prefetch(place)
+        assay_prefetch(place + 64)
+    }
+
+    /// What a user's memory points to.
+    fileprivate func prefetchHeld(_ state: StreamState) { state.user?.state.prefetchBlock() }
 
     func stream(of key: UnsafeBufferPointer<UInt8>) -> Int { Int(key[0]) }
 
@@ -189,6 +201,11 @@ struct StreamFunction: KeyedProcessFunction {
         let state = try PatternState(&reader, for: function.automaton)
         return StreamState(sequences: RememberedSequences(fingerprint, state))
     }
+}
+
+extension KeyedStage<StreamFunction> {
+    /// What the memory holds that a state points to.
+    func prefetchHeld(_ key: Int) { if keys.isInUse(key) { function.prefetchHeld(keys[key]) } }
 }
 
 /// What scores transactions, which exists once.

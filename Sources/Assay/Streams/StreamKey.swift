@@ -57,25 +57,28 @@ enum StreamKey {
     /// The parts of a key again.
     static func values(_ key: UnsafeBufferPointer<UInt8>, count: Int) -> [Value] {
         var values: [Value] = []
+        read(key, count: count, into: &values)
+        return values
+    }
+
+    /// The same, where other values have been.
+    static func read(_ key: UnsafeBufferPointer<UInt8>, count: Int, into values: inout [Value]) {
+        values.removeAll(keepingCapacity: true)
         var index = 1
         for part in 0..<count {
             guard index < key.count, let tag = Tag(rawValue: key[index]) else {
                 preconditionFailure("a key has the parts that its stream gave it")
             }
             index += 1
+            if part == count - 1 { return values.append(value(tag, UnsafeBufferPointer(rebasing: key[index...]))) }
             var bytes: [UInt8] = []
-            if part == count - 1 {
-                bytes = Array(key[index...])
-            } else {
-                while key[index] != 0 || key[index + 1] != 1 {
-                    bytes.append(key[index])
-                    index += key[index] == 0 ? 2 : 1
-                }
-                index += 2
+            while key[index] != 0 || key[index + 1] != 1 {
+                bytes.append(key[index])
+                index += key[index] == 0 ? 2 : 1
             }
-            values.append(value(tag, bytes))
+            index += 2
+            values.append(bytes.withUnsafeBufferPointer { value(tag, $0) })
         }
-        return values
     }
 
     /// The parts of a key as a text, for people. How many there are is not known; nothing of it is taken on trust.
@@ -107,7 +110,7 @@ enum StreamKey {
         }
     }
 
-    private static func value(_ tag: Tag, _ bytes: [UInt8]) -> Value {
+    private static func value(_ tag: Tag, _ bytes: UnsafeBufferPointer<UInt8>) -> Value {
         let text = String(decoding: bytes, as: UTF8.self)
         let value: Value? =
             switch tag {
@@ -118,7 +121,7 @@ enum StreamKey {
             case .uint: UInt64(text).map(Value.uint)
             case .double: Double(text).map(Value.double)
             case .string: .string(text)
-            case .bytes: .bytes(bytes)
+            case .bytes: .bytes(Array(bytes))
             case .timestamp: Timestamp(text).map(Value.timestamp)
             case .duration: CEL.Duration(text).map(Value.duration)
             }

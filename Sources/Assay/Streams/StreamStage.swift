@@ -9,7 +9,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     private var plan: StreamPlan
     private var stage: KeyedStage<StreamFunction>
     private var streams: [RunningStream]
-    private let readers: RunningStream.Readers
+    private let readers: StreamReaders
     private var eventRow: EventRow
     private let assessmentRow: AssessmentRow?
     private var writings: [RowWriting]
@@ -33,6 +33,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     /// Of the batch at hand, where events are transactions too, with its number.
     private var transaction: FraudDetection.Input?
     private var transactionIndex = 0
+    private var ahead = ScoredAhead()
 
     static let functionNumber: Int64 = 2
     static let functionName = "pipeline"
@@ -45,7 +46,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
             function: StreamFunction(plan, streams: streams), output: StreamFunction.Output(),
             functionNumber: Self.functionNumber,
             streams: plan.streams.count, isSaved: isSaved)
-        readers = RunningStream.readers(of: .input, in: plan)
+        readers = StreamReaders(of: .input, in: plan)
         eventRow = EventRow(plan.schema, derived: plan.derived)
         assessmentRow = plan.scored.map { AssessmentRow($0.settings.settings) }
         let (values, schema) = (ValueEncoder(plan.zone), plan.schema)
@@ -77,7 +78,9 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     mutating func process(_ batch: EventBatch) throws(StoreError) {
         begin(batch.outputs)
         transactionIndex = 0
+        let (row, readers) = (eventRow, readers)
         let transactions = batch.transactions.transactions
+        if let scored = plan.scored { ahead.begin(transactions, batch.text.view, stream: scored.index, stage) }
         for index in batch.events.indices {
             let event = batch.events[index]
             transaction = nil
@@ -85,10 +88,11 @@ struct StreamStage: CheckpointedStage, ~Copyable {
                 transactionIndex += 1
             }
             if transactionIndex < transactions.count, transactions[transactionIndex].lineIndex == event.lineIndex {
+                ahead.goOn(to: transactionIndex, stage)
                 transaction = FraudDetection.Input(transaction: transactions[transactionIndex], text: batch.text.view)
             }
-            eventRow.begin(event, at: index, of: batch)
-            try take(event)
+            row.begin(event, at: index, of: batch)
+            try take(event, row, readers)
         }
         for reject in batch.rejects { counts.rejects[Int(reject.reason.rawValue)] += 1 }
     }
@@ -102,11 +106,13 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         stage.withOutput { $0.scored = scored }
     }
 
-    private mutating func take(_ event: Event) throws(StoreError) {
+    private mutating func take(
+        _ event: Event, _ row: EventRow, _ readers: StreamReaders
+    ) throws(StoreError) {
         sequence += 1
         hasEnded = false
         isPresentLate = false
-        try pass(eventRow, to: readers)
+        try pass(row, to: readers)
         if isPresentLate { counts.late += 1 } else { counts.accepted += 1 }
         greatestTime = max(greatestTime, event.time)
         let before = watermark.milliseconds
@@ -141,10 +147,10 @@ struct StreamStage: CheckpointedStage, ~Copyable {
 
     // MARK: Rows
 
-    private mutating func pass(_ row: Row, to readers: RunningStream.Readers) throws(StoreError) {
+    private mutating func pass(_ row: Row, to readers: StreamReaders) throws(StoreError) {
         for output in readers.outputs { outputs[output].append(row, to: output) }
         for reader in readers.streams {
-            let stream = streams[reader.index]
+            let stream = streams[reader.stream]
             if let union = stream.union {
                 union.begin(row, of: reader.source)
                 try push(union, into: stream)
@@ -158,19 +164,22 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     private mutating func push(_ row: Row, into stream: RunningStream) throws(StoreError) {
         guard stream.takes(row) else { return }
         stream.taken += 1
-        if let keyed = stream.keyed { return try add(row, to: stream, keyed) }
-        switch stream.plan.operation {
-        case .rows(selected: nil):
+        switch stream.kind {
+        case .keyed: if let keyed = stream.keyed { try add(row, to: stream, keyed) }
+        case .pattern: if let sequences = stream.sequences { try show(row, to: stream, sequences) }
+        case .score: try score(stream)
+        case .whole:
             stream.made += 1
             try pass(row, to: stream.readers)
-        case .rows(let selected?):
-            guard let made = stream.row else { preconditionFailure("a selection has columns") }
-            made.begin(selected.map { stream.value($0.root, of: stream.plan.program, row) }, at: row.time)
+        case .selected:
+            guard case .rows(let selected?) = stream.plan.operation, let made = stream.row else {
+                preconditionFailure("a selection has columns")
+            }
+            made.begin(at: row.time) { values in
+                for part in selected { values.append(stream.value(part.root, of: stream.plan.program, row)) }
+            }
             stream.made += 1
             try pass(made, to: stream.readers)
-        case .score: try score(stream)
-        case .pattern(let sequences): try show(row, to: stream, sequences)
-        case .keyed: preconditionFailure("it was given to its windows")
         }
     }
 
@@ -242,19 +251,20 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         let isNothing = stage.withOutput { $0.windows.firings.isEmpty && $0.windows.late.isEmpty }
         if isNothing { return }
         guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
-        var output = WindowFunction<WindowAggregates>.Output()
-        stage.withOutput { swap(&$0.windows, &output) }
-        // Before others are worked on: without checkpoints a key goes when nothing is left of it.
-        let keys = output.firings.map { firing in
-            stage.withKey(firing.key) { StreamKey.values($0, count: keyed.keys.count) }
+        stage.withOutput { swap(&$0.windows, &stream.step) }
+        defer { stream.step.removeAll() }
+        // A step is about one key. Before others are worked on: without checkpoints a key goes when nothing is left of
+        // it.
+        if let first = stream.step.firings.first {
+            stage.withKey(first.key) { StreamKey.read($0, count: keyed.keys.count, into: &stream.keyValues) }
         }
-        for (firing, keys) in zip(output.firings, keys) {
-            let made = stream.emit(firing, keyed, keys: keys, event: keyed.isRunning ? event : nil)
+        for index in stream.step.firings.indices {
+            let made = stream.emit(stream.step.firings[index], keyed, event: keyed.isRunning ? event : nil)
             guard let made else { continue }
             stream.made += 1
             try pass(made, to: stream.readers)
         }
-        if !output.late.isEmpty, let event { try passLate(event, of: stream) }
+        if !stream.step.late.isEmpty, let event { try passLate(event, of: stream) }
     }
 
     private mutating func score(_ stream: RunningStream) throws(StoreError) {
@@ -266,7 +276,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         let user = transaction.text.bytes(transaction.transaction.userID)
         StreamKey.append(text: user, isLast: true, to: &key)
         try stage.process(
-            .transaction(transaction), key: key.bytes.bindMemory(to: UInt8.self),
+            .transaction(transaction), key: key.bytes.bindMemory(to: UInt8.self), hash: ahead.hash(transactionIndex),
             at: transaction.transaction.time, stream: stream.index)
         let isAccepted = assessmentRow.begin(
             transaction.transaction, at: transactionIndex, transaction.text, eventRow)

@@ -67,6 +67,25 @@ struct WindowState<Content: WindowContent> {
     }
 }
 
+/// What never changes of a stream's windows, where copying the function doesn't copy it.
+private final class FixedWindows: Sendable {
+    let shape: WindowShape
+    /// How long a window is remembered after it is complete.
+    let lateness: Int64
+    let places: WindowPlaces?
+
+    init(_ shape: WindowShape, lateness: Int64) {
+        self.shape = shape
+        self.lateness = lateness
+        switch shape {
+        case .sliding(let size, let slide, let offset):
+            places = .sliding(SlidingPlaces(size: size, slide: slide, offset: offset))
+        case .daily(let daily): places = .daily(daily)
+        case .session, .global: places = nil
+        }
+    }
+}
+
 /// Collects events in windows of event time, one set of windows a key.
 ///
 /// A window fires when the watermark says that nothing can come for it any more, and again with each event that comes
@@ -95,21 +114,15 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         }
     }
 
-    let shape: WindowShape
-    /// How long a window is remembered after it is complete.
-    let lateness: Int64
-    private let places: WindowPlaces?
+    private let windows: FixedWindows
 
     init(_ shape: WindowShape, lateness: Int64 = 0) {
-        self.shape = shape
-        self.lateness = lateness
-        switch shape {
-        case .sliding(let size, let slide, let offset):
-            places = .sliding(SlidingPlaces(size: size, slide: slide, offset: offset))
-        case .daily(let daily): places = .daily(daily)
-        case .session, .global: places = nil
-        }
+        windows = FixedWindows(shape, lateness: lateness)
     }
+
+    var shape: WindowShape { windows.shape }
+    var lateness: Int64 { windows.lateness }
+    private var places: WindowPlaces? { windows.places }
 
     func makeState() -> WindowState<Content> { WindowState() }
 
@@ -165,7 +178,7 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
             }
         case .global(_, let forgets): return fireAll(forgets, &state, moment, &output)
         }
-        state.parts.removeAll { isForgotten($0.window, at: now) }
+        forget(&state, at: now)
         setTimer(&state, after: now, &moment)
     }
 
@@ -185,6 +198,13 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         return !isAlive(window, watermark)
     }
 
+    private func forget(_ state: inout WindowState<Content>, at watermark: Int64) {
+        // Of windows at fixed places the earlier ones go first.
+        if places == nil { return state.parts.removeAll { isForgotten($0.window, at: watermark) } }
+        let kept = state.parts.firstIndex { !isForgotten($0.window, at: watermark) } ?? state.parts.count
+        if kept > 0 { state.parts.removeFirst(kept) }
+    }
+
     private func isAlive(_ window: TimeWindow, _ watermark: Int64) -> Bool {
         window.lastMoment.addingSaturating(lateness) > watermark
     }
@@ -200,6 +220,10 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         let time = input.time.milliseconds
         // Ahead of the watermark all windows of a time are alive and none is complete.
         let isAhead = time > moment.watermark
+        if isAhead, let last = state.parts.indices.last, state.parts[last].window.contains(time) {
+            state.parts[last].content.add(input.element)
+            return true
+        }
         let takers = isAhead ? [] : places.windows(of: time).filter { isAlive($0, moment.watermark) }
         guard isAhead ? places.hasWindow(of: time) : !takers.isEmpty else { return false }
         addToPane(places.pane(of: time), input.element, &state, &moment)
@@ -320,7 +344,11 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
 
     private func setTimer(_ state: inout WindowState<Content>, after now: Int64, _ moment: inout ProcessMoment) {
         var next = Int64.max
-        for part in state.parts { next = min(next, nextMoment(part.window, after: now)) }
+        for part in state.parts {
+            next = min(next, nextMoment(part.window, after: now))
+            // What is at a fixed place and not kept for late events has nothing before an earlier one has.
+            if places != nil, lateness == 0 { break }
+        }
         if state.parts.isEmpty {
             state.timer = .max
             moment.deleteTimer()

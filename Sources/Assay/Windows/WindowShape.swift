@@ -5,6 +5,8 @@ struct TimeWindow: Hashable, Sendable {
 
     /// The last moment that belongs to it: when the watermark is there, the window is complete.
     var lastMoment: Int64 { end - 1 }
+
+    func contains(_ time: Int64) -> Bool { start <= time && time < end }
 }
 
 /// How events are put into windows.
