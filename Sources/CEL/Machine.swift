@@ -6,8 +6,9 @@ struct Machine: ~Copyable {
     private var stepsLeft: Int
     private let stepsAllowed: Int
 
-    init(_ program: Program, _ limits: Limits) {
-        self.program = program
+    /// Borrows the program: an owned argument would be counted.
+    init(_ program: borrowing Program, _ limits: Limits) {
+        self.program = copy program
         hot = program.hot
         if program.localCount > 0 {
             locals = .allocate(capacity: program.localCount)

@@ -69,7 +69,16 @@ private struct DigitWriter {
 
     mutating func write(_ character: Unicode.Scalar) { write(UInt8(ascii: character)) }
 
-    mutating func write(_ number: Int64, digits: Int = 2) {
+    @inline(__always)
+    mutating func write(_ number: Int64) {
+        guard (0..<100).contains(number) else { return write(number, digits: 2) }
+        let ten = UInt8(truncatingIfNeeded: number) / 10
+        write(UInt8(ascii: "0") + ten)
+        write(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number) - ten * 10)
+    }
+
+    /// With so many at least.
+    mutating func write(_ number: Int64, digits: Int) {
         if number < 0 { write("-") }
         let magnitude = number.magnitude
         var written = digits - (number < 0 ? 1 : 0)

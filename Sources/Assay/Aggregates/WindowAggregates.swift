@@ -32,9 +32,8 @@ final class AggregatePlan: Sendable {
         none = aggregates.map(AggregateState.init)
     }
 
-    fileprivate func add(_ element: WindowAggregates.Element, to states: inout [AggregateState]) {
+    fileprivate func add(_ element: WindowAggregates.Element, _ row: Row, to states: inout [AggregateState]) {
         if states.isEmpty { states = none }
-        let row = element.row
         for index in steps.indices {
             do throws(EvaluationError) {
                 switch steps[index] {
@@ -54,7 +53,7 @@ final class AggregatePlan: Sendable {
                     states[index].add(value, weight: try program.value(weight, host: row), number: element.number)
                 }
             } catch {
-                element.failures.note(error)
+                element.failures.takeUnretainedValue().note(error)
             }
         }
     }
@@ -65,11 +64,11 @@ struct WindowAggregates: WindowContent {
     /// An event that is to be added, as long as it is at hand.
     struct Element {
         // Whoever makes one has all of them.
-        unowned(unsafe) let plan: AggregatePlan
-        unowned(unsafe) let row: Row
+        let plan: Unmanaged<AggregatePlan>
+        let row: Unmanaged<Row>
         let number: UInt64
         /// Told of arguments that could not be had: the event does not count for their aggregates.
-        unowned(unsafe) let failures: FailureLog
+        let failures: Unmanaged<FailureLog>
     }
 
     private(set) var states: [AggregateState] = []
@@ -77,7 +76,9 @@ struct WindowAggregates: WindowContent {
     init() {}
 
     mutating func add(_ element: Element) {
-        element.plan.add(element, to: &states)
+        element.plan._withUnsafeGuaranteedRef { plan in
+            element.row._withUnsafeGuaranteedRef { plan.add(element, $0, to: &states) }
+        }
     }
 
     mutating func merge(_ other: WindowAggregates) {

@@ -43,6 +43,11 @@ final class PatternPlan: Sendable {
         fingerprint = Self.fingerprint(of: text, name: name)
         taking = automaton.taking
         overlooksOthers = automaton.overlooksOthers
+        steps = conditions.enumerated().flatMap { number, condition in
+            condition.alternatives.map {
+                Step(bit: 1 << UInt64(number), apart: $0.apart, isIterative: $0.rest != nil)
+            }
+        }
     }
 
     /// Two of one text have states of their own.
@@ -61,19 +66,26 @@ final class PatternPlan: Sendable {
     /// Whether any condition looks at what a run has taken.
     var isIterative: Bool { conditions.contains { $0.alternatives.contains { $0.rest != nil } } }
 
+    /// The alternatives of all conditions, without what people read of them.
+    private let steps: [Step]
+
+    private struct Step {
+        let bit: UInt64
+        let apart: Int?
+        let isIterative: Bool
+    }
+
     /// What is known of the conditions for an event; `holds` answers for those that need nothing else.
+    @inline(__always)
     func truth(_ holds: (Int) -> Bool) -> PatternTruth {
         var truth = PatternTruth()
-        for (number, condition) in conditions.enumerated() {
-            let bit = UInt64(1) << UInt64(number)
-            for alternative in condition.alternatives {
-                if let apart = alternative.apart, !holds(apart) { continue }
-                if alternative.rest == nil {
-                    truth.met |= bit
-                    truth.open &= ~bit
-                    break
-                }
-                truth.open |= bit
+        for step in steps where truth.met & step.bit == 0 {
+            if let apart = step.apart, !holds(apart) { continue }
+            if step.isIterative {
+                truth.open |= step.bit
+            } else {
+                truth.met |= step.bit
+                truth.open &= ~step.bit
             }
         }
         return truth

@@ -151,8 +151,8 @@ struct ProcessMoment {
     /// The earliest timer of a stream.
     mutating func nextTimer(of stream: Int) -> EventTime? { timers[stream].next(times) }
 
-    mutating func popTimers(of stream: Int, at time: EventTime) -> [Int] {
-        timers[stream].popAll(at: time, &times)
+    mutating func popTimers(of stream: Int, at time: EventTime, into keys: inout [Int]) {
+        timers[stream].popAll(at: time, &times, into: &keys)
     }
 
     /// Timers that fired or were deleted may have been the earliest.

@@ -32,6 +32,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var forgottenKeys: Int64 = 0
     /// Timers of one time and stream that are still to fire, the next one last.
     private var due: [DueTimer] = []
+    private var ready: [Int] = []
     /// The key that was worked on last, whose results may still be looked at.
     private var touched: Int?
     /// Where the last advance went.
@@ -153,12 +154,11 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     }
 
     private mutating func collectTimers(of stream: Int, at time: EventTime) {
-        let ready = context.moment.popTimers(of: stream, at: time)
+        context.moment.popTimers(of: stream, at: time, into: &ready)
         if ready.count == 1 { return due.append(DueTimer(rank: 0, key: ready[0], time: time)) }
-        var timers: [DueTimer] = []
-        for key in ready {
+        let timers = ready.map { key in
             let rank = function.timerRank(keys[key], at: time, stream: stream)
-            timers.append(DueTimer(rank: rank, key: key, time: time, firstBytes: withKey(key) { $0.firstBytes }))
+            return DueTimer(rank: rank, key: key, time: time, firstBytes: withKey(key) { $0.firstBytes })
         }
         due = timers.sorted { $0.isBehind($1) ?? keys.precedes($1.key, $0.key) }
     }

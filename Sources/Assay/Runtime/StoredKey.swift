@@ -36,8 +36,24 @@ struct StoredKey: ~Copyable {
             let (low, high) = words(bytes)
             return stored.low == low && stored.high == high
         }
-        guard let heap = stored.heap, heap.count == bytes.count else { return false }
-        return heap.elementsEqual(bytes)
+        return isLongKey(stored, equalTo: bytes)
+    }
+
+    /// Apart, so that short keys are compared without a look at it.
+    @inline(never)
+    private static func isLongKey(
+        _ stored: borrowing StoredKey, equalTo bytes: UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        guard let heap = stored.heap, heap.count == bytes.count, let own = heap.baseAddress,
+            let other = bytes.baseAddress
+        else { return false }
+        for offset in stride(from: 0, to: bytes.count, by: 8) {
+            let count = min(8, bytes.count - offset)
+            guard shortWord(at: own + offset, count: count) == shortWord(at: other + offset, count: count) else {
+                return false
+            }
+        }
+        return true
     }
 
     typealias Words = (low: UInt64, high: UInt64)

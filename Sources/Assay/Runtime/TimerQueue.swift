@@ -60,8 +60,8 @@ struct TimerQueue {
     }
 
     /// Takes out the keys whose timers are set for this time, which is the next.
-    mutating func popAll(at time: EventTime, _ times: inout TimerTimes) -> [Int] {
-        var keys: [Int] = []
+    mutating func popAll(at time: EventTime, _ times: inout TimerTimes, into keys: inout [Int]) {
+        keys.removeAll(keepingCapacity: true)
         while let first = heap.first, first.time == time {
             if times.isSet(first.key, of: stream, to: time) {
                 times.delete(first.key)
@@ -69,7 +69,6 @@ struct TimerQueue {
             }
             _ = heap.popFirst()
         }
-        return keys
     }
 
     /// Deletes all of them.

@@ -34,6 +34,10 @@ final class RunningStream {
     private let program: Program
     private let condition: Int?
     private let audience: Int?
+    /// What every row is given that comes to windows.
+    private let aggregates: Unmanaged<AggregatePlan>?
+    private let noted: Unmanaged<FailureLog>
+    private let keys: [StreamPlan.Part]
     let kind: Kind
     /// A key of one part that is a text of the input: the field's number.
     let keyField: Int?
@@ -67,6 +71,9 @@ final class RunningStream {
             (sequences, telling) = (nil, nil)
         }
         audience = sequences?.audience
+        keys = plan.keys
+        aggregates = keyed.map { Unmanaged.passUnretained($0.aggregates) }
+        noted = Unmanaged.passUnretained(failures)
         kind =
             switch plan.operation {
             case .rows(let selected): selected == nil ? .whole : .selected
@@ -113,7 +120,7 @@ final class RunningStream {
     private static let longestKey = 1 << 16
 
     /// Appends the key of a row. False when it has none.
-    func appendKey(_ keys: [StreamPlan.Part], of row: Row, to buffer: inout OutputBuffer) -> Bool {
+    func appendKey(of row: Row, to buffer: inout OutputBuffer) -> Bool {
         StreamKey.begin(index, in: &buffer)
         if let keyField, let text = row.textBytes(keyField), text.count < Self.longestKey {
             StreamKey.append(text: text, isLast: true, to: &buffer)
@@ -132,6 +139,14 @@ final class RunningStream {
             failures.note(error)
             return false
         }
+    }
+
+    /// What a row is to the windows of the stream.
+    @inline(__always)
+    func element(_ row: Row, number: UInt64) -> WindowAggregates.Element {
+        guard let aggregates else { preconditionFailure("only windows take elements") }
+        return WindowAggregates.Element(
+            plan: aggregates, row: Unmanaged.passUnretained(row), number: number, failures: noted)
     }
 
     /// What a window, or everything so far, comes to as a row; nil where `having` does not hold. The key's parts are

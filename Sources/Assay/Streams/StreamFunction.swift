@@ -118,15 +118,18 @@ struct StreamFunction: KeyedProcessFunction {
             guard let scorer, let scored = context.output.scored else {
                 preconditionFailure("only a stream that scores is given transactions, and those of a batch")
             }
-            let user = state.user ?? RememberedUser(scorer.detection.makeState())
-            state.user = user
+            if state.user == nil { state.user = RememberedUser(scorer.detection.makeState()) }
+            guard let user = state.user else { preconditionFailure("the user is known by now") }
             scorer.detection.score(transaction, &user.state, &scored.output)
         case .event(let event):
             guard let pattern = patterns[context.stream] else { return }
-            var known = state.sequences
-            if known?.fingerprint != pattern.fingerprint { known = nil }
-            let remembered = known ?? RememberedSequences(pattern.fingerprint, PatternState())
-            state.sequences = remembered
+            let remembered: RememberedSequences
+            if let known = state.sequences, known.fingerprint == pattern.fingerprint {
+                remembered = known
+            } else {
+                remembered = RememberedSequences(pattern.fingerprint, PatternState())
+                state.sequences = remembered
+            }
             pattern.take(event, &remembered.state, &context.moment, &context.output.sequences)
         }
     }

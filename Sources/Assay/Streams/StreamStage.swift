@@ -165,7 +165,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         guard stream.takes(row) else { return }
         stream.taken += 1
         switch stream.kind {
-        case .keyed: if let keyed = stream.keyed { try add(row, to: stream, keyed) }
+        case .keyed: try add(row, to: stream)
         case .pattern: if let sequences = stream.sequences { try show(row, to: stream, sequences) }
         case .score: try score(stream)
         case .whole:
@@ -183,24 +183,22 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         }
     }
 
-    private mutating func add(
-        _ row: Row, to stream: RunningStream, _ keyed: StreamPlan.Keyed
-    ) throws(StoreError) {
-        guard stream.appendKey(keyed.keys, of: row, to: &key) else { return }
+    private mutating func add(_ row: Row, to stream: RunningStream) throws(StoreError) {
+        guard stream.appendKey(of: row, to: &key) else { return }
         arrivals += 1
-        let element = WindowAggregates.Element(
-            plan: keyed.aggregates, row: row, number: arrivals, failures: stream.failures)
-        let input = WindowFunction<WindowAggregates>.Input(element: element, time: row.time)
+        let input = WindowFunction<WindowAggregates>.Input(
+            element: stream.element(row, number: arrivals), time: row.time)
         try stage.process(
             .element(input), key: key.bytes.bindMemory(to: UInt8.self), at: row.time,
             stream: stream.index, watermark: previousWatermark ?? watermark.milliseconds)
+        if stage.withOutput({ $0.windows.isNothing }) { return }
         try emit(of: stream, event: row)
     }
 
     private mutating func show(
         _ row: Row, to stream: RunningStream, _ sequences: StreamPlan.Sequences
     ) throws(StoreError) {
-        guard stream.appendKey(sequences.keys, of: row, to: &key) else { return }
+        guard stream.appendKey(of: row, to: &key) else { return }
         let present = previousWatermark ?? watermark.milliseconds
         guard let event = stream.event(row, sequences.pattern, &kept) else {
             if row.time.milliseconds <= present { try passLate(row, of: stream) }
@@ -248,8 +246,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     /// What the stream's last step has made.
     private mutating func emit(of stream: RunningStream, event: Row?) throws(StoreError) {
         if let sequences = stream.sequences { return try tell(of: stream, sequences, event: event) }
-        let isNothing = stage.withOutput { $0.windows.firings.isEmpty && $0.windows.late.isEmpty }
-        if isNothing { return }
+        if stage.withOutput({ $0.windows.isNothing }) { return }
         guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
         stage.withOutput { swap(&$0.windows, &stream.step) }
         defer { stream.step.removeAll() }

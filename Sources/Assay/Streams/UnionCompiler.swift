@@ -65,7 +65,8 @@ final class UnionRow: Row {
     private let missing: [EvaluationError]
     /// The names of the sources, where they stay.
     private let sourceNames: [UnsafeMutableBufferPointer<UInt8>]
-    private var row: Row?
+    /// Kept by whoever passes it on.
+    private var row: Unmanaged<Row>?
     private var source = 0
 
     /// The slots from here on are names.
@@ -85,7 +86,7 @@ final class UnionRow: Row {
     deinit { for name in sourceNames { name.deallocate() } }
 
     func begin(_ row: Row, of source: Int) {
-        self.row = row
+        self.row = Unmanaged.passUnretained(row)
         self.source = source
         move(to: row.time)
     }
@@ -93,11 +94,11 @@ final class UnionRow: Row {
     func end() { row = nil }
 
     /// Whether this is another row's.
-    func isOf(_ other: Row) -> Bool { row === other }
+    func isOf(_ other: Row) -> Bool { row?.toOpaque() == Unmanaged.passUnretained(other).toOpaque() }
 
     private var present: Row {
         guard let row else { preconditionFailure("a row is looked at while it is at hand") }
-        return row
+        return row.takeUnretainedValue()
     }
 
     private func place(_ slot: Int) throws(EvaluationError) -> Int {

@@ -108,6 +108,8 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         /// Events that no window took, and that did not fall between two.
         var late: [Content.Element] = []
 
+        var isNothing: Bool { firings.isEmpty && late.isEmpty }
+
         mutating func removeAll() {
             firings.removeAll(keepingCapacity: true)
             late.removeAll(keepingCapacity: true)
@@ -216,7 +218,6 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     private func addToPane(
         _ input: Input, _ state: inout WindowState<Content>, _ moment: inout ProcessMoment, _ output: inout Output
     ) -> Bool {
-        guard let places else { preconditionFailure("the places are those of the shape") }
         let time = input.time.milliseconds
         // Ahead of the watermark all windows of a time are alive and none is complete.
         let isAhead = time > moment.watermark
@@ -224,6 +225,7 @@ struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
             state.parts[last].content.add(input.element)
             return true
         }
+        guard let places else { preconditionFailure("the places are those of the shape") }
         let takers = isAhead ? [] : places.windows(of: time).filter { isAlive($0, moment.watermark) }
         guard isAhead ? places.hasWindow(of: time) : !takers.isEmpty else { return false }
         addToPane(places.pane(of: time), input.element, &state, &moment)
