@@ -29,6 +29,9 @@ class Row: Host {
     /// What a pattern keeps of it besides the whole: fields that have another value than there.
     var keptFields: [(name: String, value: Value)] { [] }
 
+    /// The fields that expressions have named so far.
+    var namedFields: [(name: String, value: Value)] { [] }
+
     /// The whole of it, for a pattern.
     func keepWhole(into buffer: inout OutputBuffer) {
         do throws(EvaluationError) {
@@ -370,8 +373,7 @@ final class EventRow: Row {
         }
     }
 
-    /// The fields that expressions have named so far.
-    var namedFields: [(name: String, value: Value)] {
+    override var namedFields: [(name: String, value: Value)] {
         let own = keptFields
         let named = schema.columns.enumerated().compactMap { slot, column in
             valueIfAny(slot).map { (name: column.name, value: $0) }

@@ -113,6 +113,9 @@ struct UserState: ~Copyable {
     @inline(__always)
     var blockBytes: Int { capacity.words * 8 }
 
+    /// Fetches the state itself, where it lies.
+    static func prefetch(_ place: UnsafeMutablePointer<UserState>) { assay_prefetch(place) }
+
     func prefetchBlock() {
         guard let block else { return }
         let bytes = UnsafeRawPointer(block)

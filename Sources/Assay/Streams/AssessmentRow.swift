@@ -12,7 +12,8 @@ final class AssessmentRow: Row {
     private var transaction = Transaction()
     private var transactionIndex = 0
     private var text = BatchText(base: UnsafePointer(bitPattern: 1)!)
-    private var event: EventRow?
+    /// Kept by whoever has the event at hand.
+    private var event: Unmanaged<Row>?
     private let line: AssessmentLine
     private var isLineMade = false
     /// By level.
@@ -58,11 +59,12 @@ final class AssessmentRow: Row {
     }
 
     /// Takes what was scored last. False when the transaction was not accepted.
-    func begin(_ transaction: Transaction, at index: Int, _ text: BatchText, _ event: EventRow) -> Bool {
+    func begin(_ transaction: Transaction, at index: Int, _ text: BatchText, _ event: Row) -> Bool {
         guard let assessment = scored.output.assessments.last, assessment.sequence > 0 else { return false }
         self.assessment = assessment
         place = scored.output.last
-        (self.transaction, transactionIndex, self.text, self.event) = (transaction, index, text, event)
+        (self.transaction, transactionIndex, self.text) = (transaction, index, text)
+        self.event = Unmanaged.passUnretained(event)
         isLineMade = false
         move(to: event.time)
         return true
@@ -72,9 +74,9 @@ final class AssessmentRow: Row {
 
     // MARK: Values
 
-    private var present: EventRow {
+    private var present: Row {
         guard let event else { preconditionFailure("the assessment is looked at while its event is at hand") }
-        return event
+        return event.takeUnretainedValue()
     }
 
     /// Nil for a slot that is the event's.
@@ -167,7 +169,7 @@ final class AssessmentRow: Row {
 
     /// The whole is the assessment; the event's fields are those that expressions name.
     override var keptFields: [(name: String, value: Value)] {
-        (event?.namedFields ?? []).filter { field in !Self.columns.contains { $0.name == field.name } }
+        present.namedFields.filter { field in !Self.columns.contains { $0.name == field.name } }
     }
 
     override func keepWhole(into buffer: inout OutputBuffer) { madeLine.keepWhole(into: &buffer) }

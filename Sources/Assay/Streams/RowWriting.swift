@@ -29,14 +29,44 @@ final class RowBuffer {
 
     /// Puts the rows in the form that the sink takes, on the thread that writes.
     func format(with batch: EventBatch) {
+        let lines = scored.map { AssessmentLines($0, batch) }
+        var writing: (output: Int, RowWriting)?
         carried.forEach { output, content in
+            if writing?.output != output { writing = (output, writings[output]) }
+            guard let writing = writing?.1 else { preconditionFailure("rows go to outputs that there are") }
             switch content {
-            case .event(let index): writings[output].write(event: index, of: batch, into: &bytes)
-            case .values(let values, let shape): writings[output].write(values, shape, into: &bytes)
+            case .event(let index): writing.write(event: index, of: batch, into: &bytes)
+            case .values(let values, let shape): writing.write(values, shape, into: &bytes)
             case .assessment(let index):
-                writings[output].write(into: &bytes) { scored?.write(index, of: batch, into: &$0) }
+                writing.write(into: &bytes) { lines?.write(index, into: &$0) }
             }
         }
+    }
+}
+
+/// The lines of assessments of a batch, on the thread that writes.
+private final class AssessmentLines {
+    private let encoder: AssessmentEncoder
+    private let transactions: [Transaction]
+    private let text: BatchText
+    private let output: FraudDetection.Output
+    private let rules: RuleTexts?
+    private let written: [ScoredBatch.Written]
+
+    init(_ scored: ScoredBatch, _ batch: EventBatch) {
+        encoder = scored.encoder
+        transactions = batch.transactions.transactions
+        text = batch.text.view
+        output = scored.output
+        rules = scored.output.rules.map(RuleTexts.init)
+        written = scored.written
+    }
+
+    /// The line of one that was noted.
+    func write(_ index: Int, into buffer: inout OutputBuffer) {
+        var place = written[index].place
+        encoder.encode(
+            transactions[written[index].transaction], text, output, at: &place, rules, into: &buffer)
     }
 }
 
@@ -46,8 +76,13 @@ final class RowBuffer {
 final class ScoredBatch {
     // In one stage's hands at a time.
     @exclusivity(unchecked) var output = FraudDetection.Output()
-    @exclusivity(unchecked) private var written: [(transaction: Int, place: FraudDetection.Output.Place)] = []
+    @exclusivity(unchecked) fileprivate private(set) var written: [Written] = []
     let encoder: AssessmentEncoder
+
+    struct Written {
+        let transaction: Int
+        let place: FraudDetection.Output.Place
+    }
 
     init(_ encoder: AssessmentEncoder) {
         self.encoder = encoder
@@ -61,16 +96,10 @@ final class ScoredBatch {
 
     /// Answers the number of an assessment that is written out. The one before may be the same.
     func note(_ place: FraudDetection.Output.Place, of transaction: Int) -> Int {
-        if written.last?.place.assessment != place.assessment { written.append((transaction, place)) }
+        if written.last?.place.assessment != place.assessment {
+            written.append(Written(transaction: transaction, place: place))
+        }
         return written.count - 1
-    }
-
-    /// The line of one that was noted.
-    fileprivate func write(_ index: Int, of batch: EventBatch, into buffer: inout OutputBuffer) {
-        var place = written[index].place
-        encoder.encode(
-            batch.transactions.transactions[written[index].transaction], batch.text.view, output, at: &place,
-            output.rules.map(RuleTexts.init), into: &buffer)
     }
 }
 

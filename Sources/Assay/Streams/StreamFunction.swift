@@ -1,9 +1,8 @@
-import CBytes
-
 /// What is remembered of a key: its windows, a user, or sequences that have begun.
 struct StreamState {
     var windows = WindowState<WindowAggregates>()
-    var user: RememberedUser?
+    /// Where the scorer keeps it: a state that was scored once is never forgotten.
+    var user: UnsafeMutablePointer<UserState>?
     var sequences: RememberedSequences?
 }
 
@@ -42,24 +41,14 @@ final class RememberedSequences {
     }
 }
 
-/// A user's memory, which exists once.
-final class RememberedUser {
-    // Only the thread that owns the stage comes here, one step at a time.
-    @exclusivity(unchecked) var state: UserState
-
-    init(_ state: consuming UserState) {
-        self.state = state
-    }
-}
-
 /// The process function of a whole pipeline: each key begins with the number of the stream that it belongs to.
 struct StreamFunction: KeyedProcessFunction {
     /// What a step came to: of a stream one of the parts.
     struct Output {
         var windows = WindowFunction<WindowAggregates>.Output()
         var sequences = PatternFunction.Output()
-        /// Of the batch at hand, all that was scored so far.
-        var scored: ScoredBatch?
+        /// Of the batch at hand, all that was scored so far. Whoever has the batch keeps it.
+        var scored: Unmanaged<ScoredBatch>?
     }
 
     enum Input {
@@ -90,14 +79,11 @@ struct StreamFunction: KeyedProcessFunction {
     func makeState() -> StreamState { StreamState() }
 
     func prefetch(_ state: StreamState) {
-        guard let user = state.user else { return }
-        let place = UnsafeRawPointer(Unmanaged.passUnretained(user).toOpaque())
-        assay_prefetch(place)
-        assay_prefetch(place + 64)
+        if let user = state.user { UserState.prefetch(user) }
     }
 
     /// What a user's memory points to.
-    fileprivate func prefetchHeld(_ state: StreamState) { state.user?.state.prefetchBlock() }
+    fileprivate func prefetchHeld(_ state: StreamState) { state.user?.pointee.prefetchBlock() }
 
     func stream(of key: UnsafeBufferPointer<UInt8>) -> Int { Int(key[0]) }
 
@@ -118,9 +104,9 @@ struct StreamFunction: KeyedProcessFunction {
             guard let scorer, let scored = context.output.scored else {
                 preconditionFailure("only a stream that scores is given transactions, and those of a batch")
             }
-            if state.user == nil { state.user = RememberedUser(scorer.detection.makeState()) }
-            guard let user = state.user else { preconditionFailure("the user is known by now") }
-            scorer.detection.score(transaction, &user.state, &scored.output)
+            let user = state.user ?? scorer.keep(scorer.detection.makeState())
+            state.user = user
+            scored._withUnsafeGuaranteedRef { scorer.detection.score(transaction, &user.pointee, &$0.output) }
         case .event(let event):
             guard let pattern = patterns[context.stream] else { return }
             let remembered: RememberedSequences
@@ -164,7 +150,7 @@ struct StreamFunction: KeyedProcessFunction {
     func encode(_ state: StreamState, into bytes: inout OutputBuffer) {
         if let user = state.user, let scorer {
             bytes.append(byte: Kind.user.rawValue)
-            scorer.detection.encode(user.state, into: &bytes)
+            scorer.detection.encode(user.pointee, into: &bytes)
         } else if let sequences = state.sequences {
             bytes.append(byte: Kind.sequences.rawValue)
             bytes.append(fixed: sequences.fingerprint)
@@ -181,7 +167,7 @@ struct StreamFunction: KeyedProcessFunction {
         switch (Kind(rawValue: first), scorer) {
         case (.windows?, _): return StreamState(windows: try WindowState(rest))
         case (.sequences?, _): return try decodeSequences(rest)
-        case (.user?, let scorer?): return StreamState(user: RememberedUser(try scorer.detection.decode(rest)))
+        case (.user?, let scorer?): return StreamState(user: scorer.keep(try scorer.detection.decode(rest)))
         default: throw StateDecodingError(.outOfBounds)
         }
     }
@@ -215,9 +201,19 @@ extension KeyedStage<StreamFunction> {
 final class TransactionScorer {
     // Only the thread that owns the stage comes here, one step at a time.
     @exclusivity(unchecked) var detection: FraudDetection
+    /// The users' states, which stay where they are as long as it lives.
+    private var users = MemoryChunks()
 
     init(_ settings: StreamPlan.ScoredSettings, sequence: UInt64 = 0) {
         detection = FraudDetection(settings: settings.settings, zone: settings.zone, sequence: sequence)
         detection.install(settings.rules)
+    }
+
+    /// Takes the state of a user that was not known before.
+    func keep(_ state: consuming UserState) -> UnsafeMutablePointer<UserState> {
+        let stride = MemoryLayout<UserState>.stride
+        let place = users.take(stride).bindMemory(to: UserState.self, capacity: 1)
+        place.initialize(to: state)
+        return place
     }
 }

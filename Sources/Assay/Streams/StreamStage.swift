@@ -103,7 +103,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         // What is scored goes with the batch, and comes back with it.
         let scored = assessmentRow?.begin(outputs.first?.scored, plan.scored?.settings.rules)
         for output in outputs { output.begin(writings, scored) }
-        stage.withOutput { $0.scored = scored }
+        stage.withOutput { $0.scored = scored.map { Unmanaged.passUnretained($0) } }
     }
 
     private mutating func take(
@@ -167,7 +167,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         switch stream.kind {
         case .keyed: try add(row, to: stream)
         case .pattern: if let sequences = stream.sequences { try show(row, to: stream, sequences) }
-        case .score: try score(stream)
+        case .score: try score(row, stream)
         case .whole:
             stream.made += 1
             try pass(row, to: stream.readers)
@@ -264,7 +264,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
         if !stream.step.late.isEmpty, let event { try passLate(event, of: stream) }
     }
 
-    private mutating func score(_ stream: RunningStream) throws(StoreError) {
+    private mutating func score(_ event: Row, _ stream: RunningStream) throws(StoreError) {
         guard let transaction, let assessmentRow else {
             stream.failures.note(EvaluationError(.host, "the event is no transaction"))
             return
@@ -276,7 +276,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
             .transaction(transaction), key: key.bytes.bindMemory(to: UInt8.self), hash: ahead.hash(transactionIndex),
             at: transaction.transaction.time, stream: stream.index)
         let isAccepted = assessmentRow.begin(
-            transaction.transaction, at: transactionIndex, transaction.text, eventRow)
+            transaction.transaction, at: transactionIndex, transaction.text, event)
         defer { assessmentRow.end() }
         guard isAccepted else { return stream.failures.note(EvaluationError(.host, "the transaction is a duplicate")) }
         stream.made += 1
