@@ -41,6 +41,7 @@ struct Machine: ~Copyable {
         nonmutating set { locals![index] = newValue }
     }
 
+    @inline(__always)
     mutating func charge(_ steps: Int, at index: Int) throws(EvaluationError) {
         stepsLeft -= min(steps, stepsAllowed)
         if stepsLeft < 0 {
@@ -95,6 +96,10 @@ struct Machine: ~Copyable {
             return try textQuestion(index, host)
         case .order:
             let (left, right) = (try value(x, host), try value(y, host))
+            if case .double(let left) = left, case .double(let right) = right {
+                try charge(1, at: index)
+                return Ordering(rawValue: instruction.detail)!.holds(left, right)
+            }
             try charge(min(left.weight, right.weight), at: index)
             guard let holds = Ordering(rawValue: instruction.detail)!.holds(left, right) else {
                 throw noOverload(Ordering(rawValue: instruction.detail)!.symbol, [left, right], at: index)

@@ -41,11 +41,11 @@ extension UnsafeBufferPointer<UInt8> {
     /// XXH3, the same on every machine: stored with states.
     var stableHash: UInt64 { assay_hash(baseAddress, count) }
 
-    /// Sixteen bytes whose order is that of the first bytes; zeros stand for those that are missing.
-    var firstBytes: (UInt64, UInt64) {
-        guard let start = baseAddress else { return (0, 0) }
-        let low = shortWord(at: start, count: Swift.min(count, 8)).byteSwapped
-        return count > 8 ? (low, shortWord(at: start + 8, count: Swift.min(count - 8, 8)).byteSwapped) : (low, 0)
+    /// A number whose order is that of the first sixteen bytes; zeros stand for those that are missing.
+    var firstBytes: UInt128 {
+        guard let start = baseAddress else { return 0 }
+        let first = UInt128(shortWord(at: start, count: Swift.min(count, 8)).byteSwapped) << 64
+        return count > 8 ? first | UInt128(shortWord(at: start + 8, count: Swift.min(count - 8, 8)).byteSwapped) : first
     }
 }
 

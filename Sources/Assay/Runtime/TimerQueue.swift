@@ -85,7 +85,7 @@ struct DueTimer {
     let key: Int
     let time: EventTime
     /// The key's first bytes, which mostly tell two keys apart.
-    var firstBytes: (UInt64, UInt64) = (0, 0)
+    var firstBytes: UInt128 = 0
 
     /// Whether it fires behind another one; nil where all of their keys' bytes have to tell.
     func isBehind(_ other: DueTimer) -> Bool? {

@@ -211,14 +211,14 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     }
 
     /// What a pattern has found in the last step, and whether the event came too late for it.
-    private mutating func tell(
-        of stream: RunningStream, _ sequences: StreamPlan.Sequences, event: Row?
-    ) throws(StoreError) {
+    private mutating func tell(of stream: RunningStream, event: Row?) throws(StoreError) {
         let isNothing = stage.withOutput { $0.sequences.found.isEmpty && !$0.sequences.isLate }
         if isNothing { return }
         var output = PatternFunction.Output()
         stage.withOutput { swap(&$0.sequences, &output) }
-        guard let telling = stream.telling else { preconditionFailure("a stream with a pattern tells of it") }
+        guard let telling = stream.telling, let sequences = stream.sequences else {
+            preconditionFailure("a stream with a pattern tells of it")
+        }
         let keys = output.found.first.map { found in
             stage.withKey(found.key) { StreamKey.values($0, count: sequences.keys.count) }
         }
@@ -245,7 +245,7 @@ struct StreamStage: CheckpointedStage, ~Copyable {
 
     /// What the stream's last step has made.
     private mutating func emit(of stream: RunningStream, event: Row?) throws(StoreError) {
-        if let sequences = stream.sequences { return try tell(of: stream, sequences, event: event) }
+        if stream.kind == .pattern { return try tell(of: stream, event: event) }
         if stage.withOutput({ $0.windows.isNothing }) { return }
         guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
         stage.withOutput { swap(&$0.windows, &stream.step) }
