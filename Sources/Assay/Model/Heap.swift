@@ -6,28 +6,33 @@ struct Heap<Element: Comparable> {
     var count: Int { elements.count }
 
     mutating func insert(_ element: Element) {
-        var hole = elements.count
         elements.append(element)
-        while hole > 0, element < elements[(hole - 1) / 2] {
-            elements[hole] = elements[(hole - 1) / 2]
-            hole = (hole - 1) / 2
+        // The list is asked once whether it is shared, not for each element that moves.
+        elements.withUnsafeMutableBufferPointer { elements in
+            var hole = elements.count - 1
+            while hole > 0, element < elements[(hole - 1) / 2] {
+                elements[hole] = elements[(hole - 1) / 2]
+                hole = (hole - 1) / 2
+            }
+            elements[hole] = element
         }
-        elements[hole] = element
     }
 
     mutating func popFirst() -> Element? {
-        guard let first = elements.first else { return nil }
-        let last = elements.removeLast()
-        let count = elements.count
-        if count == 0 { return first }
-        var hole = 0
-        while case let child = 2 * hole + 1, child < count {
-            let smaller = child + 1 < count && elements[child + 1] < elements[child] ? child + 1 : child
-            guard elements[smaller] < last else { break }
-            elements[hole] = elements[smaller]
-            hole = smaller
+        guard let last = elements.popLast() else { return nil }
+        if elements.isEmpty { return last }
+        return elements.withUnsafeMutableBufferPointer { elements in
+            let first = elements[0]
+            let count = elements.count
+            var hole = 0
+            while case let child = 2 * hole + 1, child < count {
+                let smaller = child + 1 < count && elements[child + 1] < elements[child] ? child + 1 : child
+                guard elements[smaller] < last else { break }
+                elements[hole] = elements[smaller]
+                hole = smaller
+            }
+            elements[hole] = last
+            return first
         }
-        elements[hole] = last
-        return first
     }
 }

@@ -317,8 +317,12 @@ struct PatternMatcher {
     }
 
     /// A key of which nothing is open is like one that was never seen.
-    private func settle(_ state: inout PatternState) {
-        if state.runs.runs.count == 1, state.runs.runs[0].isWaiting { state.runs.removeAll() }
+    private mutating func settle(_ state: inout PatternState) {
+        if state.runs.runs.count == 1, state.runs.runs[0].isWaiting {
+            // Its list is there for the next key.
+            swap(&state.runs, &spare)
+            state.runs = RunHeap()
+        }
         state.tidy()
     }
 }

@@ -138,8 +138,8 @@ struct StreamStage: CheckpointedStage, ~Copyable {
     private mutating func moveTime(from before: Int64) throws(StoreError) {
         guard stage.earliestTimer <= watermark.milliseconds else { return }
         previousWatermark = before
-        for stream in streams {
-            while stage.fireNext(stream.index, upTo: watermark.milliseconds) { try emit(of: stream, event: nil) }
+        for index in streams.indices {
+            while stage.fireNext(index, upTo: watermark.milliseconds) { try emit(of: streams[index], event: nil) }
         }
         previousWatermark = nil
         stage.findEarliestTimer()
