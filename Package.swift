@@ -6,6 +6,7 @@ let package = Package(
     products: [
         .executable(name: "assay", targets: ["assay"]),
         .executable(name: "assayctl", targets: ["assayctl"]),
+        .library(name: "AssayCore", targets: ["AssayCore"]),
         // Stands between the binary and its disk in tests.
         .library(name: "FaultyDisk", type: .dynamic, targets: ["FaultyDisk"]),
     ],
@@ -17,23 +18,29 @@ let package = Package(
         .target(name: "CivilTime"),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CEL", dependencies: ["CBytes", "CRE2", "CivilTime"]),
-        .target(name: "StateStore", dependencies: ["CBytes", "CSQLite"]),
+        // Scoring, windows and patterns without any file, thread or clock: what another engine can carry.
         .target(
-            name: "Assay", dependencies: ["Arguments", "CBytes", "CEL", "CYAML", "CivilTime", "StateStore"],
+            name: "AssayCore", dependencies: ["Arguments", "CBytes", "CEL", "CivilTime"],
             // A process function's state may be something that exists once.
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
-        .executableTarget(name: "assay", dependencies: ["Arguments", "Assay", "CEL"]),
+        .target(name: "StateStore", dependencies: ["AssayCore", "CBytes", "CSQLite"]),
+        .target(
+            name: "Assay",
+            dependencies: ["Arguments", "AssayCore", "CBytes", "CEL", "CYAML", "CivilTime", "StateStore"],
+            swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
+        .executableTarget(name: "assay", dependencies: ["Arguments", "Assay", "AssayCore", "CEL"]),
         .executableTarget(
-            name: "assayctl", dependencies: ["Arguments", "Assay", "CivilTime", "StateStore"], path: "tools/assayctl"),
+            name: "assayctl", dependencies: ["Arguments", "Assay", "AssayCore", "CivilTime", "StateStore"],
+            path: "tools/assayctl"),
         .testTarget(
-            name: "AssayTests", dependencies: ["Assay", "CEL", "CivilTime", "StateStore", "TestSupport"],
+            name: "AssayTests", dependencies: ["Assay", "AssayCore", "CEL", "CivilTime", "StateStore", "TestSupport"],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
         .testTarget(name: "ArgumentsTests", dependencies: ["Arguments"]),
         .testTarget(name: "CELTests", dependencies: ["CEL", "CivilTime", "TestSupport"], exclude: ["Cases"]),
         .testTarget(name: "CivilTimeTests", dependencies: ["CivilTime"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(name: "FaultyDisk", path: "Tests/FaultyDisk"),
-        .testTarget(name: "StateStoreTests", dependencies: ["StateStore", "TestSupport"]),
+        .testTarget(name: "StateStoreTests", dependencies: ["AssayCore", "StateStore", "TestSupport"]),
         .testTarget(
             name: "CommandTests", dependencies: ["assay", "assayctl", "TestSupport"], exclude: ["check-backtest.py"]),
         .testTarget(name: "Recovery", dependencies: ["assay", "assayctl", "TestSupport", "CSQLite"]),

@@ -47,6 +47,12 @@ package enum Quantity {
         parse(text, units: sizeUnits)
     }
 
+    /// A duration in the largest unit that says it exactly: `90m` for 5,400,000 ms.
+    package static func text(milliseconds: Int64) -> String {
+        let unit = timeUnits.last { milliseconds % $0.1 == 0 && milliseconds > 0 } ?? ("ms", 1)
+        return "\(milliseconds / unit.1)\(unit.0)"
+    }
+
     private static func parse(_ text: some StringProtocol, units: [(String, Int64)]) -> Int64? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard let number = Int64(digits), let unit = units.first(where: { $0.0 == text.dropFirst(digits.count) })

@@ -1,4 +1,4 @@
-import CBytes
+import AssayCore
 
 /// Reads checkpoint records and verifies their checksums.
 enum CheckpointReading {
@@ -10,8 +10,8 @@ enum CheckpointReading {
     static func read(_ id: Int64, _ database: borrowing Database) throws(StoreError) -> CheckpointRecord {
         var statement = try database.prepare(
             """
-            SELECT taken_ms, reason, sequence, event_time_ms, keys, first_page, page_count, page_sum, keys_written,
-                bytes_written, duration_us, configuration, checksum FROM checkpoint WHERE id = ?
+            SELECT taken_ms, reason, sequence, event_time_ms, keys_written, bytes_written, duration_us, configuration,
+                checksum FROM checkpoint WHERE id = ?
             """)
         try statement.bind(id)
         guard try statement.step(), let reason = CheckpointRecord.Reason(rawValue: statement.text(1)) else {
@@ -21,133 +21,92 @@ enum CheckpointReading {
         record.id = id
         record.takenAt = statement.integer(0)
         record.reason = reason
-        record.sequence = statement.unsigned(2)
-        record.eventTime = statement.integer(3)
-        record.keys = statement.integer(4)
-        record.firstPage = statement.integer(5)
-        record.pageCount = statement.integer(6)
-        record.pageSum = statement.unsigned(7)
-        record.keysWritten = statement.integer(8)
-        record.bytesWritten = statement.integer(9)
-        record.durationMicroseconds = statement.integer(10)
-        record.configuration = statement.text(11)
-        let checksum = statement.unsigned(12)
+        record.stage.sequence = statement.unsigned(2)
+        record.stage.eventTime = statement.integer(3)
+        record.keysWritten = statement.integer(4)
+        record.bytesWritten = statement.integer(5)
+        record.durationMicroseconds = statement.integer(6)
+        record.configuration = statement.text(7)
+        let checksum = statement.unsigned(8)
+        record.stage.logs = try logs(id, database)
+        record.stage.tallies = try tallies(id, database)
+        record.stage.fields = try fields(id, database)
         record.inputs = try inputs(id, database)
         record.outputs = try outputs(id, database)
-        record.tallies = try tallies(id, database)
         guard record.checksum == checksum else {
             throw StoreError(.damaged, "reading checkpoint \(id)", "its checksum does not hold")
         }
         return record
     }
 
+    /// The rows of a table that belong to a checkpoint.
+    private static func rows<Row>(
+        _ sql: String, of id: Int64, _ database: borrowing Database, _ row: (borrowing Statement) -> Row
+    ) throws(StoreError) -> [Row] {
+        var statement = try database.prepare(sql)
+        try statement.bind(id)
+        var rows: [Row] = []
+        while try statement.step() { rows.append(row(statement)) }
+        return rows
+    }
+
+    private static func logs(_ id: Int64, _ database: borrowing Database) throws(StoreError) -> [LogExtent] {
+        try rows(
+            """
+            SELECT function, first_page, page_count, page_sum, keys FROM state_log WHERE checkpoint = ?
+            ORDER BY function
+            """, of: id, database
+        ) { row in
+            var log = LogExtent(function: row.integer(0))
+            log.firstPage = row.integer(1)
+            log.pageCount = row.integer(2)
+            log.pageSum = row.unsigned(3)
+            log.keys = row.integer(4)
+            return log
+        }
+    }
+
     private static func inputs(
         _ id: Int64, _ database: borrowing Database
     ) throws(StoreError) -> [CheckpointRecord.Input] {
-        var statement = try database.prepare(
+        try rows(
             """
-            SELECT input, path, byte_offset, line, ends_inside_line, head, chain, previous, partial, format, csv_header
-            FROM input_position WHERE checkpoint = ? ORDER BY input
-            """)
-        try statement.bind(id)
-        var inputs: [CheckpointRecord.Input] = []
-        while try statement.step() {
-            var input = CheckpointRecord.Input(name: statement.text(0))
-            input.path = statement.text(1)
-            input.offset = statement.unsigned(2)
-            input.line = statement.unsigned(3)
-            input.endsInsideLine = statement.integer(4) != 0
-            input.head = try digest(statement, 5)
-            input.chain = try digest(statement, 6)
-            input.previous = try digest(statement, 7)
-            input.partial = try digest(statement, 8)
-            input.format = statement.text(9)
-            input.csvHeader = statement.blob(10)
-            inputs.append(input)
+            SELECT input, path, format, byte_offset, line, position FROM input_position WHERE checkpoint = ?
+            ORDER BY input
+            """, of: id, database
+        ) { row in
+            var input = CheckpointRecord.Input(name: row.text(0))
+            input.path = row.text(1)
+            input.format = row.text(2)
+            input.offset = row.unsigned(3)
+            input.line = row.unsigned(4)
+            input.position = row.blob(5)
+            return input
         }
-        return inputs
-    }
-
-    private static func digest(_ statement: borrowing Statement, _ column: Int32) throws(StoreError) -> Digest {
-        guard let digest = Digest(statement.blob(column)) else {
-            throw StoreError(.damaged, "reading an input's position", "a digest has a wrong length")
-        }
-        return digest
     }
 
     private static func outputs(
         _ id: Int64, _ database: borrowing Database
     ) throws(StoreError) -> [CheckpointRecord.Output] {
-        var statement = try database.prepare(
-            "SELECT output, path, byte_length FROM output_length WHERE checkpoint = ? ORDER BY output")
-        try statement.bind(id)
-        var outputs: [CheckpointRecord.Output] = []
-        while try statement.step() {
-            outputs.append(
-                CheckpointRecord.Output(
-                    name: statement.text(0), path: statement.text(1), length: statement.unsigned(2)))
+        try rows(
+            "SELECT output, path, length, resume FROM output_position WHERE checkpoint = ? ORDER BY output", of: id,
+            database
+        ) { row in
+            CheckpointRecord.Output(name: row.text(0), path: row.text(1), length: row.unsigned(2), resume: row.blob(3))
         }
-        return outputs
     }
 
-    private static func tallies(
+    private static func tallies(_ id: Int64, _ database: borrowing Database) throws(StoreError) -> [Tally] {
+        try rows("SELECT name, count FROM tally WHERE checkpoint = ? ORDER BY name", of: id, database) { row in
+            Tally(name: row.text(0), count: row.unsigned(1))
+        }
+    }
+
+    private static func fields(
         _ id: Int64, _ database: borrowing Database
-    ) throws(StoreError) -> [CheckpointRecord.Tally] {
-        var statement = try database.prepare("SELECT name, count FROM tally WHERE checkpoint = ? ORDER BY name")
-        try statement.bind(id)
-        var tallies: [CheckpointRecord.Tally] = []
-        while try statement.step() {
-            tallies.append(CheckpointRecord.Tally(name: statement.text(0), count: statement.unsigned(1)))
+    ) throws(StoreError) -> [StageRecord.Field] {
+        try rows("SELECT name, value FROM stage_field WHERE checkpoint = ? ORDER BY name", of: id, database) { row in
+            StageRecord.Field(name: row.text(0), value: row.integer(1))
         }
-        return tallies
-    }
-}
-
-/// A page of state as a query's present row has it: its checksum holds.
-struct VerifiedPage {
-    let id: Int64
-    let entryCount: Int64
-    /// Valid until the query's next step.
-    let entries: UnsafeRawBufferPointer
-    let checksum: UInt64
-
-    /// Columns: id, function, entry_count, entries, checksum.
-    init(_ statement: borrowing Statement) throws(StoreError) {
-        id = statement.integer(0)
-        entryCount = statement.integer(2)
-        entries = statement.bytes(3)
-        checksum = statement.unsigned(4)
-        let actual = StatePage.checksum(
-            id: id, function: statement.integer(1), entryCount: entryCount, entries)
-        guard actual == checksum else {
-            throw StoreError(.damaged, "reading page \(id)", "its checksum does not hold")
-        }
-    }
-}
-
-/// Reads single pages while another connection writes.
-package struct StatePageReader: ~Copyable {
-    private let database: Database
-    private var select: Statement
-
-    package init(path: String) throws(StoreError) {
-        let database = try Database(path: path, access: .readOnly)
-        let select = try database.prepare(
-            "SELECT id, function, entry_count, entries, checksum FROM state_page WHERE id = ?")
-        self.database = database
-        self.select = select
-    }
-
-    /// Calls `body` with the bytes of a page that must be there.
-    package mutating func read<Result>(
-        _ id: Int64, _ body: (_ entryCount: Int64, _ checksum: UInt64, UnsafeRawBufferPointer) -> Result
-    ) throws(StoreError) -> Result {
-        try select.bind(id)
-        guard try select.step() else { throw StoreError(.damaged, "reading page \(id)", "it is missing") }
-        let page = try VerifiedPage(select)
-        let result = body(page.entryCount, page.checksum, page.entries)
-        // Ends the read transaction, so that the log can be written back.
-        select.reset()
-        return result
     }
 }

@@ -1,27 +1,7 @@
+import AssayCore
 import CBytes
 
-/// Sixteen bytes that tell texts apart.
-package struct Digest: Equatable, Sendable {
-    package var low: UInt64 = 0
-    package var high: UInt64 = 0
-
-    package init(low: UInt64 = 0, high: UInt64 = 0) {
-        self.low = low
-        self.high = high
-    }
-
-    package init?(_ bytes: [UInt8]) {
-        guard bytes.count == 16 else { return nil }
-        low = bytes[..<8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
-        high = bytes[8...].reversed().reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    package var bytes: [UInt8] {
-        [low, high].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
-    }
-}
-
-/// Everything about a checkpoint but the keyed state itself.
+/// Everything about a checkpoint but the pages of state themselves.
 package struct CheckpointRecord: Equatable, Sendable {
     package enum Reason: String, CaseIterable, Sendable {
         case start, interval, count, memory, signal, end
@@ -29,47 +9,36 @@ package struct CheckpointRecord: Equatable, Sendable {
         case closed
     }
 
-    /// How far an input was read, and what it looked like.
+    /// How far an input was read.
     package struct Input: Equatable, Sendable {
         package var name: String
         package var path = ""
+        package var format = ""
+        /// For people; what counts is the position.
         package var offset: UInt64 = 0
         package var line: UInt64 = 0
-        /// The last line had no newline: when the input grows, the next byte must be one.
-        package var endsInsideLine = false
-        package var head = Digest()
-        package var chain = Digest()
-        package var previous = Digest()
-        package var partial = Digest()
-        package var format = ""
-        package var csvHeader: [UInt8] = []
+        /// What the source needs to go on from here. Only the source reads it.
+        package var position: [UInt8] = []
 
         package init(name: String) {
             self.name = name
         }
     }
 
-    /// How long an output was.
+    /// How far an output was written.
     package struct Output: Equatable, Sendable {
         package var name: String
-        /// Empty for what is no regular file.
+        /// For people, and so is the length: bytes or rows. Empty for what is no regular file.
         package var path: String
         package var length: UInt64
+        /// What the sink needs to go on from here. Only the sink reads it.
+        package var resume: [UInt8]
 
-        package init(name: String, path: String, length: UInt64) {
+        package init(name: String, path: String, length: UInt64, resume: [UInt8]) {
             self.name = name
             self.path = path
             self.length = length
-        }
-    }
-
-    package struct Tally: Equatable, Sendable {
-        package var name: String
-        package var count: UInt64
-
-        package init(name: String, count: UInt64) {
-            self.name = name
-            self.count = count
+            self.resume = resume
         }
     }
 
@@ -77,13 +46,7 @@ package struct CheckpointRecord: Equatable, Sendable {
     /// Milliseconds since 1970.
     package var takenAt: Int64 = 0
     package var reason = Reason.start
-    package var sequence: UInt64 = 0
-    /// The greatest event time so far, in milliseconds.
-    package var eventTime: Int64 = 0
-    package var keys: Int64 = 0
-    package var firstPage: Int64 = 1
-    package var pageCount: Int64 = 0
-    package var pageSum: UInt64 = 0
+    package var stage = StageRecord()
     package var keysWritten: Int64 = 0
     package var bytesWritten: Int64 = 0
     package var durationMicroseconds: Int64 = 0
@@ -91,7 +54,6 @@ package struct CheckpointRecord: Equatable, Sendable {
     package var configuration = ""
     package var inputs: [Input] = []
     package var outputs: [Output] = []
-    package var tallies: [Tally] = []
 
     package init() {}
 
@@ -99,31 +61,37 @@ package struct CheckpointRecord: Equatable, Sendable {
     var checksum: UInt64 {
         var digest = FieldDigest()
         for number in [
-            id, takenAt, Int64(bitPattern: sequence), eventTime, keys, firstPage, pageCount,
-            Int64(bitPattern: pageSum), keysWritten, bytesWritten, durationMicroseconds,
+            id, takenAt, Int64(bitPattern: stage.sequence), stage.eventTime, keysWritten, bytesWritten,
+            durationMicroseconds,
         ] { digest.add(number) }
         digest.add(reason.rawValue)
         digest.add(configuration)
+        for log in stage.logs {
+            for number in [log.function, log.firstPage, log.pageCount, Int64(bitPattern: log.pageSum), log.keys] {
+                digest.add(number)
+            }
+        }
+        digest.add(Int64(stage.logs.count))
         for input in inputs {
-            digest.add(input.name)
-            digest.add(input.path)
-            digest.add(Int64(bitPattern: input.offset))
-            digest.add(Int64(bitPattern: input.line))
-            digest.add(input.endsInsideLine ? 1 : 0)
-            for part in [input.head, input.chain, input.previous, input.partial] { digest.add(part.bytes) }
-            digest.add(input.format)
-            digest.add(input.csvHeader)
+            for text in [input.name, input.path, input.format] { digest.add(text) }
+            for number in [input.offset, input.line] { digest.add(Int64(bitPattern: number)) }
+            digest.add(input.position)
         }
         digest.add(Int64(inputs.count))
         for output in outputs {
-            digest.add(output.name)
-            digest.add(output.path)
+            for text in [output.name, output.path] { digest.add(text) }
             digest.add(Int64(bitPattern: output.length))
+            digest.add(output.resume)
         }
         digest.add(Int64(outputs.count))
-        for tally in tallies {
+        for tally in stage.tallies {
             digest.add(tally.name)
             digest.add(Int64(bitPattern: tally.count))
+        }
+        digest.add(Int64(stage.tallies.count))
+        for field in stage.fields {
+            digest.add(field.name)
+            digest.add(field.value)
         }
         return digest.value
     }

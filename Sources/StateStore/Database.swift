@@ -1,3 +1,4 @@
+import AssayCore
 import CSQLite
 
 /// One connection to a database, and the statements that belong to it.

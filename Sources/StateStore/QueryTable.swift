@@ -1,3 +1,4 @@
+import AssayCore
 /// A value of a row that a query sees or gives.
 package enum QueryValue: Equatable, Sendable {
     case null

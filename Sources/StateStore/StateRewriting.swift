@@ -1,3 +1,4 @@
+import AssayCore
 import Glibc
 
 /// Writes a whole state anew beside the present one, and puts it in its place: the way in which single states leave
@@ -43,7 +44,7 @@ package final class StateRewriting {
         let page = builder.finish(id: nextPage, function: functionNumber)
         pageSum &+= page.checksum
         nextPage += 1
-        try store.write(StateStore.Changes(pages: [page], firstPage: 1))
+        try store.write(LogChanges(function: functionNumber, pages: [page], firstPage: 1))
     }
 
     /// Puts the new state in place of the old one, at a checkpoint that differs only in the states. `older` are the
@@ -54,10 +55,9 @@ package final class StateRewriting {
     ) throws(StoreError) {
         if !builder.isEmpty { try finishPage() }
         var record = record
-        record.firstPage = 1
-        record.pageCount = nextPage - 1
-        record.pageSum = pageSum
-        record.keys = keys
+        var log = LogExtent(function: functionNumber)
+        (log.pageCount, log.pageSum, log.keys) = (nextPage - 1, pageSum, keys)
+        record.stage.logs = [log]
         for checkpoint in older.sorted(by: { $0.id < $1.id }) where checkpoint.id < record.id {
             try store.write(checkpoint)
         }

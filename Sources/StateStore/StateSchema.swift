@@ -1,8 +1,9 @@
 /// The tables of the state. Published as `schemas/state.sql`; a test holds the two together.
 enum StateSchema {
-    static let sql = """
-        -- The state of Assay, format 2: what `state.db` and each snapshot hold.
-        -- One transaction a checkpoint writes all of it, so whatever is read belongs to one checkpoint.
+    static let sql =
+        """
+        -- The state of Assay, format 3: what `state.db` and each snapshot hold.
+        -- One transaction per checkpoint writes all of it, so whatever is read belongs to one checkpoint.
 
         CREATE TABLE store (
             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -16,20 +17,30 @@ enum StateSchema {
             name TEXT NOT NULL UNIQUE CHECK (length(name) > 0)
         ) STRICT;
 
-        -- Keyed state as a log of pages, appended by checkpoints and dropped from the oldest end: ids have no gaps.
-        -- Of several entries of one key the one in the page with the greatest id holds.
+
+        """ + pages + checkpoints + audit
+
+    static let pages = """
+        -- Keyed state: for each process function a log of pages, appended by checkpoints and dropped from the oldest
+        -- end. The ids of a log have no gaps. Of several entries of one key, the one in the page with the greatest id
+        -- holds.
         -- entries: one after another, each: page of the key's entry before this one (0: none), count of key bytes,
         -- key, count of value bytes, value; numbers as LEB128.
         -- checksum: XXH3-64 of id, function, entry_count (eight bytes each, little endian) and entries.
         CREATE TABLE state_page (
-            id INTEGER PRIMARY KEY CHECK (id > 0),
             function INTEGER NOT NULL REFERENCES process_function (id),
+            id INTEGER NOT NULL CHECK (id > 0),
             entry_count INTEGER NOT NULL CHECK (entry_count > 0),
             entries BLOB NOT NULL,
-            checksum INTEGER NOT NULL
+            checksum INTEGER NOT NULL,
+            UNIQUE (function, id)
         ) STRICT;
 
-        -- The last checkpoints with their figures. page_sum: the checksums of all pages, added up modulo 2^64.
+
+        """
+
+    static let checkpoints = """
+        -- The last checkpoints with their figures.
         -- checksum: XXH3-64 of the row and of its rows in the tables below: none can be lost or changed unseen.
         CREATE TABLE checkpoint (
             id INTEGER PRIMARY KEY CHECK (id > 0),
@@ -37,10 +48,6 @@ enum StateSchema {
             reason TEXT NOT NULL CHECK (reason IN ('start', 'interval', 'count', 'memory', 'signal', 'end', 'closed')),
             sequence INTEGER NOT NULL CHECK (sequence >= 0),
             event_time_ms INTEGER NOT NULL,
-            keys INTEGER NOT NULL CHECK (keys >= 0),
-            first_page INTEGER NOT NULL CHECK (first_page > 0),
-            page_count INTEGER NOT NULL CHECK (page_count >= 0),
-            page_sum INTEGER NOT NULL,
             keys_written INTEGER NOT NULL CHECK (keys_written >= 0),
             bytes_written INTEGER NOT NULL CHECK (bytes_written >= 0),
             duration_us INTEGER NOT NULL CHECK (duration_us >= 0),
@@ -48,34 +55,42 @@ enum StateSchema {
             checksum INTEGER NOT NULL
         ) STRICT;
 
-        -- How far each input was read. The digests are of blocks of 64 KiB: head of the first, chain of all whole
-        -- ones, previous of the last whole one, partial of what was read of the next.
+        -- The log of each function. page_sum: the checksums of its pages, added up modulo 2^64.
+        CREATE TABLE state_log (
+            checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
+            function INTEGER NOT NULL REFERENCES process_function (id),
+            first_page INTEGER NOT NULL CHECK (first_page > 0),
+            page_count INTEGER NOT NULL CHECK (page_count >= 0),
+            page_sum INTEGER NOT NULL,
+            keys INTEGER NOT NULL CHECK (keys >= 0),
+            PRIMARY KEY (checkpoint, function)
+        ) STRICT, WITHOUT ROWID;
+
+        -- How far each input was read. Offset and line are for people; position is what the source goes on from, in a
+        -- form of its own.
         CREATE TABLE input_position (
             checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
             input TEXT NOT NULL,
             path TEXT NOT NULL,
+            format TEXT NOT NULL,
             byte_offset INTEGER NOT NULL CHECK (byte_offset >= 0),
             line INTEGER NOT NULL CHECK (line >= 0),
-            ends_inside_line INTEGER NOT NULL CHECK (ends_inside_line IN (0, 1)),
-            head BLOB NOT NULL CHECK (length(head) = 16),
-            chain BLOB NOT NULL CHECK (length(chain) = 16),
-            previous BLOB NOT NULL CHECK (length(previous) = 16),
-            partial BLOB NOT NULL CHECK (length(partial) = 16),
-            format TEXT NOT NULL,
-            csv_header BLOB NOT NULL,
+            position BLOB NOT NULL,
             PRIMARY KEY (checkpoint, input)
         ) STRICT, WITHOUT ROWID;
 
-        -- How long each output was. path: of a regular file, else empty.
-        CREATE TABLE output_length (
+        -- How far each output was written: bytes or rows, for people. path: of a regular file or a database, else
+        -- empty. resume is what the sink goes on from, in a form of its own.
+        CREATE TABLE output_position (
             checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
             output TEXT NOT NULL,
             path TEXT NOT NULL,
-            byte_length INTEGER NOT NULL CHECK (byte_length >= 0),
+            length INTEGER NOT NULL CHECK (length >= 0),
+            resume BLOB NOT NULL,
             PRIMARY KEY (checkpoint, output)
         ) STRICT, WITHOUT ROWID;
 
-        -- What was counted so far: accepted transactions by level, rejected lines by reason.
+        -- What was counted so far: accepted transactions by level, rejected lines by reason, and so on.
         CREATE TABLE tally (
             checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
             name TEXT NOT NULL,
@@ -83,10 +98,18 @@ enum StateSchema {
             PRIMARY KEY (checkpoint, name)
         ) STRICT, WITHOUT ROWID;
 
+        -- Numbers that the stage needs to go on, such as the watermark.
+        CREATE TABLE stage_field (
+            checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            value INTEGER NOT NULL,
+            PRIMARY KEY (checkpoint, name)
+        ) STRICT, WITHOUT ROWID;
 
-        """ + audit
 
-    /// What format 2 has and format 1 lacked.
+        """
+
+    /// What format 1 lacked.
     static let audit = """
         -- What was done to the state besides scoring. Nothing in it tells whose state it was.
         CREATE TABLE audit (

@@ -1,3 +1,4 @@
+import AssayCore
 import CSQLite
 import Glibc
 
@@ -6,22 +7,14 @@ import Glibc
 /// @unchecked Sendable: it is used by one thread at a time. Whoever opens it hands it to the thread that commits, and
 /// does not touch it again.
 package final class StateStore: @unchecked Sendable {
-    package static let format: Int64 = 2
-    /// So many checkpoints are listed.
-    static let keptCheckpoints = 100
+    package static let format: Int64 = 3
     /// A page of the database, with room for one page of state and what SQLite adds.
     private static let pageBytes = 32768
     private static let pagesWrittenBackAtOnce = 1_000
 
     package let path: String
     let database: Database
-    private var insertPage: Statement
-    private var deletePages: Statement
-    private var insertCheckpoint: Statement
-    private var insertInput: Statement
-    private var insertOutput: Statement
-    private var insertTally: Statement
-    private var deleteCheckpoints: Statement
+    private var writing: CheckpointWriting
 
     /// Opens the state in a folder, or makes it.
     package convenience init(folder: String, functions: [(id: Int64, name: String)]) throws(StoreError) {
@@ -32,24 +25,7 @@ package final class StateStore: @unchecked Sendable {
         self.path = path
         database = try Database(path: path, access: .create)
         try Self.prepare(database, functions)
-        insertPage = try database.prepare(
-            "INSERT INTO state_page (id, function, entry_count, entries, checksum) VALUES (?, ?, ?, ?, ?)")
-        deletePages = try database.prepare("DELETE FROM state_page WHERE id < ?")
-        insertCheckpoint = try database.prepare(
-            """
-            INSERT INTO checkpoint (id, taken_ms, reason, sequence, event_time_ms, keys, first_page, page_count,
-                page_sum, keys_written, bytes_written, duration_us, configuration, checksum)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """)
-        insertInput = try database.prepare(
-            """
-            INSERT INTO input_position (checkpoint, input, path, byte_offset, line, ends_inside_line, head, chain,
-                previous, partial, format, csv_header) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """)
-        insertOutput = try database.prepare(
-            "INSERT INTO output_length (checkpoint, output, path, byte_length) VALUES (?, ?, ?, ?)")
-        insertTally = try database.prepare("INSERT INTO tally (checkpoint, name, count) VALUES (?, ?, ?)")
-        deleteCheckpoints = try database.prepare("DELETE FROM checkpoint WHERE id <= ?")
+        writing = try CheckpointWriting(database)
     }
 
     private static func prepare(
@@ -66,7 +42,8 @@ package final class StateStore: @unchecked Sendable {
         if tables == 0 {
             try create(database, functions)
         } else {
-            try migrate(database)
+            let found = try knownFormat(database)
+            if found < format { try migrate(database, from: found) }
         }
     }
 
@@ -87,15 +64,6 @@ package final class StateStore: @unchecked Sendable {
             try function.bind(name)
             try function.run()
         }
-        try database.execute("COMMIT")
-    }
-
-    /// Brings older state to the present format, all of it or nothing.
-    private static func migrate(_ database: borrowing Database) throws(StoreError) {
-        guard try knownFormat(database) < format else { return }
-        try database.execute("BEGIN IMMEDIATE")
-        try database.execute(StateSchema.audit)
-        try database.execute("UPDATE store SET format = \(format)")
         try database.execute("COMMIT")
     }
 
@@ -126,62 +94,17 @@ package final class StateStore: @unchecked Sendable {
         try CheckpointReading.last(database)
     }
 
-    /// Calls `body` with each page of keyed state, the newest first, after having verified its checksum.
-    ///
-    /// The pages as a whole are compared with what the checkpoint says of them, so a page that is missing, or
-    /// another's, is damage too.
-    package func readPages(
-        of record: CheckpointRecord,
-        _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
-    ) throws(StoreError) {
-        try Self.readPages(of: record, database, body)
-    }
-
-    static func readPages(
-        of record: CheckpointRecord, _ database: borrowing Database,
-        _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
-    ) throws(StoreError) {
-        var statement = try database.prepare(
-            "SELECT id, function, entry_count, entries, checksum FROM state_page ORDER BY id DESC")
-        var expected = record.firstPage + record.pageCount
-        var sum: UInt64 = 0
-        while try statement.step() {
-            expected -= 1
-            guard statement.integer(0) == expected else {
-                throw StoreError(.damaged, "reading page \(expected)", "it is missing")
-            }
-            let page = try VerifiedPage(statement)
-            sum &+= page.checksum
-            try body(page.id, page.entryCount, page.entries)
-        }
-        guard expected == record.firstPage, sum == record.pageSum else {
-            throw StoreError(.damaged, "reading pages", "they are not those of checkpoint \(record.id)")
-        }
-    }
-
     // MARK: Writing
 
-    /// What a checkpoint changes besides its record.
-    package struct Changes: Sendable {
-        package var pages: [StatePage]
-        /// Pages with lower ids are dropped.
-        package var firstPage: Int64
-
-        package init(pages: [StatePage], firstPage: Int64) {
-            self.pages = pages
-            self.firstPage = firstPage
-        }
-    }
-
     /// One transaction: all of it or nothing. After an error what was committed before is untouched.
-    package func commit(_ record: CheckpointRecord, _ changes: Changes) throws(StoreError) {
+    package func commit(_ record: CheckpointRecord, _ changes: [LogChanges]) throws(StoreError) {
         do throws(StoreError) {
             try database.execute("BEGIN IMMEDIATE")
-            try write(changes)
+            for change in changes { try write(change) }
             try write(record)
             try database.execute("COMMIT")
         } catch {
-            resetStatements()
+            writing.reset()
             if database.isInTransaction {
                 // SQLite has given up already where this fails; the first error is the one to tell.
                 try? database.execute("ROLLBACK")
@@ -190,73 +113,9 @@ package final class StateStore: @unchecked Sendable {
         }
     }
 
-    func write(_ changes: Changes) throws(StoreError) {
-        for page in changes.pages {
-            try insertPage.bind(page.id)
-            try insertPage.bind(page.function)
-            try insertPage.bind(page.entryCount)
-            try insertPage.bind(page.entries)
-            try insertPage.bind(page.checksum)
-            try insertPage.run()
-        }
-        try deletePages.bind(changes.firstPage)
-        try deletePages.run()
-    }
+    func write(_ changes: LogChanges) throws(StoreError) { try writing.write(changes) }
 
-    func write(_ record: CheckpointRecord) throws(StoreError) {
-        for number in [record.id, record.takenAt] { try insertCheckpoint.bind(number) }
-        try insertCheckpoint.bind(record.reason.rawValue)
-        try insertCheckpoint.bind(record.sequence)
-        for number in [record.eventTime, record.keys, record.firstPage, record.pageCount] {
-            try insertCheckpoint.bind(number)
-        }
-        try insertCheckpoint.bind(record.pageSum)
-        for number in [record.keysWritten, record.bytesWritten, record.durationMicroseconds] {
-            try insertCheckpoint.bind(number)
-        }
-        try insertCheckpoint.bind(record.configuration)
-        try insertCheckpoint.bind(record.checksum)
-        try insertCheckpoint.run()
-        for input in record.inputs { try write(input, checkpoint: record.id) }
-        for output in record.outputs {
-            try insertOutput.bind(record.id)
-            try insertOutput.bind(output.name)
-            try insertOutput.bind(output.path)
-            try insertOutput.bind(output.length)
-            try insertOutput.run()
-        }
-        for tally in record.tallies {
-            try insertTally.bind(record.id)
-            try insertTally.bind(tally.name)
-            try insertTally.bind(tally.count)
-            try insertTally.run()
-        }
-        try deleteCheckpoints.bind(record.id - Int64(Self.keptCheckpoints))
-        try deleteCheckpoints.run()
-    }
-
-    private func write(_ input: CheckpointRecord.Input, checkpoint: Int64) throws(StoreError) {
-        try insertInput.bind(checkpoint)
-        try insertInput.bind(input.name)
-        try insertInput.bind(input.path)
-        try insertInput.bind(input.offset)
-        try insertInput.bind(input.line)
-        try insertInput.bind(Int64(input.endsInsideLine ? 1 : 0))
-        for digest in [input.head, input.chain, input.previous, input.partial] { try insertInput.bind(digest.bytes) }
-        try insertInput.bind(input.format)
-        try insertInput.bind(input.csvHeader)
-        try insertInput.run()
-    }
-
-    private func resetStatements() {
-        insertPage.reset()
-        deletePages.reset()
-        insertCheckpoint.reset()
-        insertInput.reset()
-        insertOutput.reset()
-        insertTally.reset()
-        deleteCheckpoints.reset()
-    }
+    func write(_ record: CheckpointRecord) throws(StoreError) { try writing.write(record) }
 
     // MARK: Snapshots
 

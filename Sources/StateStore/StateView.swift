@@ -1,4 +1,4 @@
-import CSQLite
+import AssayCore
 
 /// A look at committed state, in a folder or a snapshot: all of it at one checkpoint, from the first read to the last,
 /// whatever others write meanwhile. It changes nothing and nobody waits for it.
@@ -20,9 +20,11 @@ package final class StateView {
         try database.execute("BEGIN")
         format = try StateStore.knownFormat(database)
         createdAt = try database.integer("SELECT created_ms FROM store WHERE id = 1") ?? 0
-        checkpoint = try CheckpointReading.last(database)
+        checkpoint =
+            format > EarlierFormats.last
+            ? try CheckpointReading.last(database) : try EarlierFormats(database).last(database)
         selectPage = try database.prepare(
-            "SELECT id, function, entry_count, entries, checksum FROM state_page WHERE id = ?")
+            "SELECT \(VerifiedPage.columns) FROM state_page WHERE function = ? AND id = ?")
         self.database = database
     }
 
@@ -40,6 +42,11 @@ package final class StateView {
         var statement = try database.prepare("SELECT id FROM checkpoint ORDER BY id DESC")
         while try statement.step() { ids.append(statement.integer(0)) }
         var records: [CheckpointRecord] = []
+        guard format > EarlierFormats.last else {
+            let earlier = try EarlierFormats(database)
+            for id in ids { records.append(try earlier.read(id, database)) }
+            return records
+        }
         for id in ids { records.append(try CheckpointReading.read(id, database)) }
         return records
     }
@@ -58,19 +65,23 @@ package final class StateView {
         return rows
     }
 
-    /// Calls `body` with each page of keyed state, the newest first, after having verified its checksum and that it
+    /// The log of the first function that keeps state.
+    package var log: LogExtent? { checkpoint?.stage.logs.first }
+
+    /// Calls `body` with each page of that log, the newest first, after having verified its checksum and that it
     /// belongs to the checkpoint.
     package func readPages(
         _ body: (_ id: Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
     ) throws(StoreError) {
-        guard let checkpoint else { return }
-        try StateStore.readPages(of: checkpoint, database, body)
+        guard let log else { return }
+        try VerifiedPage.readAll(of: log, database, body)
     }
 
     /// Calls `body` with a page that was read before.
     package func withPage<Result>(
         _ id: Int64, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(StoreError) -> Result {
+        try selectPage.bind(log?.function ?? 0)
         try selectPage.bind(id)
         defer { selectPage.reset() }
         guard try selectPage.step() else { throw StoreError(.damaged, "reading page \(id)", "it is missing") }
@@ -89,11 +100,15 @@ package final class StateView {
     /// Calls `body` with every page that can be read at all, the newest first, whether it is whole or not. Answers what
     /// is wrong with the rest.
     package func examinePages(_ body: (ExaminedPage) -> Void) -> [String] {
-        guard let checkpoint else { return [] }
+        checkpoint?.stage.logs.flatMap { examine($0, body) } ?? []
+    }
+
+    private func examine(_ log: LogExtent, _ body: (ExaminedPage) -> Void) -> [String] {
         var problems: [String] = []
         var sum: UInt64 = 0
-        for id in (checkpoint.firstPage..<checkpoint.firstPage + checkpoint.pageCount).reversed() {
+        for id in (log.firstPage..<log.firstPage + log.pageCount).reversed() {
             do throws(StoreError) {
+                try selectPage.bind(log.function)
                 try selectPage.bind(id)
                 defer { selectPage.reset() }
                 guard try selectPage.step() else {
@@ -114,8 +129,8 @@ package final class StateView {
                 problems.append("page \(id) cannot be read: \(error.description)")
             }
         }
-        if problems.isEmpty, sum != checkpoint.pageSum {
-            problems.append("the pages are not those of checkpoint \(checkpoint.id)")
+        if problems.isEmpty, sum != log.pageSum {
+            problems.append("the pages are not those of checkpoint \(checkpoint?.id ?? 0)")
         }
         return problems
     }

@@ -1,3 +1,4 @@
+import AssayCore
 import Glibc
 
 /// The right to change the state in a folder: one process at a time. The system takes it back when the process ends,

@@ -1,3 +1,4 @@
+import AssayCore
 import CSQLite
 
 /// A value of a table's row.

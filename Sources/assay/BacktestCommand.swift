@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 import Glibc
 
 /// `assay backtest`.

@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 
 /// Configurations as commands need them.
 enum Configurations {
@@ -11,18 +12,26 @@ enum Configurations {
 
     static func load(_ path: String?) throws(Failure) -> Loaded {
         do throws(ConfigurationError) {
-            let configuration = if let path { try Configuration.load(path) } else { Configuration() }
+            let configuration =
+                if let path { try Configuration.load(path, Connectors.all) } else { Configuration() }
             return Loaded(file: configuration, resolved: try configuration.resolve(path: path ?? "the defaults"))
         } catch {
-            if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
-            throw Failure(code: .badConfiguration, message: error.description)
+            throw failure(error)
         }
+    }
+
+    /// A mistake in a file, shown with its place.
+    static func failure(_ error: ConfigurationError) -> Failure {
+        if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
+        return Failure(code: .badConfiguration, message: error.description)
     }
 }
 
 extension Configurations {
     /// Reads the file again for its rules and lists: all of them are taken or none.
-    static func reload(_ path: String, instead present: Configuration, _ take: (RuleReload) -> Void) {
+    static func reload(
+        _ path: String, instead present: Configuration, _ console: Console, _ take: (RunChange<ScoringStage>) -> Void
+    ) {
         do throws(Failure) {
             let loaded = try load(path)
             let others = ConfigurationChange.settings(from: present, to: loaded.file)
@@ -32,7 +41,8 @@ extension Configurations {
                     message: "\(path): a reload takes rules, patterns and lists alone, and this file changes "
                         + others.joined(separator: ", ") + "; start again for that")
             }
-            take(RuleReload(loaded.file, rules: loaded.resolved.rules))
+            console.expect(rules: loaded.resolved.rules?.outlines.count ?? 0)
+            take(RunChange(loaded.file, rules: loaded.resolved.rules))
         } catch {
             Diagnostics.error("the rules stay as they were: \(error.message)")
         }
@@ -48,8 +58,15 @@ enum ConfigurationCommand {
         guard let path = arguments.operands.first else {
             throw Failure(code: .usage, message: "name a file to check, or use --print-defaults")
         }
-        if StreamPlan.isPipeline(path) { return try checkPipeline(path) }
-        let rules = try Configurations.load(path).resolved.rules
+        if Pipeline.isPipeline(path) { return try checkPipeline(path) }
+        let loaded = try Configurations.load(path)
+        do throws(ConfigurationError) {
+            let compiler = AssessmentCompiler(path: path)
+            for entry in loaded.file.outputs { _ = try compiler.compile(entry) }
+        } catch {
+            throw Configurations.failure(error)
+        }
+        let rules = loaded.resolved.rules
         for (name, reads) in rules?.outlines ?? [] {
             print("rule \(name) reads \(reads.isEmpty ? "nothing" : reads.joined(separator: ", "))")
         }

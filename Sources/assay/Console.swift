@@ -1,11 +1,15 @@
 import Arguments
 import Assay
+import AssayCore
 import Synchronization
 
 /// What a run says to people while it lasts, from whichever thread.
 final class Console: Sendable {
     private struct State {
         var progress: ProgressLine
+        /// Of a reload that does not hold yet: the streams that it changes, or how many rules there are then.
+        var changed: [String]?
+        var rules: Int?
     }
 
     private let state: Mutex<State>
@@ -18,52 +22,50 @@ final class Console: Sendable {
         state = Mutex(State(progress: ProgressLine(total: totalBytes)))
     }
 
-    func report(_ report: ScoreRun.Report) {
+    /// What a reload brings, for when it holds.
+    func expect(changed: [String]) { state.withLock { $0.changed = changed } }
+    func expect(rules: Int) { state.withLock { $0.rules = rules } }
+
+    func report(_ report: RunReport) {
         switch report {
         case .rejected(let line): warn(rejected: line)
         case .checkpointFailed(let message): warn(message)
-        case .rulesInForce(let count, let sequence):
-            if isQuiet { return }
-            state.withLock {
-                $0.progress.clear()
-                Diagnostics.say("reloaded: \(count) rules hold from sequence \(sequence + 1) on")
-            }
-        case .sequencesEnded(let count):
-            warn("\(count) sequences have ended that patterns had begun which are gone or other ones now")
-        case .sequencesDropped(let pattern):
-            warn(
-                "pattern '\(pattern)': a user has more open than its limits allow, so that the oldest sequences are "
-                    + "given up; this is said once, and counted")
-        case .ruleFailed(let rule, let message):
-            warn("rule '\(rule)' failed and counts as not fired: \(message); this is said once, and counted")
-        case .progress(let counts, let bytes, let checkpoint):
-            show(counts.accepted + counts.rejected, bytes, checkpoint)
+        case .stage(let notice): warn(Self.text(notice))
+        case .changed(let sequence): sayChanged(sequence)
+        case .progress(let counts, let bytes, let checkpoint): show(counts.lines, bytes, checkpoint)
         }
     }
 
-    func report(_ report: PipelineRun.Report) {
-        switch report {
-        case .rejected(let line): warn(rejected: line)
-        case .checkpointFailed(let message): warn(message)
+    private static func text(_ notice: StageNotice) -> String {
+        switch notice {
         case .expressionFailed(let stream, let message):
-            warn("an expression of stream '\(stream)' failed: \(message); this is said once, and counted")
-        case .patternsInForce(let changed, let sequence):
-            if isQuiet { return }
-            let names = changed.isEmpty ? "no pattern is another one" : "changed are \(changed.joined(separator: ", "))"
-            state.withLock {
-                $0.progress.clear()
-                Diagnostics.say("reloaded: the patterns hold from event \(sequence + 1) on; \(names)")
-            }
-        case .sequencesEnded(let stream, let ended):
-            let events = ended.events > 0 ? ", \(ended.events) events that waited for event time with them" : ""
-            warn(
-                "stream '\(stream)': its pattern is another one, and \(ended.runs) open sequences of it have ended"
-                    + events)
+            "an expression of stream '\(stream)' failed: \(message); this is said once, and counted"
+        case .ruleFailed(let rule, let message):
+            "rule '\(rule)' failed and counts as not fired: \(message); this is said once, and counted"
+        case .sequencesDropped(let pattern):
+            "pattern '\(pattern)': a user has more open than its limits allow, so that the oldest sequences are "
+                + "dropped; this is said once, and counted"
         case .runsDropped(let stream, let limits):
-            warn(
-                "stream '\(stream)': a key has more than \(limits.runs) sequences open, or one of more than "
-                    + "\(limits.events) events, so that the oldest are given up; this is said once, and counted")
-        case .progress(let counts, let bytes, let checkpoint): show(counts.lines, bytes, checkpoint)
+            "stream '\(stream)': a key has more than \(limits.runs) sequences open, or one of more than "
+                + "\(limits.events) events, so that the oldest are dropped; this is said once, and counted"
+        case .streamSequencesEnded(let stream, let ended):
+            "stream '\(stream)': its pattern is another one, and \(ended.runs) open sequences of it have ended"
+                + (ended.events > 0 ? ", \(ended.events) events that waited for event time with them" : "")
+        case .sequencesEnded(let count):
+            "\(count) sequences have ended that patterns had begun which are gone or other ones now"
+        }
+    }
+
+    private func sayChanged(_ sequence: UInt64) {
+        if isQuiet { return }
+        state.withLock { state in
+            state.progress.clear()
+            guard let changed = state.changed else {
+                let count = state.rules.map { "\($0) rules hold" } ?? "the rules hold"
+                return Diagnostics.say("reloaded: \(count) from sequence \(sequence + 1) on")
+            }
+            let names = changed.isEmpty ? "no pattern is another one" : "changed are \(changed.joined(separator: ", "))"
+            Diagnostics.say("reloaded: the patterns hold from event \(sequence + 1) on; \(names)")
         }
     }
 

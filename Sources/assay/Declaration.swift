@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 
 /// The command line of `assay` as help, parsing and completion know it.
 enum Declaration {
@@ -63,17 +64,7 @@ enum Declaration {
         ]
             + RunOptions.checkpointing(
                 of: "transactions", state: "where users are remembered; made when missing",
-                stateDefault: "Checkpoints") + [
-                .value(
-                    "memory", "SIZE", .size,
-                    help: "keep to about this much memory: users who were away for long are read back when they return",
-                    default: "three quarters of the machine's"),
-                .value(
-                    "threads", "N", .integer(1...1024),
-                    help: "compute with at most N threads at once; more than 3 change nothing, and none the result",
-                    default: "3"),
-                .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
-            ] + RunOptions.telling)
+                stateDefault: "Checkpoints") + [] + RunOptions.resources + RunOptions.telling)
 
     static let runPipeline = Command(
         "run", summary: "Runs a pipeline: windows, aggregates and assessments over a stream of events.",
@@ -115,7 +106,7 @@ enum Declaration {
         ]
             + RunOptions.checkpointing(
                 of: "events", state: "where the state is kept; made when missing",
-                stateDefault: "Checkpoints/NAME of the pipeline file") + RunOptions.telling)
+                stateDefault: "Checkpoints/NAME of the pipeline file") + RunOptions.resources + RunOptions.telling)
 
     static let checkConfig = Command(
         "check-config", summary: "Checks a configuration or a pipeline file, or prints the reference.",

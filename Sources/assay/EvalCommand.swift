@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 import CEL
 import Glibc
 

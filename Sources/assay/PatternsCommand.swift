@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 import Glibc
 
 /// `assay patterns`.
@@ -7,8 +8,8 @@ enum PatternsCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         let path = arguments.operands[0]
         let drawings =
-            StreamPlan.isPipeline(path)
-            ? try Pipelines.load(path).patternDrawings
+            Pipeline.isPipeline(path)
+            ? try Pipelines.load(path).plan.patternDrawings
             : try Configurations.load(path).resolved.rules?.patternDrawings ?? []
         guard !drawings.isEmpty else {
             throw Failure(code: .badConfiguration, message: "\(path): there are no patterns in it")

@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 
 /// One line on a terminal that is written over: done, rate, part of the whole, time left, last checkpoint.
 struct ProgressLine {

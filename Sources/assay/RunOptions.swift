@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 
 /// What runs of scoring and of pipelines are asked in the same way: checkpoints, snapshots, progress.
 enum RunOptions {
@@ -24,6 +25,19 @@ enum RunOptions {
         ]
     }
 
+    /// What a run may take of the machine, and of bad lines.
+    static let resources: [Option] = [
+        .value(
+            "memory", "SIZE", .size,
+            help: "take about this much memory: what was unused for longest is read back when it is needed again",
+            default: "three quarters of the machine's"),
+        .value(
+            "threads", "N", .integer(1...1024),
+            help: "compute with at most N threads at once; more than 3 change nothing, and none the result",
+            default: "3"),
+        .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
+    ]
+
     static let telling: [Option] = [
         .flag("follow", help: "at the end of the file wait for it to grow"),
         .value(
@@ -33,10 +47,9 @@ enum RunOptions {
         .flag("quiet", short: "q", help: "no summary, no progress, no list of rejected lines"),
     ]
 
-    /// Options that make no sense together, or alone. `output`: what standard output is for; `others` are about
-    /// checkpoints too.
+    /// Options that make no sense together, or alone. `output`: what standard output is for.
     static func checkTogether(
-        _ arguments: ParsedArguments, input: String, output: String, others: [String] = []
+        _ arguments: ParsedArguments, input: String, output: String
     ) throws(Failure) {
         if arguments.flag("follow"), input == "-" {
             throw Failure(code: .usage, message: "--follow needs a file; standard input is followed anyway")
@@ -50,8 +63,9 @@ enum RunOptions {
         if arguments.flag("no-checkpoints") {
             let options = [
                 "state", "checkpoint-interval", "checkpoint-every", "input-is", "snapshot-interval", "fresh",
+                "memory",
             ]
-            if let option = (options + others).first(where: { arguments.flag($0) }) {
+            if let option = options.first(where: { arguments.flag($0) }) {
                 throw Failure(code: .usage, message: "--\(option) is about checkpoints; leave out --no-checkpoints")
             }
         }
@@ -66,32 +80,12 @@ enum RunOptions {
         }
     }
 
-    static func console(_ arguments: ParsedArguments, input: Int32) -> Console {
+    static func console(_ arguments: ParsedArguments, totalBytes: UInt64?) -> Console {
         let isQuiet = arguments.flag("quiet")
         let wanted = arguments.text("progress") ?? "auto"
         return Console(
             isQuiet: isQuiet,
             showsProgress: wanted == "always" || (wanted == "auto" && Diagnostics.isTerminal && !isQuiet),
-            totalBytes: arguments.flag("follow") ? nil : Files.size(input))
-    }
-
-    /// What both ask of a preparation, but the state's folder and format.
-    static func request(_ arguments: ParsedArguments, input: Int32, path: String) -> PreparationRequest {
-        var request = PreparationRequest()
-        request.input = input
-        request.inputPath = path
-        request.rejects = arguments.text("rejects").map { OutputTarget(path: $0) }
-        request.expectation = arguments.text("input-is").flatMap { InputExpectation(rawValue: $0) } ?? .auto
-        request.isFresh = arguments.flag("fresh")
-        request.mayOverwrite = arguments.flag("overwrite")
-        return request
-    }
-
-    /// The state's own words to whoever has to go on.
-    static func notDurable(_ number: Int32) -> Failure {
-        Failure(
-            code: .inputOutput,
-            message: "the output cannot be made durable: \(Diagnostics.explain(number)); run the same command "
-                + "again to go on from the last checkpoint")
+            totalBytes: arguments.flag("follow") ? nil : totalBytes)
     }
 }

@@ -1,4 +1,5 @@
 import Assay
+import AssayCore
 import Glibc
 
 /// SIGINT and SIGTERM ask a run to stop, a second one ends the process; SIGUSR1 asks for a checkpoint, and SIGHUP,

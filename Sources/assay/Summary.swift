@@ -1,12 +1,17 @@
 import Arguments
 import Assay
+import AssayCore
 
 /// What is said at the end of a run.
 struct Summary {
     let lines: [String]
 
-    init(_ result: ScoreRun.Result, seconds: Double) {
-        let counts = result.counts
+    init(_ result: RunResult, seconds: Double) {
+        lines = result.counts.streams.isEmpty ? Self.scoring(result, seconds) : Self.streams(result, seconds)
+    }
+
+    private static func scoring(_ result: RunResult, _ seconds: Double) -> [String] {
+        let counts = result.counts.since(result.earlier)
         let reasons = RejectReason.allCases.filter { counts.rejects[Int($0.rawValue)] > 0 }
             .map { "\($0.code) \(Figures.grouped(counts.rejects[Int($0.rawValue)]))" }
         let levels = RiskLevel.allCases.reversed()
@@ -21,11 +26,11 @@ struct Summary {
         if !rules.isEmpty { lines.append("rules fired: " + rules.joined(separator: ", ")) }
         lines.append(
             "\(Figures.decimal(seconds, digits: 3)) s, \(Figures.decimal(rate, digits: 0)) transactions/s, "
-                + "\(Figures.grouped(result.users)) users, \(Figures.grouped(result.checkpoints)) checkpoints")
-        self.lines = lines
+                + "\(Figures.grouped(result.keys)) users, \(Figures.grouped(result.checkpoints)) checkpoints")
+        return lines
     }
 
-    init(_ result: PipelineRun.Result, seconds: Double) {
+    private static func streams(_ result: RunResult, _ seconds: Double) -> [String] {
         let counts = result.counts
         let reasons = RejectReason.allCases.filter { counts.rejects[Int($0.rawValue)] > 0 }
             .map { "\($0.code) \(Figures.grouped(counts.rejects[Int($0.rawValue)]))" }
@@ -39,7 +44,7 @@ struct Summary {
                 "\(stream.name): \(Figures.grouped(stream.taken)) in, \(Figures.grouped(stream.made)) out"
                     + (stream.late > 0 ? ", \(Figures.grouped(stream.late)) late" : "")
                     + (stream.timedOut > 0 ? ", \(Figures.grouped(stream.timedOut)) not ended in time" : "")
-                    + (stream.dropped > 0 ? ", \(Figures.grouped(stream.dropped)) sequences given up" : "")
+                    + (stream.dropped > 0 ? ", \(Figures.grouped(stream.dropped)) sequences dropped" : "")
                     + (stream.ended > 0 ? ", \(Figures.grouped(stream.ended)) ended by other patterns" : "")
                     + (stream.failed > 0 ? ", \(Figures.grouped(stream.failed)) failed expressions" : ""))
         }
@@ -48,6 +53,6 @@ struct Summary {
         lines.append(
             "\(Figures.decimal(seconds, digits: 3)) s, \(Figures.decimal(rate, digits: 0)) lines/s, "
                 + "\(Figures.grouped(result.keys)) keys, \(Figures.grouped(result.checkpoints)) checkpoints")
-        self.lines = lines
+        return lines
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import Assay
+@testable import AssayCore
 
 /// The seed of a property's run: from the environment to repeat one, else always the same. Failures print it.
 struct Seed: CustomTestStringConvertible {

@@ -21,7 +21,7 @@ import Testing
             ("$ASSAY score in -o no/such/folder", 73, "cannot create 'no/such/folder'"),
             ("$ASSAY score in -o full", 73, "'full' is not empty"),
             ("$ASSAY score in -o /dev/full", 74, "cannot write '/dev/full': No space left on device"),
-            ("$ASSAY score in > /dev/full", 74, "cannot write '-': No space left on device"),
+            ("$ASSAY score in > /dev/full", 74, "cannot write standard output: No space left on device"),
             ("$ASSAY score bad --rejects /dev/full", 74, "cannot write '/dev/full'"),
             ("$ASSAY score in --config missing.yaml", 78, "missing.yaml: No such file or directory"),
             (

@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import AssayCore
 @testable import StateStore
 
 @Suite struct StateStoreTests {
@@ -23,24 +24,31 @@ import Testing
         var record = CheckpointRecord()
         record.id = id
         record.reason = .interval
-        record.sequence = UInt64(id) * 100
-        record.firstPage = firstPage
-        record.pageCount = Int64(pages.count)
-        record.pageSum = pages.reduce(0) { $0 &+ $1.checksum }
+        record.stage.sequence = UInt64(id) * 100
+        var log = LogExtent(function: 1)
+        (log.firstPage, log.pageCount) = (firstPage, Int64(pages.count))
+        log.pageSum = pages.reduce(0) { $0 &+ $1.checksum }
+        record.stage.logs = [log]
         record.configuration = "combine: max\n"
         var input = CheckpointRecord.Input(name: "transactions")
         (input.path, input.offset, input.line) = ("it's; \"here\"", UInt64(Int64.max), 77)
-        input.head = Digest(low: 1, high: .max)
-        input.csvHeader = [0, 255, 10]
+        input.position = [0, 255, 10]
         record.inputs = [input]
-        record.outputs = [CheckpointRecord.Output(name: "assessments", path: "/out", length: 12)]
-        record.tallies = [CheckpointRecord.Tally(name: "low", count: 5)]
+        record.outputs = [CheckpointRecord.Output(name: "assessments", path: "/out", length: 12, resume: [1, 0])]
+        record.stage.tallies = [Tally(name: "low", count: 5)]
+        record.stage.fields = [StageRecord.Field(name: "watermark_ms", value: -3)]
         return record
+    }
+
+    private static func changes(_ pages: [StatePage], firstPage: Int64) -> [LogChanges] {
+        [LogChanges(function: 1, pages: pages, firstPage: firstPage)]
     }
 
     private static func pages(_ store: StateStore, _ record: CheckpointRecord) throws -> [Int64] {
         var ids: [Int64] = []
-        try store.readPages(of: record) { id, _, _ in ids.append(id) }
+        for log in record.stage.logs {
+            try StatePageReader(path: store.path).readAll(of: log) { id, _, _ in ids.append(id) }
+        }
         return ids
     }
 
@@ -50,10 +58,10 @@ import Testing
         let store = try StateStore(folder: folder.url.path, functions: Self.functions)
         #expect(try store.lastCheckpoint() == nil)
         let first = [Self.page(1), Self.page(2), Self.page(3)]
-        try store.commit(Self.record(1, pages: first), StateStore.Changes(pages: first, firstPage: 1))
+        try store.commit(Self.record(1, pages: first), Self.changes(first, firstPage: 1))
         let second = [Self.page(4)]
         let record = Self.record(2, pages: [first[2], second[0]], firstPage: 3)
-        try store.commit(record, StateStore.Changes(pages: second, firstPage: 3))
+        try store.commit(record, Self.changes(second, firstPage: 3))
         #expect(try store.lastCheckpoint() == record)
         #expect(try Self.pages(store, record) == [4, 3])
         let later = try StateStore(folder: folder.url.path, functions: Self.functions)
@@ -66,12 +74,12 @@ import Testing
         let store = try StateStore(folder: folder.url.path, functions: Self.functions)
         let pages = [Self.page(1)]
         let record = Self.record(1, pages: pages)
-        try store.commit(record, StateStore.Changes(pages: pages, firstPage: 1))
-        let clash = StateStore.Changes(pages: [Self.page(2), Self.page(1)], firstPage: 1)
+        try store.commit(record, Self.changes(pages, firstPage: 1))
+        let clash = Self.changes([Self.page(2), Self.page(1)], firstPage: 1)
         let error = #expect(throws: StoreError.self) { try store.commit(Self.record(2, pages: []), clash) }
-        #expect(error?.extendedCode == 1555 && error?.kind == .damaged)
+        #expect(error?.extendedCode == 2067 && error?.kind == .damaged)
         #expect(try store.lastCheckpoint() == record && Self.pages(store, record) == [1])
-        try store.commit(Self.record(2, pages: pages), StateStore.Changes(pages: [], firstPage: 1))
+        try store.commit(Self.record(2, pages: pages), Self.changes([], firstPage: 1))
         #expect(try store.lastCheckpoint()?.id == 2)
     }
 
@@ -80,10 +88,10 @@ import Testing
         let folder = try TemporaryFolder()
         let store = try StateStore(folder: folder.url.path, functions: Self.functions)
         for id in 1...130 as ClosedRange<Int64> {
-            try store.commit(Self.record(id, pages: []), StateStore.Changes(pages: [], firstPage: 1))
+            try store.commit(Self.record(id, pages: []), Self.changes([], firstPage: 1))
         }
         let database = try Database(path: store.path, access: .readOnly)
-        for table in ["checkpoint", "input_position", "output_length", "tally"] {
+        for table in ["checkpoint", "state_log", "input_position", "output_position", "tally", "stage_field"] {
             #expect(try database.integer("SELECT count(*) FROM \(table)") == 100)
         }
         #expect(try database.integer("SELECT min(id) FROM checkpoint") == 31)
@@ -96,9 +104,11 @@ import Testing
             "UPDATE state_page SET entry_count = entry_count + 1 WHERE id = 1",
             "UPDATE state_page SET checksum = checksum + 1 WHERE id = 3",
             "DELETE FROM state_page WHERE id = 1", "DELETE FROM state_page WHERE id = 3",
-            "UPDATE checkpoint SET sequence = sequence + 1", "UPDATE checkpoint SET page_sum = 0",
-            "DELETE FROM tally", "UPDATE input_position SET byte_offset = 5", "DELETE FROM output_length",
-            "UPDATE output_length SET byte_length = 13", "UPDATE checkpoint SET configuration = ''",
+            "UPDATE checkpoint SET sequence = sequence + 1", "UPDATE state_log SET page_sum = 0",
+            "DELETE FROM tally", "UPDATE input_position SET byte_offset = 5", "DELETE FROM output_position",
+            "UPDATE output_position SET length = 13", "UPDATE output_position SET resume = x'00'",
+            "UPDATE input_position SET position = x'00'", "DELETE FROM stage_field", "DELETE FROM state_log",
+            "UPDATE checkpoint SET configuration = ''",
             "DELETE FROM store",
         ])
     func tampering(_ sql: String) throws {
@@ -106,7 +116,7 @@ import Testing
         do {
             let store = try StateStore(folder: folder.url.path, functions: Self.functions)
             let pages = [Self.page(1), Self.page(2), Self.page(3)]
-            try store.commit(Self.record(1, pages: pages), StateStore.Changes(pages: pages, firstPage: 1))
+            try store.commit(Self.record(1, pages: pages), Self.changes(pages, firstPage: 1))
         }
         try Database(path: "\(folder.url.path)/state.db", access: .readWrite).execute(sql)
         let error = #expect(throws: StoreError.self) {
@@ -121,7 +131,7 @@ import Testing
     func newerFormat() throws {
         let folder = try TemporaryFolder()
         _ = try StateStore(folder: folder.url.path, functions: Self.functions)
-        try Database(path: "\(folder.url.path)/state.db", access: .readWrite).execute("UPDATE store SET format = 3")
+        try Database(path: "\(folder.url.path)/state.db", access: .readWrite).execute("UPDATE store SET format = 4")
         let error = #expect(throws: StoreError.self) {
             try StateStore(folder: folder.url.path, functions: Self.functions)
         }
@@ -147,7 +157,7 @@ import Testing
         let store = try StateStore(folder: folder.url.path, functions: Self.functions)
         let pages = [Self.page(1), Self.page(2)]
         let record = Self.record(1, pages: pages)
-        try store.commit(record, StateStore.Changes(pages: pages, firstPage: 1))
+        try store.commit(record, Self.changes(pages, firstPage: 1))
         let other = try TemporaryFolder()
         try store.writeSnapshot(to: other.path("state.db"))
         #expect(try FileManager.default.contentsOfDirectory(atPath: other.url.path) == ["state.db"])

@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 
 /// The command line of `assayctl` as help, parsing and completion know it.
 enum Declaration {

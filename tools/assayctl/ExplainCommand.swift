@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 import Glibc
 import StateStore
 
@@ -12,7 +13,7 @@ enum ExplainCommand {
         let changes = try arguments.texts("set").map { text throws(Failure) in try Change(text) }
         var explainer = Explainer(
             settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields, rules: resolved.rules,
-            sequence: state.view.checkpoint?.sequence ?? 0)
+            sequence: state.view.checkpoint?.stage.sequence ?? 0)
         let path = arguments.operands.first ?? "-"
         var number: UInt64 = 0
         var documents: [JSON] = []

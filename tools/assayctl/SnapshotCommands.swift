@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 import CivilTime
 import Glibc
 import StateStore
@@ -46,8 +47,8 @@ enum SnapshotCommands {
                 JSON.object([
                     ("snapshot", .integer(row.id)), ("bytes", .unsigned(row.bytes)),
                     ("taken_ms", row.record.map { .integer($0.takenAt) } ?? .null),
-                    ("users", row.record.map { .integer($0.keys) } ?? .null),
-                    ("sequence", row.record.map { .unsigned($0.sequence) } ?? .null),
+                    ("users", row.record.map { .integer($0.stage.keys) } ?? .null),
+                    ("sequence", row.record.map { .unsigned($0.stage.sequence) } ?? .null),
                     ("problem", row.problem.map { .string($0) } ?? .null),
                 ])
             }
@@ -61,8 +62,8 @@ enum SnapshotCommands {
                 [
                     "\(row.id)", row.record.map { clock.text($0.takenAt) } ?? "",
                     row.record.map { Now.age($0.takenAt) } ?? "",
-                    row.record.map { Figures.grouped($0.keys) } ?? "",
-                    row.record.map { Figures.grouped($0.sequence) } ?? "", Figures.bytes(row.bytes),
+                    row.record.map { Figures.grouped($0.stage.keys) } ?? "",
+                    row.record.map { Figures.grouped($0.stage.sequence) } ?? "", Figures.bytes(row.bytes),
                     row.problem.map { Page.shown($0) } ?? "",
                 ]
             }, rightAligned: [0, 3, 4, 5])
@@ -75,7 +76,7 @@ enum SnapshotCommands {
         let source = folder.snapshots.file(id)
         let state = try folder.openAny(source)
         // Reads everything, so that nothing broken is put in place.
-        let keys = try state.isPipeline ? state.view.checkpoint?.keys ?? 0 : Int64(state.users().count)
+        let keys = try state.isPipeline ? state.view.checkpoint?.stage.keys ?? 0 : Int64(state.users().count)
         if state.isPipeline {
             try state.reading { () throws(StoreError) in try state.view.readPages { _, _, _ in } }
         }
@@ -97,12 +98,13 @@ enum SnapshotCommands {
             return Page.line(
                 JSON.object([
                     ("restored", .integer(id)), ("users", .integer(keys)),
-                    ("sequence", .unsigned(checkpoint?.sequence ?? 0)),
+                    ("sequence", .unsigned(checkpoint?.stage.sequence ?? 0)),
                 ]).text)
         }
         Page.line(
             "snapshot \(id) is restored: \(Figures.grouped(keys)) \(state.isPipeline ? "keys" : "users"), transaction "
-                + "\(Figures.grouped(checkpoint?.sequence ?? 0)). The next 'assay score' goes on from there; the state "
+                + "\(Figures.grouped(checkpoint?.stage.sequence ?? 0)). "
+                + "The next 'assay score' goes on from there; the state "
                 + "before is kept as \(Page.shown(folder.database)).old")
     }
 

@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 import CivilTime
 import Glibc
 import StateStore
@@ -44,9 +45,9 @@ enum StatusCommands {
     }
 
     private static func describePipeline(_ record: CheckpointRecord, _ clock: TimeText) -> [(String, String)] {
-        let counts = StreamCounts(record)
+        let counts = RunCounts(record.stage.tallies)
         var entries = [
-            checkpoint(record, clock), ("keys", Figures.grouped(record.keys)),
+            checkpoint(record, clock), ("keys", Figures.grouped(record.stage.keys)),
             (
                 "lines",
                 "accepted \(Figures.grouped(counts.accepted)), late \(Figures.grouped(counts.late)), "
@@ -72,15 +73,15 @@ enum StatusCommands {
     }
 
     private static func describe(_ record: CheckpointRecord, _ clock: TimeText) -> [(String, String)] {
-        let accepted = record.tallies.filter { isLevel($0.name) }
-        let rules = record.tallies.filter { $0.name.hasPrefix(RuleTally.prefix) }
-        let rejected = record.tallies.filter {
+        let accepted = record.stage.tallies.filter { isLevel($0.name) }
+        let rules = record.stage.tallies.filter { $0.name.hasPrefix(RuleTally.prefix) }
+        let rejected = record.stage.tallies.filter {
             !isLevel($0.name) && !$0.name.hasPrefix(RuleTally.prefix) && $0.count > 0
         }
         var entries = [
             checkpoint(record, clock),
-            ("users", Figures.grouped(record.keys)),
-            ("transactions", "\(Figures.grouped(record.sequence)) accepted"),
+            ("users", Figures.grouped(record.stage.keys)),
+            ("transactions", "\(Figures.grouped(record.stage.sequence)) accepted"),
             (
                 "levels",
                 ["critical", "high", "medium", "low"].map { level in
@@ -105,8 +106,8 @@ enum StatusCommands {
     /// Time, input and outputs.
     private static func surroundings(_ record: CheckpointRecord, _ clock: TimeText) -> [(String, String)] {
         var entries: [(String, String)] = []
-        if record.sequence > 0 {
-            entries.append(("event time", "\(clock.text(record.eventTime)), \(Now.age(record.eventTime))"))
+        if record.stage.sequence > 0 {
+            entries.append(("event time", "\(clock.text(record.stage.eventTime)), \(Now.age(record.stage.eventTime))"))
         }
         for input in record.inputs {
             entries.append(
@@ -117,15 +118,13 @@ enum StatusCommands {
                 ))
         }
         for output in record.outputs {
-            let isTable = output.name.hasPrefix("table:")
-            // Behind it is which delivery to the table it is.
-            let path = isTable ? output.path.prefix { $0 != "?" } : output.path[...]
+            let unit = output.name.hasPrefix("table:") ? "rows" : "bytes"
             entries.append(
                 (
                     output.name,
                     output.path.isEmpty
                         ? "no file"
-                        : "\(Page.shown(String(path))): \(Figures.grouped(output.length)) \(isTable ? "rows" : "bytes")"
+                        : "\(Page.shown(output.path)): \(Figures.grouped(output.length)) \(unit)"
                 ))
         }
         return entries
@@ -145,10 +144,10 @@ enum StatusCommands {
             shown.map { record in
                 [
                     "\(record.id)", state.clock.text(record.takenAt), Now.age(record.takenAt), record.reason.rawValue,
-                    Figures.grouped(record.keys), Figures.grouped(record.keysWritten),
+                    Figures.grouped(record.stage.keys), Figures.grouped(record.keysWritten),
                     Figures.bytes(UInt64(record.bytesWritten)),
                     "\(Figures.decimal(Double(record.durationMicroseconds) / 1000, digits: 1)) ms",
-                    Figures.grouped(record.sequence), Figures.grouped(record.inputs.first?.line ?? 0),
+                    Figures.grouped(record.stage.sequence), Figures.grouped(record.inputs.first?.line ?? 0),
                 ]
             }, rightAligned: [0, 4, 5, 6, 7, 8, 9])
         if shown.count < records.count { Page.line(Page.dim("\(records.count - shown.count) more; see --limit")) }
@@ -157,11 +156,11 @@ enum StatusCommands {
     static func json(_ record: CheckpointRecord) -> JSON {
         .object([
             ("id", .integer(record.id)), ("taken_ms", .integer(record.takenAt)),
-            ("reason", .string(record.reason.rawValue)), ("sequence", .unsigned(record.sequence)),
-            ("event_ms", .integer(record.eventTime)), ("users", .integer(record.keys)),
+            ("reason", .string(record.reason.rawValue)), ("sequence", .unsigned(record.stage.sequence)),
+            ("event_ms", .integer(record.stage.eventTime)), ("users", .integer(record.stage.keys)),
             ("users_written", .integer(record.keysWritten)), ("bytes_written", .integer(record.bytesWritten)),
             ("duration_ms", .real(Double(record.durationMicroseconds) / 1000)),
-            ("tallies", .object(record.tallies.map { ($0.name, .unsigned($0.count)) })),
+            ("tallies", .object(record.stage.tallies.map { ($0.name, .unsigned($0.count)) })),
             (
                 "inputs",
                 .array(

@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 import Glibc
 import StateStore
 
@@ -68,8 +69,8 @@ enum TransferCommands {
                 }
                 count += 1
             }
-            guard count == record.keys else {
-                throw documents.failure("there are \(count) users, the first line says \(record.keys)")
+            guard count == record.stage.keys else {
+                throw documents.failure("there are \(count) users, the first line says \(record.stage.keys)")
             }
             try rewriting.finish(
                 record, older: [], audits: [], action: .import, users: count, at: Now.milliseconds,

@@ -1,5 +1,6 @@
 import Arguments
 import Assay
+import AssayCore
 import StateStore
 
 /// `assayctl verify`.
@@ -85,7 +86,7 @@ enum VerifyCommand {
             }
         }
         findings.problems += problems
-        let expected = state.view.checkpoint?.keys ?? 0
+        let expected = state.view.checkpoint?.stage.keys ?? 0
         if problems.isEmpty, suspects.isEmpty, good.count != expected {
             findings.problems.append("\(good.count) \(findings.kind) are there, \(expected) should be")
         }

@@ -1,3 +1,4 @@
+import AssayCore
 import StateStore
 
 /// The order in which checkpoints are made, and nothing else: collect the changed states and drain the output, both
@@ -103,6 +104,6 @@ struct CheckpointMachine {
 }
 
 extension CheckpointRecord.Reason {
-    /// Nothing is scored behind it.
+    /// Nothing is scored after it.
     var isLast: Bool { self == .end || self == .closed }
 }

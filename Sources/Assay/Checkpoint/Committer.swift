@@ -1,3 +1,4 @@
+import AssayCore
 import Glibc
 import StateStore
 
@@ -6,7 +7,9 @@ import StateStore
 struct Committer: ~Copyable {
     struct Job: Sendable {
         var record: CheckpointRecord
-        let changes: StateStore.Changes
+        let changes: [LogChanges]
+        /// Descriptors of files that have to be on the disk first.
+        let files: [Int32]
         /// When the cut was made, of the monotonic clock.
         let begun: Double
     }
@@ -23,16 +26,15 @@ struct Committer: ~Copyable {
     private let jobs = Mailbox<Job>()
     private let thread: WorkerThread
 
-    /// `files`: descriptors of the outputs that are regular files.
     init(
-        store: StateStore, files: [Int32], folder: String, snapshots: SnapshotPlan?,
+        store: StateStore, folder: String, snapshots: SnapshotPlan?,
         report: @escaping @Sendable (Outcome) -> Void
     ) {
         let jobs = jobs
         thread = WorkerThread {
             var snapshots = snapshots.map { SnapshotMaker(plan: $0, folder: folder, now: MonotonicClock.seconds) }
             while let job = jobs.receive() {
-                let outcome = Self.commit(job, store, files)
+                let outcome = Self.commit(job, store)
                 report(outcome)
                 guard case .committed(let record) = outcome else { continue }
                 do throws(StoreError) {
@@ -54,8 +56,8 @@ struct Committer: ~Copyable {
         thread.join()
     }
 
-    static func commit(_ job: Job, _ store: StateStore, _ files: [Int32]) -> Outcome {
-        for file in files where fsync(file) != 0 { return .outputNotDurable(errorNumber: errno) }
+    static func commit(_ job: Job, _ store: StateStore) -> Outcome {
+        for file in job.files where fsync(file) != 0 { return .outputNotDurable(errorNumber: errno) }
         var record = job.record
         record.durationMicroseconds = Int64((MonotonicClock.seconds - job.begun) * 1e6)
         do throws(StoreError) {

@@ -1,3 +1,4 @@
+import AssayCore
 import CivilTime
 import Glibc
 
@@ -10,6 +11,9 @@ package struct Configuration: Sendable {
     package var rules: [RuleDefinition] = []
     /// Patterns over a user's transactions.
     package var patterns: [RuleDefinition] = []
+    /// Where transactions come from, unless the command line says it, and where assessments go.
+    package var inputs: [NamedInput] = []
+    package var outputs: [OutputEntry] = []
     /// Where the file gives each setting, by its path.
     var positions: [String: TextPosition] = [:]
 
@@ -24,14 +28,17 @@ package struct Configuration: Sendable {
     }
 
     /// Reads a file. What it does not name stays at its default.
-    package static func load(_ path: String) throws(ConfigurationError) -> Configuration {
+    /// Inputs and outputs are read where their kinds are given.
+    package static func load(
+        _ path: String, _ kinds: ConnectorKinds? = nil
+    ) throws(ConfigurationError) -> Configuration {
         let bytes: [UInt8]
         do throws(FileError) {
             bytes = try readFile(path, atMost: largestFile)
         } catch {
             throw ConfigurationError(path: path, position: nil, message: error.description)
         }
-        var configuration = try parse(bytes, path: path)
+        var configuration = try parse(bytes, path: path, kinds)
         try configuration.fixLists(path: path)
         return configuration
     }
@@ -43,8 +50,10 @@ package struct Configuration: Sendable {
         try parse(Array(text.utf8), path: "the checkpoint's configuration")
     }
 
-    static func parse(_ bytes: [UInt8], path: String) throws(ConfigurationError) -> Configuration {
-        var reading = SettingsReading(path: path)
+    static func parse(
+        _ bytes: [UInt8], path: String, _ kinds: ConnectorKinds? = nil
+    ) throws(ConfigurationError) -> Configuration {
+        var reading = SettingsReading(path: path, kinds)
         guard let node = try YAMLReader.read(bytes, path: path) else { return Configuration() }
         try reading.read(node)
         return reading.configuration

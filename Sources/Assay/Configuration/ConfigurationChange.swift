@@ -1,3 +1,5 @@
+import AssayCore
+
 /// Tells what differs between the settings of a checkpoint and those of a run.
 package enum ConfigurationChange {
     static func warnings(from recorded: String, to present: Configuration) -> [String] {

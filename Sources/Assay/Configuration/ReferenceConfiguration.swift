@@ -1,3 +1,5 @@
+import AssayCore
+
 /// What is published about the configuration, made from the settings themselves.
 package enum ReferenceConfiguration {
     /// Every setting with its default, and comments.
@@ -125,6 +127,15 @@ package enum ReferenceConfiguration {
     }
 
     private static let ruleProperties = """
+            "inputs": {
+              "description": "Where transactions come from, by name, unless the command line says it.",
+              "type": "object", "minProperties": 1, "maxProperties": 64, "additionalProperties": {"type": "object"}
+            },
+            "outputs": {
+              "description": "Where assessments go, by 'where' and 'columns' if need be.",
+              "type": "object", "additionalProperties": false,
+              "properties": {"assessments": {"type": ["string", "object", "array"]}}
+            },
             "lists": {
               "description": "Lists of texts, for rules.", "type": "object",
               "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$"}, "maxProperties": 1000,

@@ -1,4 +1,5 @@
 import Arguments
+import AssayCore
 
 /// Reads the rules and lists of a configuration, without looking at what their expressions say.
 struct RuleReading {

@@ -1,3 +1,6 @@
+import Arguments
+import AssayCore
+
 /// One key of the configuration: where its value goes, what it may be, and what it is for. Reading, the reference
 /// configuration and the published schema are all made from these.
 struct Setting: Sendable {
@@ -128,11 +131,13 @@ struct Setting: Sendable {
         case .count(let place, _): "\(configuration[keyPath: place])"
         case .hour(let place): "\(configuration[keyPath: place])"
         case .truth(let place): "\(configuration[keyPath: place])"
-        case .duration(let place, _): Self.duration(configuration[keyPath: place])
+        case .duration(let place, _): Quantity.text(milliseconds: configuration[keyPath: place])
         case .text(let place, _): Self.quoted(configuration[keyPath: place])
         case .combination(let place): configuration[keyPath: place].rawValue
         case .windows(let place):
-            "[\(configuration[keyPath: place].map { Self.duration(Int64($0) * 1000) }.joined(separator: ", "))]"
+            "["
+                + configuration[keyPath: place].map { Quantity.text(milliseconds: Int64($0) * 1000) }
+                .joined(separator: ", ") + "]"
         case .thresholds(let place): "\(configuration[keyPath: place])"
         case .thresholdsByType(let place):
             "{"
@@ -148,12 +153,6 @@ struct Setting: Sendable {
     static func number(_ value: Double) -> String {
         let text = value.description
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
-    }
-
-    static func duration(_ milliseconds: Int64) -> String {
-        let units: [(Int64, String)] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")]
-        let unit = units.first { milliseconds % $0.0 == 0 && milliseconds > 0 } ?? (1, "ms")
-        return "\(milliseconds / unit.0)\(unit.1)"
     }
 
     static func quoted(_ text: String) -> String {

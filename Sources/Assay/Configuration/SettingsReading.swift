@@ -1,4 +1,5 @@
 import Arguments
+import AssayCore
 
 /// Puts the values of a file where the settings say, and refuses what they don't allow.
 struct SettingsReading {
@@ -6,8 +7,12 @@ struct SettingsReading {
     private let path: String
     private var positions: [String: TextPosition] { configuration.positions }
 
-    init(path: String) {
+    /// Without them inputs and outputs are passed over.
+    private let kinds: ConnectorKinds?
+
+    init(path: String, _ kinds: ConnectorKinds? = nil) {
         self.path = path
+        self.kinds = kinds
     }
 
     mutating func read(_ root: YAMLNode) throws(ConfigurationError) {
@@ -31,6 +36,8 @@ struct SettingsReading {
                 configuration.patterns = try RuleReading(path: self.path).patterns(value)
             } else if path == "lists" {
                 configuration.lists = try RuleReading(path: self.path).lists(value)
+            } else if path == "inputs" || path == "outputs" {
+                try readConnectors(path, value, YAMLMembers(node, "the configuration", path: self.path))
             } else if let setting = Setting.all.first(where: { $0.path == path }) {
                 configuration.positions[path] = value.position
                 try set(setting, value)
@@ -44,11 +51,28 @@ struct SettingsReading {
         }
     }
 
+    private mutating func readConnectors(
+        _ key: String, _ node: YAMLNode, _ members: YAMLMembers
+    ) throws(ConfigurationError) {
+        guard let kinds else { return }
+        if key == "inputs" {
+            configuration.inputs = try InputReading(path: path, kinds: kinds.sources, format: .jsonl)
+                .inputs(node, members)
+            return
+        }
+        configuration.outputs = try OutputReading(path: path, kinds: kinds.outputs, selects: true)
+            .outputs(node, members)
+        for output in configuration.outputs where output.stream.text != "assessments" {
+            throw fault(
+                "'outputs' of scoring are of 'assessments', not of '\(output.stream.text)'", output.stream.position)
+        }
+    }
+
     private func unknown(_ key: String, prefix: String, _ position: TextPosition) -> ConfigurationError {
         let siblings =
             Setting.all.filter { $0.path.hasPrefix(prefix) }
             .map { String($0.path.dropFirst(prefix.count).prefix { $0 != "." }) }
-            + (prefix.isEmpty ? ["rules", "patterns", "lists"] : [])
+            + (prefix.isEmpty ? ["rules", "patterns", "lists", "inputs", "outputs"] : [])
         var message = "unknown key '\(prefix)\(key)'"
         if let near = NearestName.of(key, among: siblings) {
             message += "; did you mean '\(prefix)\(near)'?"
@@ -169,7 +193,8 @@ struct SettingsReading {
             throw fault("'\(path)' must be a duration such as 10s, 5m, 1h or 90d, not '\(text)'", node.position)
         }
         guard range.contains(value) else {
-            let bounds = "\(Setting.duration(range.lowerBound)) to \(Setting.duration(range.upperBound))"
+            let bounds =
+                "\(Quantity.text(milliseconds: range.lowerBound)) to \(Quantity.text(milliseconds: range.upperBound))"
             throw fault("'\(path)' must be from \(bounds), not '\(text)'", node.position)
         }
         return value

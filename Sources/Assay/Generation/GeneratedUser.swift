@@ -1,3 +1,5 @@
+import AssayCore
+
 /// A made-up user: all habits follow from the seed and the number, so that none need be remembered.
 struct GeneratedUser {
     let number: UInt64

@@ -1,3 +1,4 @@
+import AssayCore
 import Glibc
 
 /// Makes lines one after another.

@@ -1,3 +1,4 @@
+import AssayCore
 import Glibc
 
 /// Makes up the orders of a shop: some products sell more than others, and one address orders far too often. The same

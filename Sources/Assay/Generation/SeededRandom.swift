@@ -1,3 +1,5 @@
+import AssayCore
+
 /// A small, fast generator (SplitMix64) whose numbers are the same everywhere for the same seed.
 struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64

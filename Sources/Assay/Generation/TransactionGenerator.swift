@@ -1,3 +1,4 @@
+import AssayCore
 import Glibc
 
 /// Makes up a stream of transactions with some fraud in it: for demonstrations, tests and benchmarks. The same options
@@ -259,7 +260,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
 
 extension OutputBuffer {
     /// With zeros in front, as many digits as asked for or more.
-    mutating func write(_ value: UInt64, digits: Int) {
+    package mutating func write(_ value: UInt64, digits: Int) {
         var limit: UInt64 = 1
         for _ in 1..<digits { limit *= 10 }
         while value < limit, limit > 1 {

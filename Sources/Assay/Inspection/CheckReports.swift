@@ -1,3 +1,4 @@
+import AssayCore
 import CivilTime
 
 /// What each check sees of a transaction, and what it makes of that: all comparisons in full, for people.

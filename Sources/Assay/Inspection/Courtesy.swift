@@ -1,3 +1,4 @@
+import AssayCore
 import CBytes
 
 /// How a reader shares the machine with whoever scores.

@@ -1,3 +1,4 @@
+import AssayCore
 import CivilTime
 import StateStore
 
@@ -75,7 +76,7 @@ package struct Explainer: ~Copyable {
     package mutating func explain(
         _ line: [UInt8], number: UInt64, user: ([UInt8]) throws(StoreError) -> UserRecord?
     ) throws(StoreError) -> Outcome {
-        let batch = Batch()
+        let batch = TransactionBatch()
         batch.reset()
         if line.count + 1 > batch.text.capacity { batch.text.grow(to: line.count + 1, keeping: 0) }
         batch.text.reset(offset: 0, firstLine: number)
@@ -89,7 +90,7 @@ package struct Explainer: ~Copyable {
         return .explained(explain(transaction, batch, record))
     }
 
-    private func explain(_ transaction: Transaction, _ batch: Batch, _ record: UserRecord?) -> Explanation {
+    private func explain(_ transaction: Transaction, _ batch: TransactionBatch, _ record: UserRecord?) -> Explanation {
         var function = FraudDetection(settings: settings, zone: zone, sequence: sequence)
         var state = function.makeState()
         if let record {

@@ -1,3 +1,4 @@
+import AssayCore
 import StateStore
 
 /// A sequence that has begun, as people look at it.

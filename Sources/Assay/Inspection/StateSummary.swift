@@ -1,3 +1,5 @@
+import AssayCore
+
 /// What a stored state comes to, read without making anything of its lists: a million of them take well under a second.
 package struct StateSummary: Sendable {
     package let transactions: UInt64

@@ -1,3 +1,4 @@
+import AssayCore
 import StateStore
 
 /// The documented form of decoded state: one JSON document for the checkpoint, one for each user, nothing lost.
@@ -21,8 +22,8 @@ package enum StateTransfer {
         .object([
             ("assay_state", .integer(version)), ("checkpoint", .integer(record.id)),
             ("taken_ms", .integer(record.takenAt)), ("reason", .string(record.reason.rawValue)),
-            ("sequence", .unsigned(record.sequence)), ("event_ms", .integer(record.eventTime)),
-            ("users", .integer(record.keys)), ("configuration", .string(record.configuration)),
+            ("sequence", .unsigned(record.stage.sequence)), ("event_ms", .integer(record.stage.eventTime)),
+            ("users", .integer(record.stage.keys)), ("configuration", .string(record.configuration)),
             ("inputs", .array(record.inputs.map(json))),
             (
                 "outputs",
@@ -30,21 +31,29 @@ package enum StateTransfer {
                     record.outputs.map {
                         .object([
                             ("name", .string($0.name)), ("path", .string($0.path)), ("length", .unsigned($0.length)),
+                            ("resume", .string(hex($0.resume))),
                         ])
                     })
-            ), ("tallies", .object(record.tallies.map { ($0.name, .unsigned($0.count)) })),
+            ), ("tallies", .object(record.stage.tallies.map { ($0.name, .unsigned($0.count)) })),
         ])
     }
 
     private static func json(_ input: CheckpointRecord.Input) -> JSON {
-        .object([
+        var members: [(String, JSON)] = [
             ("name", .string(input.name)), ("path", .string(input.path)), ("offset", .unsigned(input.offset)),
-            ("line", .unsigned(input.line)), ("ends_inside_line", .bool(input.endsInsideLine)),
-            ("head", .string(hex(input.head.bytes))), ("chain", .string(hex(input.chain.bytes))),
-            ("previous", .string(hex(input.previous.bytes))), ("partial", .string(hex(input.partial.bytes))),
-            ("format", .string(input.format)),
-            ("csv_header", .string(hex(input.csvHeader))),
-        ])
+            ("line", .unsigned(input.line)),
+        ]
+        if let file = FilePosition(input.position) {
+            members += [
+                ("ends_inside_line", .bool(file.endsInsideLine)), ("head", .string(hex(file.mark.head.bytes))),
+                ("chain", .string(hex(file.mark.chain.bytes))),
+                ("previous", .string(hex(file.mark.previous.bytes))),
+                ("partial", .string(hex(file.mark.partial.bytes))), ("csv_header", .string(hex(file.csvHeader))),
+            ]
+        } else {
+            members.append(("position", .string(hex(input.position))))
+        }
+        return .object(members + [("format", .string(input.format))])
     }
 
     package static func record(_ json: JSON) throws(Problem) -> CheckpointRecord {
@@ -55,21 +64,25 @@ package enum StateTransfer {
         record.id = try need(json["checkpoint"]?.integer, "checkpoint")
         record.takenAt = try need(json["taken_ms"]?.integer, "taken_ms")
         record.reason = try need(json["reason"]?.string.flatMap { .init(rawValue: $0) }, "reason")
-        record.sequence = try need(json["sequence"]?.unsigned, "sequence")
-        record.eventTime = try need(json["event_ms"]?.integer, "event_ms")
-        record.keys = try need(json["users"]?.integer, "users")
+        record.stage.sequence = try need(json["sequence"]?.unsigned, "sequence")
+        record.stage.eventTime = try need(json["event_ms"]?.integer, "event_ms")
+        var log = LogExtent(function: ScoringStage.functionNumber)
+        log.keys = try need(json["users"]?.integer, "users")
+        record.stage.logs = [log]
         record.configuration = try need(json["configuration"]?.string, "configuration")
         for input in try need(json["inputs"]?.elements, "inputs") { record.inputs.append(try self.input(input)) }
         for output in try need(json["outputs"]?.elements, "outputs") {
-            record.outputs.append(
-                CheckpointRecord.Output(
-                    name: try need(output["name"]?.string, "name"), path: try need(output["path"]?.string, "path"),
-                    length: try need(output["length"]?.unsigned, "length")))
+            var known = EarlierPosition.output(
+                name: try need(output["name"]?.string, "name"), path: try need(output["path"]?.string, "path"),
+                length: try need(output["length"]?.unsigned, "length"))
+            // What was exported before has none.
+            if let resume = output["resume"]?.string.flatMap(bytes) { known.resume = resume }
+            record.outputs.append(known)
         }
         for (name, count) in try need(json["tallies"]?.members, "tallies") {
-            record.tallies.append(CheckpointRecord.Tally(name: name, count: try need(count.unsigned, name)))
+            record.stage.tallies.append(Tally(name: name, count: try need(count.unsigned, name)))
         }
-        record.tallies.sort { $0.name < $1.name }
+        record.stage.tallies.sort { $0.name < $1.name }
         try check(record)
         return record
     }
@@ -77,15 +90,15 @@ package enum StateTransfer {
     /// What would stop the next run, or make it count wrong.
     private static func check(_ record: CheckpointRecord) throws(Problem) {
         guard record.id > 0, record.id < Int64.max / 2 else { throw Problem(message: "'checkpoint' is out of bounds") }
-        var total = record.sequence
-        for count in record.tallies.map(\.count) + record.inputs.flatMap({ [$0.offset, $0.line] })
+        var total = record.stage.sequence
+        for count in record.stage.tallies.map(\.count) + record.inputs.flatMap({ [$0.offset, $0.line] })
             + record.outputs.map(\.length)
         {
             guard count < largestCount else { throw Problem(message: "a count is out of bounds") }
             total = max(total, count)
         }
-        guard total < largestCount, record.keys >= 0 else { throw Problem(message: "a count is out of bounds") }
-        guard Set(record.tallies.map(\.name)).count == record.tallies.count,
+        guard total < largestCount, record.stage.keys >= 0 else { throw Problem(message: "a count is out of bounds") }
+        guard Set(record.stage.tallies.map(\.name)).count == record.stage.tallies.count,
             Set(record.inputs.map(\.name)).count == record.inputs.count,
             Set(record.outputs.map(\.name)).count == record.outputs.count
         else { throw Problem(message: "a name comes twice") }
@@ -101,16 +114,23 @@ package enum StateTransfer {
         input.path = try need(json["path"]?.string, "path")
         input.offset = try need(json["offset"]?.unsigned, "offset")
         input.line = try need(json["line"]?.unsigned, "line")
-        input.endsInsideLine = try need(json["ends_inside_line"]?.bool, "ends_inside_line")
+        input.format = try need(json["format"]?.string, "format")
+        if let position = json["position"] {
+            input.position = try need(position.string.flatMap(bytes), "position")
+            return input
+        }
         func digest(_ name: String) throws(Problem) -> Digest {
             try need(json[name]?.string.flatMap(bytes).flatMap { Digest($0) }, name)
         }
-        input.head = try digest("head")
-        input.chain = try digest("chain")
-        input.previous = try digest("previous")
-        input.partial = try digest("partial")
-        input.format = try need(json["format"]?.string, "format")
-        input.csvHeader = try need(json["csv_header"]?.string.flatMap(bytes), "csv_header")
+        var file = FilePosition()
+        (file.mark.offset, file.line) = (input.offset, input.line)
+        file.endsInsideLine = try need(json["ends_inside_line"]?.bool, "ends_inside_line")
+        file.mark.head = try digest("head")
+        file.mark.chain = try digest("chain")
+        file.mark.previous = try digest("previous")
+        file.mark.partial = try digest("partial")
+        file.csvHeader = try need(json["csv_header"]?.string.flatMap(bytes), "csv_header")
+        input.position = file.bytes
         return input
     }
 

@@ -1,3 +1,5 @@
+import AssayCore
+
 /// What is remembered of one user, as people and other programs read it: the same as its stored bytes, and nothing of
 /// how it lies in memory.
 package struct UserRecord: Equatable, Sendable {

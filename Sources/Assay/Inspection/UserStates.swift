@@ -1,3 +1,4 @@
+import AssayCore
 import StateStore
 
 /// How the functions that keep state are known to the store.
@@ -69,7 +70,7 @@ package final class UserStates {
                 throw StoreError(.damaged, "reading page \(page)", "its entries don't fit")
             }
         }
-        let keys = view.checkpoint?.keys ?? 0
+        let keys = view.checkpoint?.stage.keys ?? 0
         guard places.count == keys else {
             throw StoreError(.damaged, "reading pages", "they hold \(places.count) keys, not \(keys)")
         }

@@ -1,3 +1,4 @@
+import AssayCore
 import CivilTime
 import StateStore
 
@@ -224,9 +225,9 @@ package struct UserTables {
         case 1: .integer(record.takenAt)
         case 2: .text(clock.text(record.takenAt))
         case 3: .text(record.reason.rawValue)
-        case 4: .integer(Int64(clamping: record.sequence))
-        case 5: .integer(record.eventTime)
-        case 6: .integer(record.keys)
+        case 4: .integer(Int64(clamping: record.stage.sequence))
+        case 5: .integer(record.stage.eventTime)
+        case 6: .integer(record.stage.keys)
         case 7: .integer(record.keysWritten)
         case 8: .integer(record.bytesWritten)
         case 9: .real(Double(record.durationMicroseconds) / 1000)

@@ -1,3 +1,4 @@
+import AssayCore
 import Glibc
 
 /// Two configurations over the same history.

@@ -1,3 +1,5 @@
+import AssayCore
+
 /// What two configurations made of the same history.
 package struct BacktestReport: Sendable {
     package struct Rule: Sendable {

@@ -1,3 +1,5 @@
+import AssayCore
+
 /// Which transactions were fraud, as `assay generate --labels` writes it and as people keep it.
 package enum FraudLabels {
     private static let largestFile = 1 << 30

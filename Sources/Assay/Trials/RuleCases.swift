@@ -1,4 +1,5 @@
 import Arguments
+import AssayCore
 import CivilTime
 
 /// Transactions with what rules are expected to make of them, as people keep them beside their rules.

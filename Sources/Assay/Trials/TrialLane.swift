@@ -1,10 +1,11 @@
+import AssayCore
 import StateStore
 
 /// Scores lines in memory with one configuration, to see what comes of it.
 struct TrialLane: ~Copyable {
     let settings: ScoringSettings
     let rules: RuleSet?
-    let batch = Batch()
+    let batch = TransactionBatch()
     private var decoder: TransactionDecoder
     private var stage: ScoringStage
 

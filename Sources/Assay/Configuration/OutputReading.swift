@@ -1,0 +1,75 @@
+import AssayCore
+
+/// An output that a file names, and whose rows it takes.
+package struct OutputEntry: Sendable {
+    var stream: SourceText
+    var definition: any OutputDefinition
+    var position: TextPosition
+    /// Which rows it takes, and which columns of them. Streams have their own.
+    var condition: SourceText?
+    var columns: [NamedExpression]?
+}
+
+/// Reads where streams, or assessments, go.
+struct OutputReading {
+    let path: String
+    let kinds: [any OutputKind]
+    /// Outputs may say which rows they take, and which columns of them.
+    var selects = false
+
+    /// By stream, one output or a list of them.
+    func outputs(
+        _ node: YAMLNode, _ members: YAMLMembers
+    ) throws(ConfigurationError) -> [OutputEntry] {
+        var outputs: [OutputEntry] = []
+        for (stream, position, value) in try members.entries(node, "outputs") {
+            let name = SourceText(text: stream, position: position, textPosition: position)
+            if case .list(let elements) = value.content {
+                for element in elements { outputs.append(try output(element, of: name)) }
+            } else {
+                outputs.append(try output(value, of: name))
+            }
+        }
+        return outputs
+    }
+
+    private func output(
+        _ node: YAMLNode, of stream: SourceText
+    ) throws(ConfigurationError) -> OutputEntry {
+        let name = "an output of '\(stream.text)'"
+        let (rest, condition, columns) = try selection(node, name)
+        for kind in kinds {
+            guard let definition = try kind.read(rest, name, path: path) else { continue }
+            return OutputEntry(
+                stream: stream, definition: definition, position: node.position, condition: condition,
+                columns: columns)
+        }
+        let forms = kinds.map(\.form)
+        throw ConfigurationError(
+            path: path, position: node.position,
+            message: "an output is \(forms.dropLast().joined(separator: ", ")) or \(forms.last ?? "nothing")")
+    }
+
+    /// Takes out of an output's map what is the same for all kinds.
+    private func selection(
+        _ node: YAMLNode, _ name: String
+    ) throws(ConfigurationError) -> (rest: YAMLNode, condition: SourceText?, columns: [NamedExpression]?) {
+        guard selects, case .map(let all) = node.content else { return (node, nil, nil) }
+        var members = try YAMLMembers(node, name, path: path)
+        var condition: SourceText?
+        if let node = members.take("where") { condition = try members.text(node, "where") }
+        var columns: [NamedExpression]?
+        if let node = members.take("columns") {
+            columns = []
+            for (column, position, value) in try members.entries(node, "columns") {
+                guard PipelineName.isName(column) else {
+                    throw members.fault("a column's name has letters, digits and _ alone, unlike '\(column)'", position)
+                }
+                columns?.append(
+                    NamedExpression(name: column, position: position, expression: try members.text(value, column)))
+            }
+        }
+        let rest = all.filter { $0.key != "where" && $0.key != "columns" }
+        return (YAMLNode(content: .map(rest), position: node.position), condition, columns)
+    }
+}

@@ -1,0 +1,183 @@
+import AssayCore
+import Glibc
+import StateStore
+
+/// A file of lines, or standard output, as an output.
+package struct FileOutput: OutputDefinition {
+    let target: OutputTarget
+    package let form: RowForm
+    /// Checkpoints know it by this, where the command line names it.
+    private let fixedName: String?
+
+    package init(_ target: OutputTarget, form: RowForm, name: String? = nil) {
+        self.target = target
+        self.form = form
+        fixedName = name
+    }
+
+    package func name(of stream: String) -> String {
+        fixedName ?? target.path.map { "file:\(stream):\($0)" } ?? "stdout"
+    }
+
+    package var title: String { target.path ?? "standard output" }
+
+    package func claim(in folder: String) -> OutputClaim? {
+        target.path.map { .file(OutputSituation.path($0, in: folder)) }
+    }
+
+    package func check(
+        _ columns: [StreamColumn]?, of stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
+    ) throws(ConfigurationError) {
+        switch form {
+        case .csv where columns == nil: throw Self.unknownColumns("CSV", stream, fault)
+        case .tagged where columns?.contains(where: { $0.name == "stream" }) == true:
+            throw fault(
+                "standard output says the stream of each line as 'stream', and '\(stream)' has a column of that name; "
+                    + "give the column another one", nil)
+        case .csv, .tagged, .json, .values: return
+        }
+    }
+
+    static func unknownColumns(
+        _ what: String, _ stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
+    ) -> ConfigurationError {
+        fault(
+            "\(what) needs columns, and the rows of '\(stream)' may have any; give it a 'select', or declare "
+                + "'input.fields'", nil)
+    }
+
+    package func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
+        let target = OutputTarget(path: target.path.map(situation.path))
+        // One that the checkpoint does not know begins here.
+        let recorded = situation.recorded.flatMap { FileResume($0.resume) }
+        let plan = try FilePlan.of(
+            target.situation(), recorded: recorded, checkpoint: situation.checkpoint,
+            input: recorded == nil && fixedName == nil ? .first : situation.finding,
+            mayOverwrite: situation.mayOverwrite, isForgotten: situation.isFresh)
+        return PlannedFile(
+            target: target, plan: plan, name: situation.name, isSaved: situation.isSaved,
+            header: form == .csv ? RowWriting.header(situation.columns ?? []) : [])
+    }
+}
+
+/// What a run does with a file of lines.
+private struct PlannedFile: PlannedOutput {
+    let target: OutputTarget
+    let plan: FilePlan
+    let name: String
+    let isSaved: Bool
+    let header: [UInt8]
+
+    var isStream: Bool { plan == .stream }
+
+    var notice: String? {
+        let situation = target.situation()
+        guard case .file(let length) = plan, situation.length > length else { return nil }
+        return "\(situation.name) is cut back from \(situation.length) to \(length) bytes"
+    }
+
+    func open(_ shared: inout [String: any AnyObject & Sendable]) throws(RunFailure) -> any RowSink {
+        FileSink(
+            try target.open(plan), name: name, label: target.path.map { "'\($0)'" } ?? "standard output",
+            header: header, isSaved: isSaved)
+    }
+}
+
+/// Writes lines into a file or to standard output.
+final class FileSink: RowSink {
+    private let name: String
+    private let file: OpenedFile
+    private var sink: OutputSink
+    private let label: String
+    /// The first line of a file, until it is written: before the first checkpoint knows of a file, nothing may be in
+    /// it.
+    private var header: [UInt8]
+    /// When what is held back has been held long enough.
+    private(set) var due = Double.infinity
+
+    /// Lines that nobody waits for are held back so long at most.
+    private static let holdSeconds = 0.25
+
+    init(_ file: OpenedFile, name: String, label: String, header: [UInt8] = [], isSaved: Bool) {
+        self.file = file
+        self.name = name
+        self.label = label
+        let isOwn = file.isRegularFile && file.descriptor != STDOUT_FILENO
+        sink = OutputSink(
+            descriptor: file.descriptor, length: file.length,
+            // Checkpoints will want it on the disk.
+            pathPastCache: isSaved && isOwn ? file.realPath : nil)
+        self.header = file.length == 0 ? header : []
+    }
+
+    private func guarded(_ body: (inout OutputSink) throws(OutputSink.Fault) -> Void) throws(SinkFault) {
+        do throws(OutputSink.Fault) {
+            try body(&sink)
+        } catch {
+            switch error {
+            case .closed: throw SinkFault(sink: label, reason: .closed)
+            case .failed(let number): throw SinkFault(sink: label, reason: .failed(errorNumber: number))
+            }
+        }
+    }
+
+    private func writeHeader() throws(SinkFault) {
+        guard !header.isEmpty else { return }
+        let bytes = header
+        header = []
+        try guarded { sink throws(OutputSink.Fault) in
+            try sink.write { buffer in
+                buffer.reserve(bytes.count)
+                bytes.withUnsafeBufferPointer { buffer.write($0) }
+            }
+        }
+    }
+
+    func write(_ fill: (inout OutputBuffer) -> UInt64) throws(SinkFault) {
+        if !header.isEmpty { try writeHeader() }
+        var rows: UInt64 = 0
+        try guarded { sink throws(OutputSink.Fault) in try sink.write { rows = fill(&$0) } }
+        if rows > 0, due == .infinity, sink.holds { due = MonotonicClock.seconds + Self.holdSeconds }
+    }
+
+    var isImmediate: Bool { true }
+
+    func flush() throws(SinkFault) {
+        due = .infinity
+        try guarded { sink throws(OutputSink.Fault) in try sink.flush() }
+    }
+
+    func settle(isLast: Bool) throws(SinkFault) -> SettledSink {
+        // A file without rows has its columns too.
+        if isLast { try writeHeader() }
+        try flush()
+        let resume = FileResume(path: file.realPath, length: sink.length)
+        return SettledSink(
+            CheckpointRecord.Output(name: name, path: file.realPath, length: sink.length, resume: resume.bytes),
+            unsynced: file.isRegularFile ? file.descriptor : nil)
+    }
+
+    func release() throws(SinkFault) {}
+}
+
+/// Files of JSON lines and of CSV.
+package struct FileOutputKind: OutputKind {
+    private let key: String
+    private let rows: RowForm
+
+    package static let jsonLines = FileOutputKind(key: "jsonl", rows: .json)
+    package static let csv = FileOutputKind(key: "csv", rows: .csv)
+
+    package var form: String { "{\(key): FILE}" }
+
+    package func read(
+        _ node: YAMLNode, _ name: String, path: String
+    ) throws(ConfigurationError) -> (any OutputDefinition)? {
+        guard case .map = node.content else { return nil }
+        var members = try YAMLMembers(node, name, path: path)
+        guard let file = members.take(key) else { return nil }
+        let target = OutputTarget(path: try members.text(file, key).text)
+        try members.finish()
+        return FileOutput(target, form: rows)
+    }
+}

@@ -1,0 +1,187 @@
+import AssayCore
+import Glibc
+
+/// What a checkpoint holds of a file that lines are written to.
+struct FileResume: Equatable {
+    /// Empty for what is no regular file.
+    var path: String
+    var length: UInt64
+
+    private static let version: UInt8 = 1
+
+    init(path: String, length: UInt64) {
+        self.path = path
+        self.length = length
+    }
+
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count >= 9, bytes[0] == Self.version else { return nil }
+        length = UInt64(littleEndianBytes: bytes[1..<9])
+        path = String(decoding: bytes[9...], as: UTF8.self)
+    }
+
+    var bytes: [UInt8] { [Self.version] + length.littleEndianBytes + Array(path.utf8) }
+}
+
+/// An output as the world has it before a run.
+struct FileSituation: Equatable {
+    /// Standard output for nil.
+    let path: String?
+    /// Where a regular file lies, empty for anything else.
+    var realPath = ""
+    var isRegularFile: Bool
+    /// Bytes of a regular file; a file that is missing has none.
+    var length: UInt64 = 0
+    var exists = true
+    /// Whatever is written goes to its end: the shell's `>>`.
+    var appends = false
+
+    /// How messages name it.
+    var name: String { path.map { "'\($0)'" } ?? "standard output" }
+}
+
+/// What a run does with an output, decided from what the last checkpoint knows of it. Nothing is touched before all of
+/// a run's outputs have a plan.
+enum FilePlan: Equatable {
+    /// A file is cut to this length and written from there.
+    case file(length: UInt64)
+    /// What is no file is just written to.
+    case stream
+
+    /// `recorded`: what the checkpoint says of this output, if anything. `isForgotten`: that checkpoint does not count
+    /// any more, but its files are the run's own.
+    static func of(
+        _ situation: FileSituation, recorded: FileResume?, checkpoint: Int64, input: InputFinding,
+        mayOverwrite: Bool, isForgotten: Bool
+    ) throws(RunFailure) -> FilePlan {
+        guard situation.isRegularFile else { return .stream }
+        let isRecorded = recorded.map { !$0.path.isEmpty && $0.path == situation.realPath } ?? false
+        if isForgotten, isRecorded { return .file(length: 0) }
+        if let recorded, isRecorded, !isForgotten, situation.length >= recorded.length {
+            return .file(length: recorded.length)
+        }
+        if input == .same {
+            let state =
+                isRecorded
+                ? "has \(situation.length) bytes where checkpoint \(checkpoint) left \(recorded?.length ?? 0)"
+                : "is not the output of checkpoint \(checkpoint)"
+            let wanted = recorded.flatMap { $0.path.isEmpty ? nil : " ('\($0.path)')" } ?? ""
+            throw RunFailure(
+                .badData,
+                "\(situation.name) \(state); name that file\(wanted) with -o, append to it with >>, or start over "
+                    + "with --fresh")
+        }
+        if situation.length == 0 { return .file(length: 0) }
+        if situation.appends { return .file(length: situation.length) }
+        guard mayOverwrite else {
+            throw RunFailure(
+                .cannotCreate,
+                "\(situation.name) is not empty; \(situation.path == nil ? "append to it with >>, " : "")remove it, or "
+                    + "start it over with --overwrite")
+        }
+        return .file(length: 0)
+    }
+}
+
+/// An output of a run: a path, or standard output.
+package struct OutputTarget: Sendable {
+    package let path: String?
+
+    /// Standard output for nil.
+    package init(path: String?) {
+        self.path = path
+    }
+
+    func situation() -> FileSituation {
+        var status = stat()
+        guard let path else {
+            guard fstat(STDOUT_FILENO, &status) == 0 else { return FileSituation(path: nil, isRegularFile: false) }
+            let flags = fcntl(STDOUT_FILENO, F_GETFL)
+            return FileSituation(
+                path: nil, status: status, realPath: Self.realPath("/proc/self/fd/\(STDOUT_FILENO)"),
+                appends: flags >= 0 && flags & O_APPEND != 0)
+        }
+        guard stat(path, &status) == 0 else {
+            return FileSituation(path: path, realPath: Self.futurePath(path), isRegularFile: true, exists: false)
+        }
+        return FileSituation(path: path, status: status, realPath: Self.realPath(path), appends: false)
+    }
+
+    static func realPath(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return "" }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// Where a file will lie that is not there yet.
+    static func futurePath(_ path: String, links: Int = 8) -> String {
+        if links > 0, let target = link(path) {
+            let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+            return futurePath(target.hasPrefix("/") ? target : folder + target, links: links - 1)
+        }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let folder = parts.dropLast().joined(separator: "/")
+        let real = realPath(folder.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : folder)
+        return real.isEmpty ? "" : "\(real == "/" ? "" : real)/\(parts.last ?? "")"
+    }
+
+    /// Where a symbolic link points.
+    private static func link(_ path: String) -> String? {
+        var room = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = room.withUnsafeMutableBytes { bytes in
+            readlink(path, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), bytes.count)
+        }
+        return count > 0 ? String(decoding: room[..<count], as: UTF8.self) : nil
+    }
+
+    /// Opens the output and brings it to the planned length.
+    func open(_ plan: FilePlan) throws(RunFailure) -> OpenedFile {
+        let situation = situation()
+        var descriptor = STDOUT_FILENO
+        if let path {
+            descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else {
+                throw RunFailure(.cannotCreate, "cannot create '\(path)': \(String(cString: strerror(errno)))")
+            }
+        }
+        if let path, !situation.exists { try Self.makeNameDurable(path) }
+        guard case .file(let length) = plan else {
+            return OpenedFile(descriptor: descriptor, isRegularFile: false, realPath: "", length: 0)
+        }
+        guard ftruncate(descriptor, off_t(length)) == 0, lseek(descriptor, off_t(length), SEEK_SET) >= 0 else {
+            throw RunFailure(
+                .inputOutput, "cannot cut back '\(path ?? "-")': \(String(cString: strerror(errno)))")
+        }
+        return OpenedFile(
+            descriptor: descriptor, isRegularFile: true, realPath: situation.realPath, length: length)
+    }
+
+    /// A new file's name is only surely there when its folder was synced.
+    static func makeNameDurable(_ path: String) throws(RunFailure) {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        let folder = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
+        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw RunFailure(.inputOutput, "cannot sync '\(folder)': \(String(cString: strerror(errno)))")
+        }
+    }
+}
+
+extension FileSituation {
+    fileprivate init(path: String?, status: stat, realPath: String, appends: Bool) {
+        let isRegular = status.st_mode & S_IFMT == S_IFREG
+        self.init(
+            path: path, realPath: isRegular ? realPath : "", isRegularFile: isRegular,
+            length: isRegular ? UInt64(status.st_size) : 0, appends: appends)
+    }
+}
+
+/// A file, or standard output, that is being written.
+struct OpenedFile: Sendable {
+    let descriptor: Int32
+    let isRegularFile: Bool
+    let realPath: String
+    /// Where this run begins to write.
+    let length: UInt64
+}

@@ -1,0 +1,210 @@
+import AssayCore
+import Glibc
+import StateStore
+
+/// What a checkpoint holds of a file or pipe of lines: how far it was read, and what it looked like.
+package struct FilePosition: Equatable, Sendable {
+    var mark = InputDigest.Mark()
+    var line: UInt64 = 0
+    /// The last line had no newline: when the input grows, the next byte must be one.
+    var endsInsideLine = false
+    var csvHeader: [UInt8] = []
+
+    private static let version: UInt8 = 1
+    private static let fixedBytes = 1 + 8 + 8 + 1 + 4 * 16
+
+    init() {}
+
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count >= Self.fixedBytes, bytes[0] == Self.version else { return nil }
+        mark.offset = UInt64(littleEndianBytes: bytes[1...])
+        line = UInt64(littleEndianBytes: bytes[9...])
+        endsInsideLine = bytes[17] != 0
+        let digests = (0..<4).map { Digest(bytes[18 + 16 * $0..<34 + 16 * $0]) ?? Digest() }
+        (mark.head, mark.chain, mark.previous, mark.partial) = (digests[0], digests[1], digests[2], digests[3])
+        csvHeader = Array(bytes[Self.fixedBytes...])
+    }
+
+    var bytes: [UInt8] {
+        [Self.version] + mark.offset.littleEndianBytes + line.littleEndianBytes + [endsInsideLine ? 1 : 0]
+            + [mark.head, mark.chain, mark.previous, mark.partial].flatMap(\.bytes) + csvHeader
+    }
+}
+
+/// A file, a pipe or standard input as an input.
+package struct FileInput: SourceDefinition {
+    /// As it was named; - is standard input.
+    package let path: String
+    package let format: InputFormat
+    /// At the end of the file wait for it to grow.
+    package var isFollowed = false
+    /// Tells what an earlier run had read of a file that has none of its own name.
+    private let descriptor: Int32?
+
+    /// `descriptor`: what is open already, and stays the caller's.
+    package init(path: String, format: InputFormat, descriptor: Int32? = nil) {
+        self.path = path
+        self.format = format
+        self.descriptor = descriptor
+    }
+
+    package var isEndless: Bool { isFollowed }
+
+    package var file: String? {
+        if let descriptor { return "/proc/self/fd/\(descriptor)" }
+        return path == "-" ? "/proc/self/fd/\(STDIN_FILENO)" : path
+    }
+
+    package func find(
+        _ recorded: CheckpointRecord.Input?, _ opening: SourceOpening
+    ) throws(RunFailure) -> any FoundSource {
+        var opened = descriptor ?? -1
+        if descriptor == nil { opened = try open() }
+        guard let recorded else { return FoundFile(opened, self, .first) }
+        guard let position = FilePosition(recorded.position) else {
+            throw RunFailure(
+                .badData,
+                "checkpoints know '\(recorded.path)' as another kind of input than '\(path)'; give it back "
+                    + "its kind, or start over with --fresh")
+        }
+        var recognizer = InputRecognizer(
+            descriptor: opened, interruption: opening.interruption, recorded: position)
+        switch try recognizer.recognize(opening.expectation) {
+        case .interrupted:
+            let found = FoundFile(opened, self, .same)
+            (found.isFinished, found.wasInterrupted) = (true, true)
+            return found
+        case .new:
+            let found = FoundFile(opened, self, .new)
+            found.readAhead = recognizer.readAhead
+            return found
+        case .same(let resumed):
+            if recorded.format != format.rawValue, position.mark.offset > 0 {
+                throw RunFailure(
+                    .usage, "the input was read as \(recorded.format) so far; say --format \(recorded.format)")
+            }
+            let found = FoundFile(opened, self, .same)
+            found.take(resumed, position)
+            return found
+        }
+    }
+
+    private func open() throws(RunFailure) -> Int32 {
+        let opened = path == "-" ? STDIN_FILENO : Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard opened >= 0 else { throw RunFailure(.noInput, "cannot open '\(path)'", errorNumber: errno) }
+        var status = stat()
+        guard fstat(opened, &status) == 0 else {
+            throw RunFailure(.noInput, "cannot read '\(path)'", errorNumber: errno)
+        }
+        guard status.st_mode & S_IFMT != S_IFDIR else {
+            throw RunFailure(.noInput, "'\(path)' is a folder; name a file, or - for standard input")
+        }
+        return opened
+    }
+}
+
+/// A file or pipe that was compared with what a checkpoint knows.
+private final class FoundFile: FoundSource {
+    private let descriptor: Int32
+    private let definition: FileInput
+    let finding: InputFinding
+    var isFinished = false
+    var wasInterrupted = false
+    /// Bytes of a pipe that were read to compare them.
+    var readAhead: [UInt8] = []
+    private var state = FilePosition()
+    private var blockBytes: [UInt8] = []
+    /// Bytes after the mark that were passed over.
+    private var skipped: [UInt8] = []
+
+    init(_ descriptor: Int32, _ definition: FileInput, _ finding: InputFinding) {
+        self.descriptor = descriptor
+        self.definition = definition
+        self.finding = finding
+    }
+
+    func take(_ resumed: InputRecognition.Resumed, _ recorded: FilePosition) {
+        state = recorded
+        state.mark = resumed.mark
+        (blockBytes, skipped, isFinished) = (resumed.blockBytes, resumed.skipped, resumed.isFinished)
+    }
+
+    var position: SourcePosition {
+        SourcePosition(offset: state.mark.offset + UInt64(skipped.count), line: state.line, bytes: state.bytes)
+    }
+
+    var csvHeader: [UInt8] { state.csvHeader }
+    var totalBytes: UInt64? {
+        var status = stat()
+        guard !definition.isFollowed, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            return nil
+        }
+        return UInt64(status.st_size)
+    }
+
+    func open(_ reading: SourceReading) -> any Source {
+        var digest = InputDigest(from: state.mark, blockBytes: blockBytes)
+        skipped.withUnsafeBytes { digest.update($0) }
+        return FileSource(
+            LineReader(
+                descriptor: descriptor, interruption: reading.interruption, waitsForGrowth: definition.isFollowed,
+                isDigested: reading.isSaved, end: reading.end, lingerSeconds: reading.lingerSeconds,
+                leavesUnfinished: reading.leavesUnfinished,
+                start: LineReader.Start(
+                    offset: position.offset, line: state.line, readAhead: readAhead, digest: digest),
+                willWait: reading.willWait),
+            path: definition.path)
+    }
+}
+
+/// Reads a file or pipe.
+final class FileSource: Source {
+    private var reader: LineReader
+    private let path: String
+
+    init(_ reader: consuming LineReader, path: String) {
+        self.reader = reader
+        self.path = path
+    }
+
+    func fill(_ text: inout InputText, upTo limit: UInt64) throws(RunFailure) -> SourceOutcome {
+        do throws(InputError) {
+            switch try reader.fill(&text, upTo: limit) {
+            case .lines: return .lines
+            case .end: return .end
+            case .interrupted: return .interrupted
+            }
+        } catch {
+            throw RunFailure(.inputOutput, "cannot read '\(path)'", errorNumber: error.errorNumber)
+        }
+    }
+
+    func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition {
+        reader.advance(past: text, lines: lines)
+        var position = FilePosition()
+        position.mark = reader.mark
+        position.line = reader.line
+        position.endsInsideLine = reader.endsInsideLine
+        position.csvHeader = csvHeader
+        return SourcePosition(offset: reader.offset, line: reader.line, bytes: position.bytes)
+    }
+}
+
+/// Files and pipes by name.
+package struct FileSourceKind: SourceKind {
+    package init() {}
+
+    package var form: String { "{file: PATH}" }
+
+    package func read(
+        _ members: inout YAMLMembers, format: InputFormat
+    ) throws(ConfigurationError) -> (any SourceDefinition)? {
+        guard let file = members.take("file") else { return nil }
+        let path = try members.text(file, "file").text
+        var format = format
+        if let node = members.take("format") { format = try members.choice(node, "format") }
+        var input = FileInput(path: path, format: format)
+        if let follow = members.take("follow") { input.isFollowed = try members.truth(follow, "follow") }
+        return input
+    }
+}

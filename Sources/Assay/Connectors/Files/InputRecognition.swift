@@ -1,0 +1,191 @@
+import AssayCore
+import Glibc
+
+/// Whether an input is the one that a checkpoint knows, and if so, where to go on.
+enum InputRecognition: Equatable {
+    /// Read from its start.
+    case new
+    case same(Resumed)
+    /// Asked to stop while a pipe was being replayed.
+    case interrupted
+
+    struct Resumed: Equatable {
+        var offset: UInt64
+        var mark: InputDigest.Mark
+        /// What was read of the block that the mark ends in.
+        var blockBytes: [UInt8] = []
+        /// There is nothing behind the position.
+        var isFinished = false
+        /// The newline of the last line, which has come since.
+        var skipped: [UInt8] = []
+    }
+}
+
+/// Compares an input with what a checkpoint recorded of it. A file is entered at the recorded position, a pipe read up
+/// to it.
+struct InputRecognizer: ~Copyable {
+    private let descriptor: Int32
+    private let interruption: Int32
+    private let recorded: FilePosition
+    private let isRegularFile: Bool
+    private let size: UInt64
+    /// What was read of a pipe that turned out to be another one.
+    private(set) var readAhead: [UInt8] = []
+
+    init(descriptor: Int32, interruption: Int32, recorded: FilePosition) {
+        self.descriptor = descriptor
+        self.interruption = interruption
+        self.recorded = recorded
+        var status = stat()
+        isRegularFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        size = isRegularFile ? UInt64(status.st_size) : 0
+    }
+
+    private var mark: InputDigest.Mark { recorded.mark }
+
+    mutating func recognize(_ expectation: InputExpectation) throws(RunFailure) -> InputRecognition {
+        if expectation == .new { return .new }
+        let finding = isRegularFile ? try recognizeFile() : try recognizePipe()
+        if finding == .new, expectation == .same {
+            throw RunFailure(
+                .badData, "the input does not begin like the one of the checkpoint; without --input-is same it is new")
+        }
+        return finding
+    }
+
+    // MARK: Files
+
+    private func recognizeFile() throws(RunFailure) -> InputRecognition {
+        let mark = mark
+        guard size >= UInt64(mark.headBytes) else { return .new }
+        guard try digest(from: 0, count: mark.headBytes) == mark.head || mark.offset == 0 else { return .new }
+        guard size >= mark.offset else {
+            throw RunFailure(
+                .badData, "the input has \(size) bytes, \(mark.offset) were read of it before; \(Self.advice)")
+        }
+        let block = UInt64(InputDigest.blockBytes)
+        if mark.blockStart >= block {
+            let previous = try digest(from: mark.blockStart - block, count: InputDigest.blockBytes)
+            guard previous == mark.previous else { throw changed(mark.blockStart - block, mark.blockStart) }
+        }
+        let blockBytes = try bytes(from: mark.blockStart, count: Int(mark.offset - mark.blockStart))
+        let partial = Self.digest(blockBytes)
+        guard partial == mark.partial || mark.offset == 0 else { throw changed(mark.blockStart, mark.offset) }
+        var resumed = InputRecognition.Resumed(offset: mark.offset, mark: mark, blockBytes: blockBytes)
+        if recorded.endsInsideLine { resumed.skipped = try closingNewline(try bytes(from: mark.offset, count: 2)) }
+        resumed.isFinished = size == mark.offset + UInt64(resumed.skipped.count)
+        guard lseek(descriptor, off_t(mark.offset) + off_t(resumed.skipped.count), SEEK_SET) >= 0 else { throw failed }
+        return .same(resumed)
+    }
+
+    private func bytes(from offset: UInt64, count: Int) throws(RunFailure) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let got = bytes.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress! + filled, count - filled, off_t(offset) + off_t(filled))
+            }
+            if got < 0, errno == EINTR { continue }
+            if got < 0 { throw failed }
+            if got == 0 { break }
+            filled += got
+        }
+        return Array(bytes[..<filled])
+    }
+
+    private func digest(from offset: UInt64, count: Int) throws(RunFailure) -> Digest {
+        Self.digest(try bytes(from: offset, count: count))
+    }
+
+    private static func digest(_ bytes: [UInt8]) -> Digest {
+        var digest = InputDigest()
+        bytes.withUnsafeBytes { digest.update($0) }
+        // A whole block is closed at once; less of one is still partial.
+        return bytes.count == InputDigest.blockBytes ? digest.present.previous : digest.present.partial
+    }
+
+    // MARK: Pipes
+
+    private mutating func recognizePipe() throws(RunFailure) -> InputRecognition {
+        let mark = mark
+        var digest = InputDigest()
+        var isSame = mark.offset == 0
+        var blockBytes: [UInt8] = []
+        while digest.present.offset < mark.offset {
+            let wanted = isSame ? mark.offset - digest.present.offset : UInt64(mark.headBytes) - digest.present.offset
+            guard let part = try readPipe(atMost: min(Int(wanted), InputDigest.blockBytes)) else { return .interrupted }
+            part.withUnsafeBytes { digest.update($0) }
+            blockBytes += part
+            if blockBytes.count >= InputDigest.blockBytes { blockBytes.removeFirst(InputDigest.blockBytes) }
+            if !isSame {
+                readAhead += part
+                let isWhole = readAhead.count == mark.headBytes
+                if part.isEmpty || (isWhole && digest.present.head != mark.head) { return .new }
+                isSame = isWhole
+            } else if part.isEmpty {
+                throw RunFailure(
+                    .badData,
+                    "the input ended after \(digest.present.offset) bytes, \(mark.offset) were read of it before; "
+                        + Self.advice)
+            }
+        }
+        readAhead = []
+        guard digest.present == mark || mark.offset == 0 else { throw changed(0, mark.offset) }
+        var resumed = InputRecognition.Resumed(offset: mark.offset, mark: mark, blockBytes: blockBytes)
+        if recorded.endsInsideLine {
+            guard let next = try readPipe(atMost: 1) else { return .interrupted }
+            var bytes = next
+            if next == [UInt8(ascii: "\r")] {
+                guard let second = try readPipe(atMost: 1) else { return .interrupted }
+                bytes += second
+            }
+            resumed.skipped = try closingNewline(bytes)
+            resumed.isFinished = bytes.isEmpty
+        }
+        return .same(resumed)
+    }
+
+    /// Empty at the end of the input, nil when asked to stop.
+    private func readPipe(atMost count: Int) throws(RunFailure) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        while true {
+            var events = [
+                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: interruption, events: Int16(POLLIN), revents: 0),
+            ]
+            if poll(&events, 2, -1) < 0, errno != EINTR { throw failed }
+            if events[1].revents != 0 { return nil }
+            let got = read(descriptor, &bytes, count)
+            if got >= 0 { return Array(bytes[..<got]) }
+            if errno != EINTR, errno != EAGAIN { throw failed }
+        }
+    }
+
+    // MARK: What is said
+
+    /// The last line was scored without its newline. What comes now must be that newline, or it was another line.
+    private func closingNewline(_ next: [UInt8]) throws(RunFailure) -> [UInt8] {
+        switch next.first {
+        case nil: return []
+        case UInt8(ascii: "\n"): return [UInt8(ascii: "\n")]
+        case UInt8(ascii: "\r") where next.count == 2 && next[1] == UInt8(ascii: "\n"): return next
+        default:
+            throw RunFailure(
+                .badData,
+                "line \(recorded.line) had no newline when it was scored and has been continued since; \(Self.advice)")
+        }
+    }
+
+    private static let advice = "give the same input, say --input-is new, or start over with --fresh"
+
+    private func changed(_ from: UInt64, _ to: UInt64) -> RunFailure {
+        RunFailure(
+            .badData,
+            "the input begins like the one of the checkpoint but differs between bytes \(from) and \(to); "
+                + Self.advice)
+    }
+
+    private var failed: RunFailure {
+        RunFailure(.inputOutput, "cannot read the input: \(String(cString: strerror(errno)))")
+    }
+}

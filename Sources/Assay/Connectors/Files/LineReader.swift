@@ -1,0 +1,268 @@
+import AssayCore
+import CBytes
+import Glibc
+
+/// The world's faults while reading.
+package struct InputError: Error {
+    package let errorNumber: Int32
+}
+
+/// Cuts a file or pipe into batches of whole lines. Waits only when there is nothing to hand out.
+struct LineReader: ~Copyable {
+    enum Outcome {
+        case lines, end
+        /// A request to stop came while waiting.
+        case interrupted
+    }
+
+    private let descriptor: Int32
+    private let interruption: Int32
+    private let waitsForGrowth: Bool
+    private let isRegularFile: Bool
+    /// What lies beyond this offset, the end of a line, is left alone.
+    private let end: UInt64
+    /// The same for the present batch alone.
+    private var limit = UInt64.max
+    private let willWait: () -> Void
+    /// Something was handed out since the last time that there was nothing to read.
+    private var wasBusy = true
+    /// The beginning of a line whose end has not been read.
+    private var carried: [UInt8] = []
+    /// There may be more than that in `carried`, because a line past all bounds ended in it.
+    private var carriedWholeLines = false
+    private var isAtEnd = false
+    /// What has been handed out so far.
+    private(set) var offset: UInt64
+    private(set) var line: UInt64
+    /// Of everything up to the position.
+    private var digest: InputDigest
+    private let isDigested: Bool
+    /// The last line that was handed out had no newline.
+    private(set) var endsInsideLine = false
+
+    /// Reads of less than this are worth waiting for more: far less than what the pipe holds.
+    private let smallRead: Int
+    private static let pipeBytes: Int32 = 1 << 20
+    private static let smallPart = 8
+    private let lingerSeconds: Double
+    private let leavesUnfinished: Bool
+    private var lastRead = (bytes: 0, time: 0.0)
+    /// How often a file that is followed is looked at for more.
+    private static let growthPollMilliseconds: Int32 = 20
+
+    /// How and from where to read.
+    struct Start: ~Copyable {
+        var offset: UInt64 = 0
+        var line: UInt64 = 0
+        /// Bytes behind the position that were read already.
+        var readAhead: [UInt8] = []
+        var digest = InputDigest()
+    }
+
+    /// `interruption` becomes readable when reading shall stop; -1 for never.
+    /// `isDigested`: checkpoints want to know what the input looked like. `end`: what lies behind this offset, the
+    /// end of a line, is left alone. `lingerSeconds`: lines of a slow pipe may wait so long, that they need not be
+    /// taken one by one. `leavesUnfinished`: a last line without its newline is left to
+    /// whoever reads on. `willWait` is called before waiting for input that is not there yet.
+    init(
+        descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
+        end: UInt64 = .max, lingerSeconds: Double = 0,
+        leavesUnfinished: Bool = false, start: consuming Start,
+        willWait: @escaping () -> Void = {}
+    ) {
+        self.lingerSeconds = lingerSeconds
+        self.leavesUnfinished = leavesUnfinished
+        self.willWait = willWait
+        self.end = end
+        self.descriptor = descriptor
+        self.interruption = interruption
+        self.waitsForGrowth = waitsForGrowth
+        (offset, line) = (start.offset, start.line)
+        carried = start.readAhead
+        carriedWholeLines = !carried.isEmpty
+        self.isDigested = isDigested
+        digest = start.digest
+        var status = stat()
+        isRegularFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        // Where it is refused, or no pipe, the pipe is as large as it is.
+        let held = lingerSeconds > 0 && !isRegularFile ? assay_enlarge_pipe(descriptor, Self.pipeBytes) : 0
+        smallRead = Int(held) / Self.smallPart
+    }
+
+    /// Reads at least one whole line, and as many more as are waiting and fit.
+    mutating func fill(_ text: inout InputText, upTo limit: UInt64 = .max) throws(InputError) -> Outcome {
+        self.limit = limit
+        text.reset(offset: offset, firstLine: line + 1)
+        if carried.count >= text.capacity { text.grow(to: 2 * carried.count, keeping: 0) }
+        carried.withUnsafeBufferPointer { text.append($0) }
+        // A CSV record may have carried whole lines over, which only new bytes can complete.
+        var searched = carriedWholeLines ? 0 : text.filled
+        carriedWholeLines = false
+        while true {
+            if let end = text.endOfLines(searchingFrom: searched) { text.count = end }
+            searched = text.filled
+            if text.count > 0, text.filled == text.capacity || !hasMoreWaiting() { return .lines }
+            if text.filled == text.capacity, try !makeRoom(&text) { return .interrupted }
+            if text.cutLine != nil { return .lines }
+            switch try read(into: &text) {
+            case .bytes: continue
+            case .nothingNow: return .lines
+            case .interrupted: return text.count > 0 ? .lines : .interrupted
+            case .end where leavesUnfinished:
+                isAtEnd = true
+                return text.count > 0 ? .lines : .end
+            case .end:
+                isAtEnd = true
+                text.isLast = true
+                guard text.filled > 0 else { return .end }
+                text.endLastLine()
+                return .lines
+            }
+        }
+    }
+
+    /// What the input looked like up to the position.
+    var mark: InputDigest.Mark { digest.present }
+
+    /// Called when a batch was decoded: what it did not take begins the next one.
+    mutating func advance(past text: borrowing InputText, lines: UInt64) {
+        wasBusy = true
+        endsInsideLine = text.endsInsideLine
+        // A line that was too long was digested while it was thrown away.
+        if isDigested, text.cutLine == nil {
+            digest.update(UnsafeRawBufferPointer(start: text.base, count: text.count - (text.endsInsideLine ? 1 : 0)))
+        }
+        offset = text.endOffset
+        line += lines
+        carried.removeAll(keepingCapacity: true)
+        if text.filled > text.count {
+            carried.append(
+                contentsOf: UnsafeBufferPointer(start: text.base + text.count, count: text.filled - text.count))
+        }
+    }
+
+    private enum ReadOutcome {
+        case bytes, end, interrupted
+        /// The file that is followed has no more at present, but whole lines were read before.
+        case nothingNow
+    }
+
+    private mutating func read(into text: inout InputText) throws(InputError) -> ReadOutcome {
+        if isAtEnd { return .end }
+        while true {
+            if !isRegularFile, try isStoppedWhileWaiting() { return .interrupted }
+            let bound = min(end, limit)
+            let left = bound - min(bound, text.offset + UInt64(text.filled))
+            if left == 0 { return bound < end ? .nothingNow : .end }
+            let room = min(text.capacity - text.filled, Int(min(left, UInt64(text.capacity))))
+            let count = Glibc.read(descriptor, text.base + text.filled, room)
+            if count > 0 {
+                text.filled += count
+                if lingerSeconds > 0 { lastRead = (count, MonotonicClock.seconds) }
+                return .bytes
+            }
+            if count < 0 {
+                if errno == EINTR || errno == EAGAIN { continue }
+                throw InputError(errorNumber: errno)
+            }
+            guard waitsForGrowth else { return .end }
+            if text.count > 0 { return .nothingNow }
+            noteWaiting()
+            if try isInterrupted(within: Self.growthPollMilliseconds) { return .interrupted }
+        }
+    }
+
+    private mutating func isStoppedWhileWaiting() throws(InputError) -> Bool {
+        if try linger() { return true }
+        return try !wait()
+    }
+
+    /// Lets a slow pipe gather lines. True when asked to stop.
+    private func linger() throws(InputError) -> Bool {
+        guard lingerSeconds > 0, lastRead.bytes < smallRead else { return false }
+        let left = lastRead.time + lingerSeconds - MonotonicClock.seconds
+        return left > 0 ? try isInterrupted(within: Int32(left * 1000) + 1) : false
+    }
+
+    /// True when there is something to read, or the end; false when asked to stop.
+    private mutating func wait() throws(InputError) -> Bool {
+        var events = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: interruption, events: Int16(POLLIN), revents: 0),
+        ]
+        // Twice: whoever waits for the answer to a line must have it before more comes.
+        for timeout: Int32 in [0, -1] {
+            while case let ready = poll(&events, 2, timeout), ready != 0 {
+                if ready > 0 { return events[1].revents == 0 }
+                if errno != EINTR { throw InputError(errorNumber: errno) }
+            }
+            noteWaiting()
+        }
+        return true
+    }
+
+    private mutating func noteWaiting() {
+        guard wasBusy else { return }
+        wasBusy = false
+        willWait()
+    }
+
+    private func isInterrupted(within milliseconds: Int32) throws(InputError) -> Bool {
+        var event = pollfd(fd: interruption, events: Int16(POLLIN), revents: 0)
+        let ready = poll(&event, 1, milliseconds)
+        if ready < 0, errno != EINTR { throw InputError(errorNumber: errno) }
+        return ready > 0
+    }
+
+    private func hasMoreWaiting() -> Bool {
+        if isRegularFile { return true }
+        var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&event, 1, 0) > 0 && event.revents & Int16(POLLIN) != 0
+    }
+
+    /// The buffer is full without a whole line: a longer one, or a line past all bounds. False when asked to stop.
+    private mutating func makeRoom(_ text: inout InputText) throws(InputError) -> Bool {
+        // One more than the bound for a carriage return.
+        if text.filled <= longestLine + 1 || text.endOfLines(searchingFrom: 0) != nil {
+            text.grow(to: 2 * text.capacity, keeping: text.filled)
+            return true
+        }
+        return try discardLongLine(&text)
+    }
+
+    /// Keeps the beginning of the line for its reject and throws the rest away, up to its newline.
+    private mutating func discardLongLine(_ text: inout InputText) throws(InputError) -> Bool {
+        // Up to three bytes more, so that the quotation can end at a whole character.
+        let kept = Reject.quotedBytes + 3
+        var readTo = text.offset + UInt64(text.filled)
+        var discarded = text.filled - kept
+        if isDigested { digest.update(UnsafeRawBufferPointer(start: text.base, count: text.filled)) }
+        var room = InputText(capacity: InputText.batchBytes)
+        while true {
+            room.reset(offset: readTo, firstLine: 0)
+            switch try read(into: &room) {
+            case .interrupted: return false
+            case .nothingNow: continue
+            case .end: isAtEnd = true
+            case .bytes: readTo += UInt64(room.filled)
+            }
+            let newline = memchr(room.base, Int32(UInt8(ascii: "\n")), room.filled)
+            let end = newline.map {
+                UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) - UnsafePointer(room.base) + 1
+            }
+            discarded += end ?? room.filled
+            if isDigested { digest.update(UnsafeRawBufferPointer(start: room.base, count: end ?? room.filled)) }
+            if end == nil, !isAtEnd { continue }
+            text.filled = kept
+            text.cutLine = 0
+            text.endLastLine()
+            text.uncounted = Int64(discarded) - 1
+            text.endsInsideLine = end == nil
+            if let end {
+                text.append(UnsafeBufferPointer(start: room.base + end, count: room.filled - end))
+                carriedWholeLines = true
+            }
+            return true
+        }
+    }
+}

@@ -1,0 +1,192 @@
+import Arguments
+import AssayCore
+import CivilTime
+import Glibc
+import StateStore
+
+/// A table of a SQLite database.
+struct TableSettings: Sendable {
+    var path: String
+    var table: String
+    var indexes: [SourceText] = []
+    /// Rows that are there from elsewhere stay.
+    var appends = false
+}
+
+/// What a checkpoint holds of a table: which delivery to it this is, and how many rows the state has made for it.
+struct TableResume: Equatable {
+    let delivery: String
+    let rows: Int64
+
+    private static let version: UInt8 = 1
+
+    init(delivery: String, rows: Int64) {
+        self.delivery = delivery
+        self.rows = rows
+    }
+
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count > 9, bytes[0] == Self.version,
+            let rows = Int64(exactly: UInt64(littleEndianBytes: bytes[1...]))
+        else { return nil }
+        self.init(delivery: String(decoding: bytes[9...], as: UTF8.self), rows: rows)
+    }
+
+    var bytes: [UInt8] { [Self.version] + UInt64(rows).littleEndianBytes + Array(delivery.utf8) }
+}
+
+/// A table as an output.
+struct TableOutput: OutputDefinition {
+    let settings: TableSettings
+
+    var form: RowForm { .values }
+
+    func name(of stream: String) -> String { "table:\(settings.path):\(settings.table)" }
+
+    var title: String { "table \(settings.table) of \(settings.path)" }
+
+    func claim(in folder: String) -> OutputClaim? {
+        .table(settings.table, database: OutputSituation.path(settings.path, in: folder))
+    }
+
+    func check(
+        _ columns: [StreamColumn]?, of stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
+    ) throws(ConfigurationError) {
+        guard let columns else { throw FileOutput.unknownColumns("a table", stream, fault) }
+        var names: Set<String> = []
+        for column in columns where !names.insert(column.name.lowercased()).inserted {
+            throw fault(
+                "'\(column.name)' is a column of '\(stream)' twice, as a table would have it: only the case of "
+                    + "letters differs", nil)
+        }
+        for index in settings.indexes where !columns.contains(where: { $0.name == index.text }) {
+            let near = NearestName.of(index.text, among: columns.map(\.name))
+            throw fault(
+                "stream '\(stream)' has no column '\(index.text)'" + (near.map { "; did you mean '\($0)'?" } ?? ""),
+                index.position)
+        }
+    }
+
+    func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
+        let path = situation.path(settings.path)
+        let columns = situation.columns ?? []
+        let resume = situation.recorded.flatMap { TableResume($0.resume) }
+        var delivered: Int64?
+        var isEmpty = true
+        if access(path, F_OK) == 0 {
+            do throws(StoreError) {
+                let store = try TableStore(path: path)
+                try check(store, columns)
+                if try !store.columns(of: settings.table).isEmpty {
+                    isEmpty = try !store.hasRows(settings.table)
+                    if let resume { delivered = try store.delivered(resume.delivery) }
+                }
+            } catch {
+                throw RunFailure(.inputOutput, "the database '\(path)' cannot be used, \(error.description)")
+            }
+        }
+        func planned(_ resume: TableResume, delivered: Int64, clears: Bool) -> PlannedTable {
+            PlannedTable(
+                settings: settings, path: path, name: situation.name, columns: columns, resume: resume,
+                delivered: delivered, clears: clears, zone: situation.zone)
+        }
+        if let resume, !situation.isFresh {
+            guard let delivered = delivered ?? (resume.rows == 0 ? 0 : nil), delivered >= resume.rows else {
+                throw RunFailure(
+                    .badData,
+                    "table '\(settings.table)' of '\(path)' is not as checkpoint \(situation.checkpoint) left it; "
+                        + "bring that database back, or start over with --fresh")
+            }
+            return planned(resume, delivered: delivered, clears: false)
+        }
+        let isOwn = situation.isFresh && delivered != nil
+        guard isEmpty || settings.appends || isOwn || situation.mayOverwrite else {
+            throw RunFailure(
+                .cannotCreate,
+                "table '\(settings.table)' of '\(path)' has rows; say 'append: true' for it, or start it over with "
+                    + "--overwrite")
+        }
+        let delivery = String(UInt64.random(in: 1...UInt64.max), radix: 36)
+        return planned(
+            TableResume(delivery: delivery, rows: 0), delivered: 0, clears: !isEmpty && !settings.appends)
+    }
+
+    private func check(_ store: TableStore, _ columns: [StreamColumn]) throws(StoreError) {
+        let present = try store.columns(of: settings.table)
+        guard !present.isEmpty else { return }
+        for column in TableSink.columnNames(columns)
+        where !present.contains(where: { $0.lowercased() == column.lowercased() }) {
+            throw StoreError(
+                .inputOutput, "looking at table '\(settings.table)'",
+                "it has no column '\(column)'; add one, or name another table")
+        }
+    }
+}
+
+/// What a run does with a table.
+private struct PlannedTable: PlannedOutput {
+    let settings: TableSettings
+    let path: String
+    let name: String
+    let columns: [StreamColumn]
+    let resume: TableResume
+    /// So many rows are there already.
+    let delivered: Int64
+    let clears: Bool
+    let zone: TimeZoneRules
+
+    var isStream: Bool { false }
+    var notice: String? { nil }
+
+    /// Tables of one database share a connection, and so a transaction.
+    func open(_ shared: inout [String: any AnyObject & Sendable]) throws(RunFailure) -> any RowSink {
+        do throws(StoreError) {
+            let key = "sqlite:\(path)"
+            let opened = shared[key] as? TableStore
+            let store: TableStore
+            if let opened { store = opened } else { store = try TableStore(path: path) }
+            shared[key] = store
+            try store.createTable(
+                settings.table, columns: TableSink.declarations(columns), indexes: settings.indexes.map(\.text))
+            if clears { try store.clear(settings.table) }
+            return try TableSink(
+                store, settings, columns: columns, values: ValueEncoder(zone), name: name,
+                path: OutputTarget.realPath(path), delivery: resume.delivery, made: resume.rows, delivered: delivered)
+        } catch {
+            throw RunFailure(.inputOutput, "the database '\(path)' cannot be used, \(error.description)")
+        }
+    }
+}
+
+/// Tables of SQLite.
+package struct TableOutputKind: OutputKind {
+    package init() {}
+
+    package var form: String { "{sqlite: FILE, table: NAME}" }
+
+    package func read(
+        _ node: YAMLNode, _ name: String, path: String
+    ) throws(ConfigurationError) -> (any OutputDefinition)? {
+        guard case .map = node.content else { return nil }
+        var members = try YAMLMembers(node, name, path: path)
+        guard let file = members.take("sqlite") else { return nil }
+        let database = try members.text(file, "sqlite").text
+        let table = try members.text(try members.require("table"), "table")
+        guard PipelineName.isName(table.text), !table.text.lowercased().hasPrefix("sqlite_"),
+            table.text.lowercased() != TableStore.deliveries
+        else {
+            throw members.fault(
+                "a table's name has letters, digits and _ alone and is none of SQLite's or our own, unlike "
+                    + "'\(table.text)'", table.position)
+        }
+        var settings = TableSettings(path: database, table: table.text)
+        if let indexes = members.take("indexes") {
+            for element in try members.elements(indexes, "indexes") {
+                settings.indexes.append(try members.text(element, "indexes"))
+            }
+        }
+        if let appends = members.take("append") { settings.appends = try members.truth(appends, "append") }
+        try members.finish()
+        return TableOutput(settings: settings)
+    }
+}

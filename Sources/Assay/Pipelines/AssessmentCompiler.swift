@@ -1,0 +1,44 @@
+import AssayCore
+import CEL
+
+/// Finds out what the outputs of assessments select.
+package struct AssessmentCompiler {
+    private let expressions: PipelineExpressions
+    private let names: StreamEnvironment
+
+    package init(path: String) {
+        expressions = PipelineExpressions(path: path, fields: FieldCollector(declared: []))
+        var names = StreamEnvironment(lists: [])
+        for (slot, column) in AssessmentColumn.columns.enumerated() {
+            names.declare(column.name, column.type.type, slot: RowSlots.firstAssessment + slot)
+        }
+        self.names = names
+    }
+
+    /// An output that a configuration names, and what it gets.
+    package func compile(_ entry: OutputEntry) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
+        var compiler = Compiler(names.environment)
+        let owner = "an output of '\(entry.stream.text)'"
+        var condition: Int?
+        if let text = entry.condition {
+            condition = compiler.rootCount
+            _ = try expressions.add(text, to: &compiler, names, "\(owner), where", expecting: .bool)
+        }
+        var parts: [ExpressionPart]?
+        if let columns = entry.columns {
+            parts = []
+            for column in columns {
+                parts?.append(try expressions.part(column, &compiler, names, owner, isEvents: false))
+            }
+        }
+        let selection = AssessmentSelection(program: compiler.finish(), condition: condition, columns: parts)
+        let definition = entry.definition
+        try definition.check(selection.streamColumns, of: entry.stream.text) { message, position in
+            ConfigurationError(path: expressions.path, position: position ?? entry.position, message: message)
+        }
+        return (
+            NamedOutput(stream: entry.stream.text, definition, columns: selection.streamColumns),
+            AssessmentOutput(form: definition.form, selection: selection)
+        )
+    }
+}

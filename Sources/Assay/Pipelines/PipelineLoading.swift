@@ -1,0 +1,71 @@
+import AssayCore
+
+/// A pipeline file, ready to run: what its streams do, and where its rows come from and go.
+package struct Pipeline: Sendable {
+    package let plan: StreamPlan
+    /// By number.
+    let sinks: [NamedOutput]
+    /// Where events come from, unless the command line says it.
+    package let inputs: [NamedInput]
+
+    init(plan: StreamPlan, sinks: [NamedOutput], inputs: [NamedInput]) {
+        self.plan = plan
+        self.sinks = sinks
+        self.inputs = inputs
+    }
+
+    private static let largestFile = 1 << 20
+
+    /// Reads a pipeline file and finds out what it means. Nothing is started.
+    package static func load(_ path: String, _ kinds: ConnectorKinds) throws(ConfigurationError) -> Pipeline {
+        try StreamCompiler.compile(try PipelineReading.read(try bytes(path), path: path, kinds))
+    }
+
+    /// Reads the file of a pipeline that runs again: its patterns may be other ones, and nothing else.
+    package func reloaded(_ path: String, _ kinds: ConnectorKinds) throws(ConfigurationError) -> Pipeline {
+        let next = try StreamCompiler.compile(
+            try PipelineReading.read(try Self.bytes(path), path: path, kinds), after: plan)
+        let difference = PipelineIdentity.difference(from: plan.identity, to: next.plan.identity)
+        if let other = difference.other {
+            throw ConfigurationError(
+                path: path, position: nil,
+                message: "a reload takes patterns alone, and this file differs in '\(other)'; start again for that")
+        }
+        return next
+    }
+
+    /// The streams whose patterns differ.
+    package func patternsChanged(to next: Pipeline) -> [String] {
+        PipelineIdentity.difference(from: plan.identity, to: next.plan.identity).patterns
+    }
+
+    private static func bytes(_ path: String) throws(ConfigurationError) -> [UInt8] {
+        do throws(FileError) {
+            return try readFile(path, atMost: largestFile)
+        } catch {
+            throw ConfigurationError(path: path, position: nil, message: error.description)
+        }
+    }
+
+    /// Whether a file is a pipeline, and no configuration. What can't be read is neither.
+    package static func isPipeline(_ path: String) -> Bool {
+        do throws(ConfigurationError) {
+            guard let root = try YAMLReader.read(try bytes(path), path: path) else { return false }
+            return PipelineReading.isPipeline(root)
+        } catch {
+            return false
+        }
+    }
+
+    /// How its input is written.
+    package var inputFormat: InputFormat { plan.format }
+
+    /// Each stream with what it makes, for people.
+    package var outlines: [(name: String, columns: String)] {
+        plan.streams.map { stream in
+            let columns = stream.columns.map { $0.map { "\($0.name): \($0.type.name)" }.joined(separator: ", ") }
+            let whole = if case .score = stream.operation { "assessments" } else { "whole events" }
+            return (stream.name, columns ?? whole)
+        }
+    }
+}

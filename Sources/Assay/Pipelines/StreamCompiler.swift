@@ -1,0 +1,342 @@
+import Arguments
+import AssayCore
+import CEL
+import CivilTime
+
+/// Finds out what a pipeline's expressions mean, and puts its streams in order.
+struct StreamCompiler {
+    private let pipeline: PipelineDefinition
+    private let path: String
+    private let zone: TimeZoneRules
+    private let fields: FieldCollector
+    private let expressions: PipelineExpressions
+    private var base: StreamEnvironment
+    private var derived: [(name: String, type: CEL.`Type`)] = []
+    private var streams: [StreamPlan.Stream] = []
+    /// What the stream that scores was given.
+    private var scored: Configuration?
+    /// By name: streams, and streams of late events.
+    private var sources: [String: StreamPlan.Source] = [:]
+
+    /// `present`: a plan that runs, whose fields keep their numbers.
+    static func compile(
+        _ pipeline: PipelineDefinition, after present: StreamPlan? = nil
+    ) throws(ConfigurationError) -> Pipeline {
+        var lists = Configuration()
+        lists.lists = pipeline.lists
+        try lists.fixLists(path: pipeline.path)
+        let zone: TimeZoneRules
+        do throws(ZoneError) {
+            zone = try ZoneFile.load(pipeline.input.zoneName)
+        } catch {
+            throw ConfigurationError(
+                path: pipeline.path, position: pipeline.input.zonePosition, message: error.description)
+        }
+        var compiler = StreamCompiler(
+            pipeline, zone: zone, lists: try lists.listContents(path: pipeline.path),
+            columns: present?.schema.columns ?? [])
+        return try compiler.compile(lists: lists.lists)
+    }
+
+    private init(
+        _ pipeline: PipelineDefinition, zone: TimeZoneRules, lists: [(name: String, entries: [String])],
+        columns: [EventSchema.Column]
+    ) {
+        self.pipeline = pipeline
+        self.zone = zone
+        path = pipeline.path
+        fields = FieldCollector(
+            declared: pipeline.input.fields?.map { EventSchema.Column(name: $0.name, type: $0.type) }, known: columns)
+        expressions = PipelineExpressions(path: path, fields: fields)
+        base = StreamEnvironment(lists: lists)
+    }
+
+    private mutating func compile(lists: [ListDefinition]) throws(ConfigurationError) -> Pipeline {
+        let timeColumn = fields.column(pipeline.input.time)
+        let derivedProgram = try compileDerived()
+        let names = try self.names()
+        for stream in try StreamOrder(pipeline, names: names).ordered() {
+            let compiled = try compile(stream)
+            sources[stream.name] = .stream(streams.count)
+            for side in compiled.sides {
+                sources[side.name] = side.isLate ? .late(streams.count) : .timeouts(streams.count)
+            }
+            streams.append(compiled)
+        }
+        if let slip = fields.suspect(among: derived.map(\.name), time: pipeline.input.time) {
+            throw expressions.fault(
+                "no 'input.fields' are declared, and '\(slip.name)' is said once: did you mean '\(slip.meant)'? "
+                    + "If not, declare both", at: slip.name, in: slip.use)
+        }
+        let schema = EventSchema(
+            columns: fields.columns, timeColumn: timeColumn, unit: pipeline.input.unit, zone: zone)
+        let (outputs, sinks) = try outputs()
+        let plan = StreamPlan(
+            schema: schema, format: pipeline.input.format,
+            derived: DerivedFields(
+                names: derived.map(\.name), program: derivedProgram),
+            streams: streams, outputs: outputs, outOfOrder: pipeline.input.outOfOrder, idle: pipeline.input.idle,
+            identity: PipelineIdentity.text(
+                pipeline, lists: lists, scored: scored,
+                columns: Dictionary(uniqueKeysWithValues: streams.map { ($0.name, $0.columns ?? []) })))
+        return Pipeline(plan: plan, sinks: sinks, inputs: pipeline.inputs)
+    }
+
+    // MARK: Names
+
+    /// Every name of a stream, each once.
+    private func names() throws(ConfigurationError) -> [String] {
+        var names: [String] = []
+        func add(_ name: String, _ position: TextPosition) throws(ConfigurationError) {
+            guard !names.contains(name), name != "input" else {
+                throw fault(name == "input" ? "'input' is the input itself" : "'\(name)' is there twice", position)
+            }
+            names.append(name)
+        }
+        for stream in pipeline.streams {
+            try add(stream.name, stream.position)
+            for side in stream.sideStreams {
+                guard PipelineName.isName(side.text) else {
+                    throw fault("a stream's name has letters, digits and _ alone, unlike '\(side.text)'", side.position)
+                }
+                try add(side.text, side.position)
+            }
+        }
+        return names
+    }
+
+    private func fault(_ message: String, _ position: TextPosition?) -> ConfigurationError {
+        ConfigurationError(path: path, position: position, message: message)
+    }
+
+    // MARK: Fields
+
+    private mutating func compileDerived() throws(ConfigurationError) -> Program {
+        var names = base
+        names.declareEvent(fields, [])
+        var compiler = Compiler(names.environment)
+        for (index, field) in pipeline.derived.enumerated() {
+            guard !fields.columns.contains(where: { $0.name == field.name && !fields.isOpen }) else {
+                throw fault("'\(field.name)' is a field of the input already", field.position)
+            }
+            let outline = try expressions.add(field.expression, to: &compiler, names, "derive '\(field.name)'")
+            derived.append((field.name, outline.type))
+            names.declare(field.name, outline.type, slot: RowSlots.firstDerived + index)
+            compiler.declare(field.name, outline.type, slot: RowSlots.firstDerived + index)
+        }
+        return compiler.finish()
+    }
+
+    // MARK: Streams
+
+    /// What the expressions of a stream can say that reads this.
+    private func environment(of source: StreamPlan.Source) -> StreamEnvironment {
+        switch source {
+        case .input:
+            var names = base
+            names.declareEvent(fields, derived)
+            return names
+        case .late(let index): return environment(readBy: streams[index])
+        case .timeouts: return StreamEnvironment(columns: columns(of: source) ?? [], base: base)
+        case .stream(let index):
+            switch streams[index].operation {
+            case .rows(selected: nil): return environment(readBy: streams[index])
+            case .score:
+                // An assessment's own fields, and those of the event that it is of.
+                var names = environment(of: .input)
+                for (slot, column) in AssessmentColumn.columns.enumerated() {
+                    names.declare(column.name, column.type.type, slot: RowSlots.firstAssessment + slot)
+                }
+                return names
+            default: return StreamEnvironment(columns: streams[index].columns ?? [], base: base)
+            }
+        }
+    }
+
+    private func environment(readBy stream: StreamPlan.Stream) -> StreamEnvironment {
+        if stream.union == nil { return environment(of: stream.sources[0]) }
+        // Rows of several sources, passed on whole: without a 'select' they have no names that all of them share.
+        var names = base
+        names.declareMoment()
+        return names
+    }
+
+    private func namedSources(_ sources: [StreamPlan.Source]) -> [UnionCompiler.NamedSource] {
+        sources.map { source in
+            UnionCompiler.NamedSource(name: name(of: source), environment: environment(of: source))
+        }
+    }
+
+    private func name(of source: StreamPlan.Source) -> String {
+        self.sources.first { $0.value == source }?.key ?? "input"
+    }
+
+    /// Whether a source's rows are events of the input, so that their fields lie in the batch.
+    private func isEvents(_ sources: [StreamPlan.Source]) -> Bool {
+        guard sources.count == 1 else { return false }
+        switch sources[0] {
+        case .input: return true
+        case .late(let index): return isEvents(streams[index].sources)
+        case .stream(let index):
+            if case .rows(selected: nil) = streams[index].operation { return isEvents(streams[index].sources) }
+            return false
+        case .timeouts: return false
+        }
+    }
+
+    private mutating func compile(_ stream: PipelineDefinition.Stream) throws(ConfigurationError) -> StreamPlan.Stream {
+        let sources = stream.from.isEmpty ? [.input] : stream.from.map { self.sources[$0.text] ?? .input }
+        let union = sources.count > 1 ? UnionCompiler(base: base, sources: namedSources(sources)) : nil
+        var names = union?.environment ?? environment(of: sources[0])
+        if case .pattern(let sequences) = stream.kind {
+            names = try PatternCompiler.names(names, with: sequences.pattern, path: path)
+        }
+        var compiler = Compiler(names.environment)
+        let owner = "stream '\(stream.name)'"
+        var condition: Int?
+        if let text = stream.condition {
+            condition = compiler.rootCount
+            _ = try expressions.add(text, to: &compiler, names, "\(owner), where", expecting: .bool)
+        }
+        func finished(
+            _ program: Program, _ operation: StreamPlan.Operator, _ columns: [StreamColumn]?
+        ) -> StreamPlan.Stream {
+            StreamPlan.Stream(
+                name: stream.name, sources: sources, union: union?.finish(), program: program, condition: condition,
+                operation: operation, columns: columns)
+        }
+        let isEvents = isEvents(sources)
+        switch stream.kind {
+        case .rows where stream.columns.isEmpty:
+            let columns = union == nil ? columns(of: sources[0]) : nil
+            return finished(compiler.finish(), .rows(selected: nil), columns)
+        case .rows:
+            var parts: [ExpressionPart] = []
+            for column in stream.columns {
+                parts.append(try expressions.part(column, &compiler, names, owner, isEvents: isEvents))
+            }
+            return finished(
+                compiler.finish(), .rows(selected: parts),
+                parts.map { StreamColumn(name: $0.name, type: $0.type) })
+        case .score(let path):
+            guard sources == [.input], !streams.contains(where: \.isScored) else {
+                throw fault("\(owner): one stream can score, and it scores the input", stream.position)
+            }
+            return finished(compiler.finish(), .score(try scoredSettings(path)), nil)
+        case .pattern(let sequences):
+            if let from = stream.from.first(where: { isLate(self.sources[$0.text]) }) {
+                throw fault("\(owner): the events of '\(from.text)' are too late for any pattern", from.position)
+            }
+            let compiled = try SequenceCompiler(
+                stream, sequences, names: names, base: base, isEvents: isEvents, expressions
+            ).compile(&compiler)
+            return finished(compiler.finish(), .pattern(compiled), compiled.emission.columns)
+        case .windows(let keyed):
+            let parts = try KeyedCompiler(stream, keyed, names: names, base: base, isEvents: isEvents, expressions)
+                .compile(&compiler)
+            let program = compiler.finish()
+            return finished(program, .keyed(parts.keyed(program)), parts.columns)
+        }
+    }
+
+    private func isLate(_ source: StreamPlan.Source?) -> Bool {
+        switch source {
+        case .late?: true
+        case .stream(let index)?:
+            if case .rows = streams[index].operation { streams[index].sources.allSatisfy { isLate($0) } } else { false }
+        case .input?, .timeouts?, nil: false
+        }
+    }
+
+    private func columns(of source: StreamPlan.Source) -> [StreamColumn]? {
+        switch source {
+        // Where fields are declared, those are the columns.
+        case .input:
+            return fields.isOpen
+                ? nil : fields.columns.map { StreamColumn(name: $0.name, type: $0.type.type) }
+        case .stream(let index): return streams[index].columns
+        case .late(let index): return streams[index].union == nil ? columns(of: streams[index].sources[0]) : nil
+        case .timeouts(let index):
+            return SequenceEmission.wholeColumns(key: SequenceCompiler.type(ofKey: streams[index].keys))
+        }
+    }
+
+    private mutating func scoredSettings(_ file: SourceText) throws(ConfigurationError) -> StreamPlan.ScoredSettings {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+        let full = file.text.hasPrefix("/") ? file.text : folder + file.text
+        let configuration = try Configuration.load(full)
+        let resolved = try configuration.resolve(path: full)
+        scored = configuration
+        return StreamPlan.ScoredSettings(
+            settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields,
+            rules: resolved.rules)
+    }
+
+    // MARK: Outputs
+
+    /// Where rows go, and the sinks by number: outputs of one name share one.
+    private func outputs() throws(ConfigurationError) -> ([StreamOutput], [NamedOutput]) {
+        var outputs: [StreamOutput] = []
+        var sinks: [NamedOutput] = []
+        var names: [String] = []
+        var files: Set<String> = []
+        for output in pipeline.outputs.isEmpty ? unread : pipeline.outputs {
+            guard let source = sources[output.stream.text] else {
+                let near = NearestName.of(output.stream.text, among: Array(sources.keys).sorted())
+                throw fault(
+                    "there is no stream '\(output.stream.text)'" + (near.map { "; did you mean '\($0)'?" } ?? ""),
+                    output.stream.position)
+            }
+            let columns = columns(of: source)
+            let definition = output.definition
+            try definition.check(columns, of: output.stream.text) { message, position in
+                fault(message, position ?? output.position)
+            }
+            if let file = Self.file(definition.claim(in: "")), !files.insert(file).inserted {
+                throw fault("'\(file)' is an output twice", output.position)
+            }
+            let name = definition.name(of: output.stream.text)
+            let sink = names.firstIndex(of: name) ?? names.count
+            if sink == names.count {
+                names.append(name)
+                sinks.append(NamedOutput(stream: output.stream.text, definition, columns: columns))
+            }
+            outputs.append(
+                StreamOutput(
+                    source: source, stream: output.stream.text, form: definition.form, sink: sink, columns: columns))
+        }
+        return (outputs, sinks)
+    }
+
+    /// The path of what only one output can have, in one form.
+    private static func file(_ claim: OutputClaim?) -> String? {
+        let path: String? =
+            switch claim {
+            case .file(let path)?, .folder(let path)?: path
+            case .table?, nil: nil
+            }
+        return path.map { path in
+            (path.hasPrefix("/") ? "/" : "")
+                + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+        }
+    }
+
+    /// Without outputs, what no other stream reads goes to standard output.
+    private var unread: [OutputEntry] {
+        var outputs: [OutputEntry] = []
+        for (index, stream) in streams.enumerated() {
+            let candidates: [(StreamPlan.Source, String)] =
+                [(.stream(index), stream.name)]
+                + stream.sides.map { ($0.isLate ? .late(index) : .timeouts(index), $0.name) }
+            for (source, name) in candidates where !streams.contains(where: { $0.sources.contains(source) }) {
+                let position =
+                    pipeline.streams.first { $0.name == name }?.position ?? TextPosition(line: 1, column: 1)
+                outputs.append(
+                    OutputEntry(
+                        stream: SourceText(text: name, position: position, textPosition: nil),
+                        definition: pipeline.standardOutput, position: position))
+            }
+        }
+        return outputs
+    }
+}

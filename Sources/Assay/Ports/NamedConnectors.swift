@@ -1,0 +1,34 @@
+import AssayCore
+
+/// An input of a run with its name in checkpoints.
+package struct NamedInput: Sendable {
+    package let name: String
+    package let definition: any SourceDefinition
+
+    package init(name: String, _ definition: any SourceDefinition) {
+        self.name = name
+        self.definition = definition
+    }
+
+    /// The name of the only input of a run.
+    package static let onlyName = "transactions"
+}
+
+/// One sink of a run, by its number: where rows go, and whose.
+package struct NamedOutput: Sendable {
+    /// The stream whose rows it takes, or the first of them.
+    let stream: String
+    let definition: any OutputDefinition
+    let columns: [StreamColumn]?
+
+    package init(stream: String, _ definition: any OutputDefinition, columns: [StreamColumn]?) {
+        self.stream = stream
+        self.definition = definition
+        self.columns = columns
+    }
+
+    package var form: RowForm { definition.form }
+
+    /// Under which checkpoints know it.
+    var name: String { definition.name(of: stream) }
+}

@@ -1,0 +1,183 @@
+import AssayCore
+import StateStore
+
+/// The last stage of a run: puts results in the form that sinks take, and writes them and the rejected lines.
+final class RowWriter<Stage: RunStage & ~Copyable> {
+    private var formatter: Stage.Formatter
+    private let sinks: [any RowSink]
+    private let rejects: FileSink?
+    private let rejectEncoder = RejectEncoder()
+    private let isStrict: Bool
+    private let report: @Sendable (RunReport) -> Void
+    private var reported = 0
+    private var order: OrderLog?
+
+    /// So many rejected lines are reported one by one.
+    private static var mostReported: Int { 10 }
+
+    init(_ formatter: Stage.Formatter, sinks: [any RowSink], rejects: FileSink?, _ parts: RunParts) {
+        self.formatter = formatter
+        self.sinks = sinks
+        self.rejects = rejects
+        isStrict = parts.isStrict
+        report = parts.report
+    }
+
+    /// How the outputs stand before anything is written.
+    func begin() throws(RunFailure) -> [SettledSink] { try settle(isLast: false) }
+
+    func start(
+        _ box: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], inbox: Mailbox<RunMessage<Stage>>,
+        turns: Turns, order: Handover<OrderLog>?
+    ) -> WorkerThread {
+        let handover = Handover(self)
+        return WorkerThread {
+            let writer = handover.take()
+            writer.order = order?.take()
+            writer.work(box, free: free, inbox: inbox, turns: turns)
+        }
+    }
+
+    private func work(
+        _ box: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], inbox: Mailbox<RunMessage<Stage>>,
+        turns: Turns
+    ) {
+        var hasFailed = false
+        while true {
+            let message = box.receive(until: hasFailed ? .infinity : due)
+            do throws(RunFailure) {
+                switch message {
+                case .batch(let batch, let entries, let counts)?:
+                    defer { if let source = batch.source { free[source].send(batch) } }
+                    if hasFailed { continue }
+                    try note(entries)
+                    try write(batch, turns)
+                    inbox.send(.written(counts, bytes: batch.text.endOffset))
+                case .flush?: if !hasFailed { try flush() }
+                case .formatter(let other)?: formatter = other.take()
+                case .mark(let isLast)?:
+                    if hasFailed { continue }
+                    inbox.send(.drained(try settle(isLast: isLast)))
+                case .release(let number)?: if !hasFailed { try release(number) }
+                case .stop?: return
+                case nil: break
+                }
+                if !hasFailed { try flushDue() }
+            } catch {
+                hasFailed = true
+                inbox.send(.outputFailed(error))
+            }
+        }
+    }
+
+    /// Nothing of a batch can be seen before its place in the order is durable.
+    private func note(_ entries: [OrderEntry]) throws(RunFailure) {
+        guard !entries.isEmpty, order != nil else { return }
+        for entry in entries { order?.append(entry) }
+        try order?.sync()
+    }
+
+    // MARK: Rows
+
+    private func write(_ batch: Stage.Batch, _ turns: Turns) throws(RunFailure) {
+        let firstReject = isStrict ? batch.rejects.first : nil
+        if let firstReject { formatter.cut(batch, after: firstReject.lineIndex) }
+        for (number, sink) in sinks.enumerated() {
+            try guarded { () throws(SinkFault) in
+                try sink.write { buffer in
+                    turns.take()
+                    defer { turns.giveBack() }
+                    return formatter.format(batch, for: number, into: &buffer)
+                }
+            }
+        }
+        if let firstReject {
+            try flush()
+            let line = RejectedLine(firstReject, text: batch.text)
+            throw RunFailure(
+                .badData,
+                "line \(line.line) at byte \(line.offset), \(line.reason.code): \(line.message); correct it, or run "
+                    + "without --strict")
+        }
+        try writeRejects(batch)
+    }
+
+    private func writeRejects(_ batch: Stage.Batch) throws(RunFailure) {
+        let all = batch.rejects
+        if all.isEmpty { return }
+        guard let rejects else {
+            for reject in all {
+                guard reported < Self.mostReported else { return }
+                report(.rejected(RejectedLine(reject, text: batch.text)))
+                reported += 1
+            }
+            return
+        }
+        try guarded { () throws(SinkFault) in
+            try rejects.write { buffer in
+                for reject in all { rejectEncoder.encode(reject, text: batch.text, into: &buffer) }
+                return UInt64(all.count)
+            }
+        }
+    }
+
+    private func guarded(_ body: () throws(SinkFault) -> Void) throws(RunFailure) {
+        do throws(SinkFault) {
+            try body()
+        } catch {
+            throw error.failure
+        }
+    }
+
+    // MARK: What is held back
+
+    private var all: [any RowSink] { rejects.map { sinks + [$0] } ?? sinks }
+
+    /// When something is held back too long.
+    private var due: Double { all.reduce(.infinity) { min($0, $1.due) } }
+
+    private func flushDue() throws(RunFailure) {
+        let due = due
+        guard due < .infinity else { return }
+        let now = MonotonicClock.seconds
+        for sink in all where sink.due <= now { try guarded { () throws(SinkFault) in try sink.flush() } }
+    }
+
+    /// Lines that somebody may wait for.
+    private func flush() throws(RunFailure) {
+        for sink in all where sink.isImmediate { try guarded { () throws(SinkFault) in try sink.flush() } }
+    }
+
+    // MARK: Checkpoints
+
+    private func settle(isLast: Bool) throws(RunFailure) -> [SettledSink] {
+        var settled: [SettledSink] = []
+        for sink in all {
+            try guarded { () throws(SinkFault) in settled.append(try sink.settle(isLast: isLast)) }
+        }
+        // As checkpoints list them.
+        return settled.sorted { $0.output.name < $1.output.name }
+    }
+
+    private func release(_ number: UInt64?) throws(RunFailure) {
+        for sink in all { try guarded { () throws(SinkFault) in try sink.release() } }
+        if let number { try order?.trim(before: number) }
+    }
+}
+
+/// A rejected line as people hear of it.
+package struct RejectedLine: Sendable, Equatable {
+    package let line: UInt64
+    package let offset: UInt64
+    package let reason: RejectReason
+    package let message: String
+
+    init(_ reject: Reject, text: borrowing InputText) {
+        line = text.firstLine + UInt64(reject.lineIndex)
+        offset = text.offset + UInt64(reject.line.offset)
+        reason = reject.reason
+        let field = (reject.field.map { "\($0.name)" } ?? reject.fieldName).map { $0 + " " } ?? ""
+        let position = reject.position.map { " at byte \($0 + 1) of the line" } ?? ""
+        message = "\(field)\(reject.message)\(position)"
+    }
+}

@@ -1,0 +1,201 @@
+import AssayCore
+import CBytes
+import Glibc
+import StateStore
+
+/// What a run is made of, whatever it does.
+package struct RunParts {
+    package var inputs: [NamedInput]
+    package var interruption = Interruption()
+    /// The end of the input is not the end of time: what is open stays open.
+    package var keepsOpen = false
+    /// The first rejected line ends the run.
+    package var isStrict = false
+    /// Where to stop reading the only input: what a run before this one had delivered.
+    package var inputEnd = UInt64.max
+    package var checkpointIntervalSeconds = 10.0
+    /// So many elements call for a checkpoint, too.
+    package var checkpointEvery: UInt64?
+    package var snapshots: SnapshotPlan?
+    /// The memory that the whole process may take, about.
+    package var memoryBytes = Int.max
+    /// At most so many stages compute at once.
+    package var threads = Turns.most
+    /// Lines of a slow input may wait so long, so that they need not be taken one by one.
+    package var lingerSeconds = 0.0
+    /// Hears of what people should know, from several threads.
+    package var report: @Sendable (RunReport) -> Void = { _ in }
+
+    package init(inputs: [NamedInput]) {
+        self.inputs = inputs
+    }
+
+    /// What states may take of the memory. Less than half, so that there is room for the index of those who will be
+    /// away: what was once given to states does not come back, the allocator keeps it in pieces. The rest is for
+    /// batches, states that are being written down, and the store's own caches.
+    func stateBytes(indexBytes: Int = 0) -> Int {
+        if memoryBytes == .max { return .max }
+        return min(memoryBytes / 20 * 9, max(memoryBytes / 8, memoryBytes - indexBytes - (48 << 20)))
+    }
+}
+
+/// Something that people should hear of.
+package enum RunReport: Sendable {
+    /// A line that is written nowhere.
+    case rejected(RejectedLine)
+    /// What this run has done so far, and the bytes of input for that.
+    case progress(RunCounts, bytes: UInt64, checkpoint: Int64?)
+    case checkpointFailed(String)
+    case stage(StageNotice)
+    /// What was asked for while the run went on holds from the element after this one on.
+    case changed(sequence: UInt64)
+}
+
+/// What may take the place of something while a run goes on.
+package struct RunChange<Stage: RunStage & ~Copyable>: Sendable {
+    package let change: Stage.Change
+    /// The configuration as checkpoints record it then.
+    package let configuration: String
+
+    package init(_ change: Stage.Change, configuration: String) {
+        self.change = change
+        self.configuration = configuration
+    }
+}
+
+extension RunChange where Stage == StreamStage {
+    /// The patterns of a pipeline that was read again.
+    package init(_ pipeline: Pipeline) {
+        self.init(pipeline.plan, configuration: pipeline.plan.identity)
+    }
+}
+
+extension RunChange where Stage == ScoringStage {
+    package init(_ configuration: Configuration, rules: RuleSet?) {
+        self.init(rules, configuration: ReferenceConfiguration.yaml(configuration, commented: false))
+    }
+}
+
+/// What a run came to.
+package struct RunResult: Sendable {
+    /// Of all runs of this state.
+    package var counts = RunCounts()
+    /// When it began.
+    package var earlier = RunCounts()
+    /// How often rules fired, and failed by cause, in the order of their names.
+    package var rules: [(name: String, count: UInt64)] = []
+    package var keys = 0
+    package var checkpoints = 0
+    package var failure: RunFailure?
+    /// What was taken last while the run went on, as checkpoints record it.
+    package var configuration: String?
+    /// The only input up to here is written out, or held for a file.
+    package var deliveredOffset: UInt64 = 0
+}
+
+/// Runs a stage over its inputs from beginning to end: a thread that reads for each source, one that owns all states,
+/// one that writes, and one that commits checkpoints. Batches are passed on from one to the next.
+package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
+    /// Batches under way: one in each stage, and enough between them that a stage does several before it has to wait.
+    /// With five the stages woke each other four times as often and took a tenth longer.
+    private static var batchCount: Int { 16 }
+    /// Of several sources each has this many at least.
+    private static var leastBatchCount: Int { 4 }
+
+    private let inbox = Mailbox<RunMessage<Stage>>()
+    private let parts: RunParts
+
+    package init(_ parts: RunParts) {
+        self.parts = parts
+    }
+
+    /// A checkpoint as soon as possible. May be called from any thread.
+    package var requestCheckpoint: @Sendable () -> Void {
+        { [inbox] in inbox.send(.checkpointRequested) }
+    }
+
+    /// Takes what has changed at the next boundary between two elements where that can be made exact. May be called
+    /// from any thread.
+    package var change: @Sendable (RunChange<Stage>) -> Void {
+        { [inbox] change in inbox.send(.change(change)) }
+    }
+
+    package consuming func run(_ stage: consuming Stage, _ preparation: consuming RunPreparation) -> RunResult {
+        let (parts, inbox) = (parts, inbox)
+        var result = RunResult()
+        let writing = RowWriter<Stage>(
+            stage.makeFormatter(), sinks: preparation.sinks, rejects: preparation.rejects, parts)
+        var saving: Saving?
+        do throws(RunFailure) {
+            if let saved = preparation.saved {
+                let sinks = try writing.begin()
+                var record = preparation.record
+                record.outputs = sinks.map(\.output)
+                let plan = Saving.Plan(
+                    saved: saved, record: record, loaded: preparation.loaded,
+                    positions: preparation.inputs.map(\.position), isNewInput: preparation.finding == .new,
+                    order: preparation.nextOrder, files: sinks.compactMap(\.unsynced),
+                    memoryLimit: parts.stateBytes(), intervalSeconds: parts.checkpointIntervalSeconds,
+                    every: parts.checkpointEvery, snapshots: parts.snapshots,
+                    report: { [report = parts.report] in report(.checkpointFailed($0)) })
+                saving = try Saving(plan, stage: &stage, outcome: { inbox.send(.commit($0)) })
+            }
+        } catch {
+            result.failure = error
+            (result.counts, result.earlier) = (stage.counts, stage.counts)
+            return result
+        }
+        if preparation.totalBytes != nil { BulkWork.begin() }
+        let turns = Turns(min(parts.threads, Turns.most))
+        let outputBox = Mailbox<WriterMessage<Stage>>()
+        let count = max(Self.leastBatchCount, Self.batchCount / preparation.inputs.count)
+        var free: [Mailbox<Stage.Batch>] = []
+        var readers: [SourceThread] = []
+        for (number, input) in preparation.inputs.enumerated() {
+            let box = Mailbox<Stage.Batch>()
+            for _ in 0..<count {
+                let batch = stage.makeBatch()
+                batch.source = number
+                box.send(batch)
+            }
+            free.append(box)
+            let decoder = stage.makeDecoder(parts.inputs[number].definition.format, csvHeader: input.csvHeader)
+            let reader = SourceReader<Stage>(
+                number, input, decoder, parts, isSaved: preparation.saved != nil,
+                limits: OrderReplay.limits(of: number, in: preparation.replayed), turns: turns, free: box,
+                inbox: inbox)
+            readers.append(SourceThread(reader.start()))
+        }
+        let writer = writing.start(
+            outputBox, free: free, inbox: inbox, turns: turns, order: preparation.order)
+        var loop = RunLoop(
+            stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, free: free, turns: turns, parts: parts,
+            replay: OrderReplay(preparation.replayed, sources: preparation.inputs.count),
+            nextOrder: preparation.nextOrder)
+        loop.run()
+        result = loop.finish()
+        for box in free { box.close() }
+        outputBox.send(.stop)
+        for reader in readers { reader.join() }
+        writer.join()
+        return result
+    }
+}
+
+/// A thread that reads, in a list of them.
+private final class SourceThread {
+    private var thread: WorkerThread?
+
+    init(_ thread: consuming WorkerThread) {
+        self.thread = consume thread
+    }
+
+    func join() { thread.take()?.join() }
+}
+
+enum BulkWork {
+    /// When all inputs are files, everything is there already and nobody waits for a single line. Then threads that are
+    /// started from here on need not interrupt each other whenever one has something for the next: that takes a
+    /// twentieth off. Where it is refused, nothing is lost.
+    static func begin() { _ = assay_schedule_in_batches() }
+}

@@ -1,0 +1,87 @@
+import AssayCore
+import Glibc
+
+/// Sees to it that a file that is read can't be written, nor one file twice, nor the state's own.
+struct RunClaims {
+    private var taken: [(role: String, file: FileIdentity)] = []
+
+    init(_ request: RunRequest) {
+        if let folder = request.folder {
+            for name in ["state.db", "state.db-wal", "state.db-shm", "state.db.old", "lock", "order.log"] {
+                taken.append(("a file of the state", FileIdentity("\(folder)/\(name)")))
+            }
+        }
+        if let path = request.definitionPath { taken.append(("the file that says what is done", FileIdentity(path))) }
+    }
+
+    mutating func check(_ request: RunRequest) throws(RunFailure) {
+        for input in request.inputs {
+            if let file = input.definition.file { taken.append(("the input", FileIdentity(file))) }
+        }
+        var targets: [(role: String, target: OutputTarget)] = []
+        var folders: [(stream: String, folder: String)] = []
+        var tables: Set<String> = []
+        for output in request.outputs {
+            let role = request.outputs.count == 1 ? "the output" : "an output of '\(output.stream)'"
+            switch output.definition.claim(in: request.outputFolder) {
+            case nil: targets.append((role, OutputTarget(path: nil)))
+            case .file(let path)?: targets.append((role, OutputTarget(path: path)))
+            case .folder(let folder)?:
+                folders.append((output.stream, folder))
+                targets.append((role, OutputTarget(path: folder)))
+            case .table(let table, let database)?:
+                guard tables.insert("\(database) \(table.lowercased())").inserted else {
+                    throw RunFailure(.usage, "table '\(table)' of '\(database)' is an output twice")
+                }
+                if tables.insert(database).inserted {
+                    targets.append(("the database of '\(output.stream)'", OutputTarget(path: database)))
+                }
+            }
+        }
+        if let rejects = request.rejects { targets.append(("the rejects", rejects)) }
+        for (_, target) in targets { try check(target, outside: folders) }
+        for (role, target) in targets { try take(target, role) }
+    }
+
+    /// Whatever looks like a part in a folder of parts is one.
+    private func check(
+        _ target: OutputTarget, outside folders: [(stream: String, folder: String)]
+    ) throws(RunFailure) {
+        guard let path = target.path else { return }
+        for (stream, folder) in folders {
+            let real = (OutputTarget.futurePath(folder), OutputTarget.futurePath(path))
+            if path.hasPrefix(folder + "/") || !real.0.isEmpty && real.1.hasPrefix(real.0 + "/") {
+                throw RunFailure(.usage, "'\(path)' is in the folder of the parts of '\(stream)'; put it elsewhere")
+            }
+        }
+    }
+
+    private mutating func take(_ target: OutputTarget, _ role: String) throws(RunFailure) {
+        let situation = target.situation()
+        guard situation.isRegularFile, !situation.realPath.isEmpty else { return }
+        let identity = FileIdentity(situation.realPath)
+        if let other = taken.first(where: { $0.file.isSame(as: identity) }) {
+            throw RunFailure(.usage, "\(situation.name) is also \(other.role); name another file")
+        }
+        taken.append((role, identity))
+    }
+}
+
+/// What tells a file from others, whatever its names; of one that is not there, where it will lie.
+private struct FileIdentity {
+    private let path: String
+    private let device: UInt64
+    private let number: UInt64
+
+    init(_ path: String) {
+        var status = stat()
+        let isThere = stat(path, &status) == 0
+        let real = OutputTarget.realPath(path)
+        self.path = real.isEmpty ? OutputTarget.futurePath(path) : real
+        (device, number) = isThere ? (UInt64(status.st_dev), UInt64(status.st_ino)) : (0, 0)
+    }
+
+    func isSame(as other: FileIdentity) -> Bool {
+        !path.isEmpty && path == other.path || number != 0 && (device, number) == (other.device, other.number)
+    }
+}

@@ -1,0 +1,357 @@
+import AssayCore
+import StateStore
+
+/// The loop of the thread that owns all keyed state: takes batches in their order and passes on what the stage makes of
+/// them; between two of them it goes on with the checkpoint that is under way.
+struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
+    private var stage: Stage
+    private let saving: Saving?
+    private let inbox: Mailbox<RunMessage<Stage>>
+    private let outputBox: Mailbox<WriterMessage<Stage>>
+    private let free: [Mailbox<Stage.Batch>]
+    private let turns: Turns
+    private let parts: RunParts
+
+    private var result = RunResult()
+    private var isOver = false
+    /// Without checkpoints: everything is written, and the outputs are brought to their end.
+    private var isSettling = false
+    /// Batches that were worked on and not yet written.
+    private var underWay = 0
+    private var lastBytes: UInt64 = 0
+
+    /// What came and was not taken yet, by source.
+    private var waiting: [[(batch: Stage.Batch, position: SourcePosition)]]
+    private var replay: OrderReplay
+    /// The number of the order log's next entry, and the entries that the writer does not have yet.
+    private var nextOrder: UInt64?
+    private var entries: [OrderEntry] = []
+    /// Sources that are not at their end.
+    private var unended: Set<Int>
+    /// All that there is was read, not only until somebody wanted reading to stop.
+    private var isWhole = true
+    private var hasFinished = false
+
+    /// Memory is full of what is in no checkpoint yet.
+    private var isStalled = false
+    /// What holds once a checkpoint names it.
+    private var change: RunChange<Stage>?
+    /// When each source gave something, and when it is next looked at whether event time has to go on alone.
+    private var lastInput: [Double]
+    private var nextIdleMoment = Double.infinity
+
+    /// This part of the states' memory may be in no checkpoint.
+    private static var unsavedPart: Int { 8 }
+
+    init(
+        stage: consuming Stage, saving: Saving?, inbox: Mailbox<RunMessage<Stage>>,
+        outputBox: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], turns: Turns, parts: RunParts,
+        replay: OrderReplay, nextOrder: UInt64?
+    ) {
+        (result.counts, result.earlier) = (stage.counts, stage.counts)
+        let now = MonotonicClock.seconds
+        if let idle = stage.idleMilliseconds { nextIdleMoment = now + Double(idle) / 1000 }
+        self.stage = stage
+        self.saving = saving
+        self.inbox = inbox
+        self.outputBox = outputBox
+        self.free = free
+        self.turns = turns
+        self.parts = parts
+        self.replay = replay
+        self.nextOrder = nextOrder
+        waiting = free.map { _ in [] }
+        unended = Set(free.indices)
+        lastInput = free.map { _ in now }
+    }
+
+    mutating func run() {
+        passOnNotices()
+        if stage.pendingTime != nil { goOnWithoutInput() }
+        while !isOver {
+            // After a failure only messages lead to the end.
+            let deadline =
+                result.failure == nil ? min(saving?.deadline ?? .infinity, nextIdleMoment) : Double.infinity
+            let message = inbox.receive(until: deadline)
+            turns.take()
+            if let message { take(message) }
+            lookForIdleness()
+            goOnSaving()
+            turns.giveBack()
+            endIfDone()
+        }
+    }
+
+    /// What the run came to; ends the committing thread.
+    mutating func finish() -> RunResult {
+        result.rules = stage.ruleCounts
+        result.keys = stage.keyCount
+        result.checkpoints = saving?.committed ?? 0
+        saving?.stop()
+        return result
+    }
+
+    private mutating func take(_ message: RunMessage<Stage>) {
+        switch message {
+        case .batch(let batch, let source, let position):
+            lastInput[source] = MonotonicClock.seconds
+            noteInput()
+            guard result.failure == nil else { return giveBack(batch) }
+            waiting[source].append((batch, position))
+            replay.noteBatch(of: source, upTo: position.offset)
+            workOnWaiting()
+        case .inputIsIdle: outputBox.send(.flush)
+        case .inputEnded(let source, let isWhole):
+            unended.remove(source)
+            self.isWhole = self.isWhole && isWhole
+            if isWhole { replay.noteEnd(of: source) }
+            workOnWaiting()
+        case .inputFailed(let failure):
+            unended.removeAll()
+            fail(failure)
+        case .written(let counts, let bytes):
+            underWay -= 1
+            if bytes > 0 { lastBytes = bytes }
+            result.counts = counts
+            result.deliveredOffset = lastBytes
+            parts.report(.progress(counts.since(result.earlier), bytes: lastBytes, checkpoint: saving?.last?.id))
+        case .outputFailed(let failure): fail(failure)
+        case .drained(let sinks):
+            saving?.drained(sinks)
+            if isSettling { isOver = true }
+        case .commit(let outcome): commitEnded(outcome)
+        case .checkpointRequested: saving?.request(.signal)
+        case .change(let change): begin(change)
+        }
+    }
+
+    private func giveBack(_ batch: Stage.Batch) {
+        if let source = batch.source { free[source].send(batch) }
+    }
+
+    // MARK: Batches
+
+    /// Nothing is taken while something has to be in a checkpoint first.
+    private var isHeld: Bool { isStalled || change != nil || stage.pendingTime != nil }
+
+    private mutating func workOnWaiting() {
+        while result.failure == nil, !isHeld {
+            switch replay.next() {
+            case .take(let source, let place):
+                let (batch, position) = waiting[source].removeFirst()
+                note(.lines(source: source, upTo: position.offset), place)
+                work(on: batch, from: source, position)
+            case .idle(let source, let place):
+                // Of a single source nobody is held back.
+                guard free.count > 1 else { continue }
+                note(.idle(source: source), place)
+                advance { (stage, batch) throws(StoreError) in try stage.noteIdle(source: source, into: batch) }
+            case .missing(let source):
+                fail(
+                    RunFailure(
+                        .badData,
+                        "input '\(parts.inputs[source].name)' ended before what was read of it by the run before; give "
+                            + "it back whole, or start over with --fresh"))
+            case .wait: return finishIfEnded()
+            }
+        }
+    }
+
+    /// The writer makes the order durable before anything of it can be seen.
+    private mutating func note(_ entry: OrderEntry, _ place: OrderReplay.Place) {
+        guard let number = nextOrder, place != .part else { return }
+        nextOrder = number + 1
+        saving?.note(order: number + 1)
+        if place == .new { entries.append(entry) }
+    }
+
+    private mutating func work(on batch: Stage.Batch, from source: Int, _ position: SourcePosition) {
+        do throws(StoreError) {
+            try stage.take(batch, from: source)
+        } catch {
+            giveBack(batch)
+            return fail(RunFailure(error, folder: saving?.folder ?? ""))
+        }
+        saving?.note(position, of: source)
+        pass(on: batch)
+        if let saving, parts.memoryBytes < .max { keepWithinMemory(saving) }
+    }
+
+    private mutating func pass(on batch: Stage.Batch) {
+        passOnNotices()
+        underWay += 1
+        outputBox.send(.batch(batch, entries, stage.counts))
+        if !entries.isEmpty { entries = [] }
+    }
+
+    private mutating func passOnNotices() {
+        for notice in stage.takeNotices() { parts.report(.stage(notice)) }
+    }
+
+    /// Rows that no batch of input causes go in one of their own.
+    private mutating func advance(_ body: (inout Stage, Stage.Batch) throws(StoreError) -> Void) {
+        let batch = stage.makeBatch()
+        do throws(StoreError) {
+            try body(&stage, batch)
+        } catch {
+            return fail(RunFailure(error, folder: saving?.folder ?? ""))
+        }
+        pass(on: batch)
+    }
+
+    /// All inputs are at their end, and everything of them was taken.
+    private mutating func finishIfEnded() {
+        guard unended.isEmpty, isWhole, !hasFinished, !parts.keepsOpen, stage.endsTime else { return }
+        hasFinished = true
+        nextIdleMoment = .infinity
+        advance { (stage, batch) throws(StoreError) in try stage.finish(into: batch) }
+    }
+
+    // MARK: Memory
+
+    private mutating func keepWithinMemory(_ saving: Saving) {
+        let limit = parts.stateBytes(indexBytes: stage.indexBytes)
+        if stage.changedBytes > limit / Self.unsavedPart { saving.relieve() }
+        guard stage.memoryBytes > limit else { return }
+        stage.shrink(to: limit - limit / 32)
+        // What is not written down cannot go: then the run waits for the checkpoint.
+        isStalled = stage.memoryBytes > limit + limit / 16 && stage.changedBytes > limit / Self.unsavedPart / 4
+        if isStalled { saving.relieve() }
+    }
+
+    // MARK: Time without input
+
+    private mutating func noteInput() {
+        guard let idle = stage.idleMilliseconds else { return }
+        nextIdleMoment = (lastInput.min() ?? 0) + Double(idle) / 1000
+    }
+
+    /// With checkpoints it is written down before anything comes of it: a run that goes on from there has it at the
+    /// same place among its events.
+    private mutating func lookForIdleness() {
+        guard nextIdleMoment < .infinity, result.failure == nil, let idle = stage.idleMilliseconds else { return }
+        let now = MonotonicClock.seconds
+        guard now >= nextIdleMoment, !replay.isReplaying else { return }
+        let bound = now - Double(idle) / 1000
+        let silent = lastInput.indices.filter { lastInput[$0] <= bound && waiting[$0].isEmpty }
+        nextIdleMoment = now + Double(idle) / 1000
+        if silent.count < lastInput.count {
+            // The others go on without those that give nothing.
+            for source in silent { replay.noteIdle(source) }
+            return workOnWaiting()
+        }
+        guard stage.pendingTime == nil, change == nil else { return }
+        stage.postpone(by: Int64((now - (lastInput.max() ?? now)) * 1000))
+        guard stage.pendingTime != nil else { return }
+        if let saving { saving.request(.interval) } else { goOnWithoutInput() }
+    }
+
+    private mutating func goOnWithoutInput() {
+        guard stage.pendingTime != nil else { return }
+        advance { (stage, batch) throws(StoreError) in try stage.goOn(into: batch) }
+        workOnWaiting()
+    }
+
+    // MARK: What changes while the run goes on
+
+    /// With checkpoints it waits for one that has all elements before it and names it: whichever run goes on from
+    /// there, or from a later one, does as this one does.
+    private mutating func begin(_ change: RunChange<Stage>) {
+        guard result.failure == nil, !unended.isEmpty || waiting.contains(where: { !$0.isEmpty }) else { return }
+        guard let saving else { return install(change) }
+        self.change = change
+        saving.recordNext(configuration: change.configuration)
+        saving.request(.signal)
+    }
+
+    private mutating func install(_ change: RunChange<Stage>) {
+        stage.install(change.change)
+        outputBox.send(.formatter(Handover(stage.makeFormatter())))
+        result.configuration = change.configuration
+        parts.report(.changed(sequence: stage.sequence))
+        passOnNotices()
+    }
+
+    private mutating func endChange() {
+        guard let change else { return }
+        guard saving?.last?.configuration == change.configuration else {
+            // That was a checkpoint from before: the one with the change is still to come.
+            saving?.request(.signal)
+            return
+        }
+        self.change = nil
+        install(change)
+    }
+
+    // MARK: Checkpoints
+
+    private mutating func commitEnded(_ outcome: Committer.Outcome) {
+        switch outcome {
+        case .committed, .storeFailed, .outputNotDurable:
+            if let failure = saving?.commitEnded(outcome) { fail(failure) }
+            isStalled = false
+            if case .committed(let record) = outcome {
+                stage.noteCommitted()
+                outputBox.send(.release(order: record.stage[field: Saving.orderName].map { UInt64($0) }))
+                endChange()
+                if stage.pendingTime != nil { goOn(after: record) }
+            }
+            workOnWaiting()
+            // The input may have been idle since.
+            outputBox.send(.flush)
+        case .snapshotFailed(let error):
+            parts.report(.checkpointFailed("no snapshot was made, \(error.description)"))
+        }
+    }
+
+    /// That was the checkpoint with the time to come, or one from before.
+    private mutating func goOn(after record: CheckpointRecord) {
+        if record.stage[field: StreamStage.pendingName] != nil {
+            goOnWithoutInput()
+        } else {
+            saving?.request(.interval)
+        }
+    }
+
+    private mutating func goOnSaving() {
+        guard let saving, result.failure == nil else { return }
+        do throws(RunFailure) {
+            // A run that was stopped leaves what its outputs hold open to the next one.
+            if try saving.goOn(&stage) { outputBox.send(.mark(isLast: saving.isLastCut && stage.hasEnded)) }
+        } catch {
+            fail(error)
+        }
+    }
+
+    // MARK: The end
+
+    /// The first failure counts; nothing is worked on after it.
+    private mutating func fail(_ failure: RunFailure) {
+        if result.failure == nil { result.failure = failure }
+        parts.interruption.trigger()
+        change = nil
+        isStalled = false
+        for source in waiting.indices {
+            for (batch, _) in waiting[source] { giveBack(batch) }
+            waiting[source] = []
+        }
+    }
+
+    private mutating func endIfDone() {
+        guard unended.isEmpty else { return }
+        if result.failure != nil {
+            // What is being committed may finish; the rest is done again by the next run.
+            isOver = saving?.isCommitting != true
+            return
+        }
+        guard !isHeld, waiting.allSatisfy(\.isEmpty) else { return }
+        if let saving {
+            saving.request(parts.inputEnd == .max ? .end : .closed)
+            isOver = saving.isFinished
+        } else if underWay == 0, !isSettling {
+            // What outputs hold back, they hold no longer.
+            isSettling = true
+            outputBox.send(.mark(isLast: stage.hasEnded))
+        }
+    }
+}

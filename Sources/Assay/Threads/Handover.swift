@@ -1,0 +1,15 @@
+/// Hands something that exists once to the thread that it belongs to from then on.
+///
+/// @unchecked Sendable: it is filled before the thread begins and emptied by that thread alone.
+final class Handover<Value: ~Copyable>: @unchecked Sendable {
+    private var value: Value?
+
+    init(_ value: consuming Value) {
+        self.value = consume value
+    }
+
+    func take() -> Value {
+        guard let value = value.take() else { preconditionFailure("it was taken before") }
+        return value
+    }
+}

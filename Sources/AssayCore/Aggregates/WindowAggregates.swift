@@ -1,0 +1,145 @@
+import CEL
+
+/// The aggregates of a stream, in the order in which its expressions call them.
+package final class AggregatePlan: Sendable {
+    /// How an aggregate is brought up to date with an event.
+    package enum Step: Sendable {
+        /// Nothing of the event is looked at.
+        case count
+        /// The number of an expression of this type.
+        case int(Int)
+        case double(Int)
+        case countIf(Int)
+        /// The value of an expression.
+        case value(Int)
+        /// The same, with the value of another one.
+        case weighted(Int, by: Int)
+    }
+
+    let aggregates: [Aggregate]
+    let steps: [Step]
+    /// The types that expressions know their outcomes by.
+    let results: [CEL.`Type`]
+    /// The arguments.
+    let program: Program
+    fileprivate let none: [AggregateState]
+
+    package init(_ aggregates: [Aggregate], steps: [Step], results: [CEL.`Type`], program: Program) {
+        self.aggregates = aggregates
+        self.steps = steps
+        self.results = results
+        self.program = program
+        none = aggregates.map(AggregateState.init)
+    }
+
+    fileprivate func add(_ element: WindowAggregates.Element, _ row: Row, to states: inout [AggregateState]) {
+        if states.isEmpty { states = none }
+        for index in steps.indices {
+            do throws(EvaluationError) {
+                switch steps[index] {
+                case .count: states[index].countOne()
+                case .countIf(let root):
+                    if try program.bool(root, host: row) { states[index].countOne() }
+                case .int(let root):
+                    let value = try program.int(root, host: row)
+                    states[index].add(.int(value), number: element.number)
+                case .double(let root):
+                    let value = try program.double(root, host: row)
+                    states[index].add(.double(value), number: element.number)
+                case .value(let root):
+                    states[index].add(try program.value(root, host: row), number: element.number)
+                case .weighted(let root, let weight):
+                    let value = try program.value(root, host: row)
+                    states[index].add(value, weight: try program.value(weight, host: row), number: element.number)
+                }
+            } catch {
+                element.failures.takeUnretainedValue().note(error)
+            }
+        }
+    }
+}
+
+/// What a window knows: the states of all aggregates.
+package struct WindowAggregates: WindowContent {
+    /// An event that is to be added, as long as it is at hand.
+    package struct Element {
+        // Whoever makes one has all of them.
+        let plan: Unmanaged<AggregatePlan>
+        let row: Unmanaged<Row>
+        let number: UInt64
+        /// Told of arguments that could not be had: the event does not count for their aggregates.
+        let failures: Unmanaged<FailureLog>
+    }
+
+    private(set) var states: [AggregateState] = []
+
+    package init() {}
+
+    package mutating func add(_ element: Element) {
+        element.plan._withUnsafeGuaranteedRef { plan in
+            element.row._withUnsafeGuaranteedRef { plan.add(element, $0, to: &states) }
+        }
+    }
+
+    package mutating func merge(_ other: WindowAggregates) {
+        if states.isEmpty {
+            states = other.states
+        } else {
+            for index in other.states.indices { states[index].merge(other.states[index]) }
+        }
+    }
+
+    /// What an aggregate comes to, of the type that expressions know it by.
+    func value(_ index: Int, _ plan: AggregatePlan) -> Value {
+        let value = states[index].value(plan.aggregates[index])
+        // Of no values at all a sum is a whole zero.
+        if case .int(let int) = value, plan.results[index] == .double { return .double(Double(int)) }
+        return value
+    }
+
+    package func encode(into bytes: inout OutputBuffer) {
+        bytes.append(varint: UInt64(states.count))
+        for state in states { state.encode(into: &bytes) }
+    }
+
+    package init(_ reader: inout StateByteReader) throws(StateDecodingError) {
+        for _ in 0..<(try reader.count()) { states.append(try AggregateState(&reader)) }
+    }
+}
+
+/// How often expressions of a stream failed, by cause, and the first failure of each cause that nobody was told of.
+final class FailureLog {
+    private(set) var count: UInt64 = 0
+    private var known: Set<EvaluationError.Cause> = []
+    private(set) var untold: [EvaluationError] = []
+    /// Every one, for those who count them otherwise.
+    private var noted: [EvaluationError] = []
+    private let keepsAll: Bool
+    private let ignored: EvaluationError.Cause?
+
+    /// `ignored`: no failure, but how things are.
+    init(ignoring ignored: EvaluationError.Cause? = nil, keepsAll: Bool = false) {
+        self.ignored = ignored
+        self.keepsAll = keepsAll
+    }
+
+    func note(_ error: EvaluationError) {
+        if error.cause == ignored { return }
+        count += 1
+        if keepsAll { noted.append(error) }
+        if known.insert(error.cause).inserted { untold.append(error) }
+    }
+
+    func takeNoted() -> [EvaluationError] {
+        defer { noted.removeAll(keepingCapacity: true) }
+        return noted
+    }
+
+    func takeUntold() -> [EvaluationError] {
+        defer { untold = [] }
+        return untold
+    }
+
+    /// What runs before this one counted.
+    func resume(_ count: UInt64) { self.count += count }
+}

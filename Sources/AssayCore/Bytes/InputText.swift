@@ -1,0 +1,126 @@
+import CBytes
+
+/// The bytes of one batch: whole lines, the last one always ended by a newline, so that a scanner which stops at
+/// newlines needs no other bound. Behind them lies room for texts that had to be unescaped, by one reader or by two.
+package struct InputText: ~Copyable {
+    /// What a batch holds, unless a line is longer.
+    package static let batchBytes = 256 << 10
+    /// Scanners read up to this many bytes behind the last newline.
+    package static let padding = 64
+
+    package private(set) var base: UnsafeMutablePointer<UInt8>
+    package private(set) var capacity: Int
+    /// Bytes of whole lines.
+    package var count = 0
+    /// Bytes read so far, the beginning of the next line included.
+    package var filled = 0
+    /// Nothing comes behind this text.
+    package var isLast = false
+    /// Where the first byte lies in the input.
+    package var offset: UInt64 = 0
+    /// The number of the first line, from 1.
+    package var firstLine: UInt64 = 1
+    /// Where the last line begins, when it is only the beginning of one that was too long.
+    package var cutLine: Int?
+    /// Bytes of the input that belong to this batch but were thrown away, less one where the closing newline was
+    /// supplied.
+    package var uncounted: Int64 = 0
+    /// The input ended without a newline.
+    package var endsInsideLine = false
+    private var unescapedCount = 0
+
+    package init(capacity: Int) {
+        self.capacity = capacity
+        base = Self.allocate(capacity)
+    }
+
+    deinit {
+        base.deallocate()
+    }
+
+    /// What the unescaping of every byte would need is only reserved: pages never written cost nothing.
+    private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<UInt8> {
+        let base = UnsafeMutablePointer<UInt8>.allocate(capacity: 3 * (capacity + padding))
+        (base + capacity).initialize(repeating: 0, count: padding)
+        return base
+    }
+
+    package mutating func grow(to newCapacity: Int, keeping kept: Int) {
+        let larger = Self.allocate(newCapacity)
+        larger.update(from: base, count: kept)
+        base.deallocate()
+        base = larger
+        capacity = newCapacity
+    }
+
+    package mutating func reset(offset: UInt64, firstLine: UInt64) {
+        count = 0
+        filled = 0
+        isLast = false
+        unescapedCount = 0
+        cutLine = nil
+        uncounted = 0
+        endsInsideLine = false
+        self.offset = offset
+        self.firstLine = firstLine
+    }
+
+    /// The same bytes from the same place, before anything was decoded.
+    package mutating func copy(_ other: borrowing InputText) {
+        reset(offset: other.offset, firstLine: other.firstLine)
+        if other.filled > capacity { grow(to: other.capacity, keeping: 0) }
+        base.update(from: other.base, count: other.filled)
+        (count, filled, isLast) = (other.count, other.filled, other.isLast)
+        (cutLine, uncounted, endsInsideLine) = (other.cutLine, other.uncounted, other.endsInsideLine)
+    }
+
+    /// The position in the input behind everything that this batch stands for.
+    package var endOffset: UInt64 { UInt64(Int64(offset) + Int64(count) + uncounted) }
+
+    package var view: BatchText { BatchText(base: base) }
+
+    /// Writes the characters of an escaped string behind the lines. A zero follows them, which ends any number.
+    mutating func unescape(_ token: JSONScanner.StringToken) -> ByteSlice {
+        appendUnescaped { JSONEscapes.unescape(token, into: $0) }
+    }
+
+    /// `write` gets room for as many bytes as there are in the line and answers how many it used.
+    mutating func appendUnescaped(_ write: (UnsafeMutablePointer<UInt8>) -> Int) -> ByteSlice {
+        let start = capacity + Self.padding + unescapedCount
+        let written = write(base + start)
+        base[start + written] = 0
+        unescapedCount += written + 1
+        return ByteSlice(offset: UInt32(start), count: UInt32(written))
+    }
+
+    /// Bytes of a byte order mark, which only the very start of an input can have.
+    var byteOrderMarkCount: Int {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        return offset == 0 && count >= 3 && (0..<3).allSatisfy { base[$0] == mark[$0] } ? 3 : 0
+    }
+}
+
+extension InputText {
+    package mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard let start = bytes.baseAddress else { return }
+        (base + filled).update(from: start, count: bytes.count)
+        filled += bytes.count
+    }
+
+    /// Behind the last newline, nil when there is none from `start` on.
+    package func endOfLines(searchingFrom start: Int) -> Int? {
+        guard let newline = assay_last_newline(base + start, filled - start) else { return nil }
+        return newline - UnsafePointer(base) + 1
+    }
+
+    /// Closes a last line that has no newline of its own. The padding has room for it.
+    package mutating func endLastLine() {
+        if base[filled - 1] != UInt8(ascii: "\n") || cutLine != nil {
+            base[filled] = UInt8(ascii: "\n")
+            filled += 1
+            uncounted = -1
+            endsInsideLine = cutLine == nil
+        }
+        count = filled
+    }
+}

@@ -1,0 +1,40 @@
+import CBytes
+
+/// The bound of one line, without its end.
+package let longestLine = 1 << 20
+
+/// The line that begins at a cursor and the newline that ends it.
+struct LineBounds {
+    let start: UnsafePointer<UInt8>
+    let newline: UnsafePointer<UInt8>
+
+    init(from start: UnsafePointer<UInt8>, searchingFrom cursor: UnsafePointer<UInt8>) {
+        self.start = start
+        newline = assay_next_newline(cursor)
+    }
+
+    init(start: UnsafePointer<UInt8>, newline: UnsafePointer<UInt8>) {
+        self.start = start
+        self.newline = newline
+    }
+
+    /// Without the newline and a carriage return before it.
+    @inline(__always)
+    var bytes: UnsafeBufferPointer<UInt8> {
+        let end = newline > start && newline[-1] == UInt8(ascii: "\r") ? newline - 1 : newline
+        return UnsafeBufferPointer(start: start, count: end - start)
+    }
+
+    @inline(__always)
+    func slice(in base: UnsafePointer<UInt8>) -> ByteSlice {
+        ByteSlice(start, count: bytes.count, in: base)
+    }
+
+    /// What is wrong with the line as bytes, before anybody looks at what it says.
+    @inline(__always)
+    func encodingProblem(knownASCII: Bool = false) -> RejectReason? {
+        let bytes = bytes
+        if bytes.count > longestLine { return .lineTooLong }
+        return knownASCII || bytes.isValidUTF8 ? nil : .invalidUTF8
+    }
+}

@@ -1,0 +1,61 @@
+import CivilTime
+
+/// What decoding makes of a batch: transactions and rejects, both in the order of their lines.
+package struct DecodedBatch {
+    package var transactions: [Transaction] = []
+    package var rejects: [Reject] = []
+    /// All lines, blank ones included.
+    package var lineCount: UInt64 = 0
+
+    mutating func reset() {
+        transactions.removeAll(keepingCapacity: true)
+        rejects.removeAll(keepingCapacity: true)
+        lineCount = 0
+    }
+}
+
+/// How transactions are written in the input.
+package enum InputFormat: String, CaseIterable, Sendable {
+    case jsonl, csv
+}
+
+/// Turns the text of a batch into transactions.
+package struct TransactionDecoder {
+    private let format: InputFormat
+    private var json: JSONTransactionDecoder
+    private var csv: CSVTransactionDecoder
+
+    package init(format: InputFormat, fields: FieldNames, zone: TimeZoneRules) {
+        self.format = format
+        json = JSONTransactionDecoder(fields: fields, zone: zone)
+        csv = CSVTransactionDecoder(fields: fields, zone: zone)
+    }
+
+    /// What a later run needs to go on in the middle of the input.
+    var csvHeader: [UInt8] { csv.header }
+
+    mutating func resume(csvHeader: [UInt8]) {
+        if format == .csv { csv.resume(header: csvHeader) }
+    }
+
+    /// Takes whole records from the text and shortens it to them; what is left belongs to the next batch.
+    package mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
+        switch format {
+        case .jsonl: json.decode(&text, into: &batch)
+        case .csv: csv.decode(&text, into: &batch)
+        }
+    }
+}
+
+extension InputText {
+    /// The last line, if it was too long to be kept whole.
+    func rejectCutLine(into batch: inout DecodedBatch) {
+        guard let cutLine else { return }
+        batch.rejects.append(
+            Reject(
+                line: ByteSlice(offset: UInt32(cutLine), count: UInt32(count - 1 - cutLine)),
+                lineIndex: UInt32(truncatingIfNeeded: batch.lineCount), reason: .lineTooLong,
+                message: RejectReason.lineTooLong.message))
+        batch.lineCount += 1
+    }
+}

@@ -1,0 +1,58 @@
+/// Writes rejected lines as JSON lines.
+package struct RejectEncoder {
+    private static let longestFrame = 512 + 3 * OutputBuffer.longestNumber
+
+    package init() {}
+
+    package func encode(_ reject: Reject, text: borrowing InputText, into buffer: inout OutputBuffer) {
+        let quoted = Self.quotation(of: text.view.bytes(reject.line))
+        // A byte that is no text becomes three, one that needs an escape six.
+        buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count))
+        buffer.write("{\"line\":")
+        buffer.write(integer: text.firstLine + UInt64(reject.lineIndex))
+        buffer.write(",\"offset\":")
+        buffer.write(integer: text.offset + UInt64(reject.line.offset))
+        buffer.write(",\"reason\":\"")
+        buffer.write(reject.reason.code)
+        buffer.write("\",\"message\":\"")
+        if let field = reject.field {
+            buffer.write(field.name)
+            buffer.write(UInt8(ascii: " "))
+        } else if let name = reject.fieldName {
+            buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count + name.utf8.count))
+            buffer.write(escaping: name)
+            buffer.write(UInt8(ascii: " "))
+        }
+        buffer.write(reject.message)
+        if let position = reject.position {
+            buffer.write(" at byte ")
+            buffer.write(integer: UInt64(position) + 1)
+            buffer.write(" of the line")
+        }
+        buffer.write("\",\"input\":\"")
+        Self.writeRepaired(quoted, into: &buffer)
+        buffer.write("\"}\n")
+    }
+
+    /// As much of the line as a reject quotes, cut where a character ends.
+    private static func quotation(of line: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+        guard line.count > Reject.quotedBytes else { return line }
+        var end = Reject.quotedBytes
+        // A character has at most three bytes behind its first; more of them are no character anyway.
+        while end > Reject.quotedBytes - 3, line[end] & 0xC0 == 0x80 { end -= 1 }
+        return UnsafeBufferPointer(rebasing: line[..<(line[end] & 0xC0 == 0x80 ? Reject.quotedBytes : end)])
+    }
+
+    private static func writeRepaired(_ bytes: UnsafeBufferPointer<UInt8>, into buffer: inout OutputBuffer) {
+        var index = 0
+        while index < bytes.count {
+            if let length = bytes.wellFormedCharacter(at: index) {
+                buffer.write(escaping: UnsafeBufferPointer(rebasing: bytes[index..<index + length]))
+                index += length
+            } else {
+                buffer.write("\u{FFFD}")
+                index += 1
+            }
+        }
+    }
+}

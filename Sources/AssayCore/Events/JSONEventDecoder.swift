@@ -1,0 +1,278 @@
+/// Reads events from JSON lines, and the transactions that they are where those are scored: one pass over the bytes,
+/// keeping the fields that somebody asks for.
+package struct JSONEventDecoder {
+    private let schema: EventSchema
+    private let columns: [[UInt8]: Int]
+    private var keys = RememberedKeys<Member>()
+    private var transactions: JSONTransactionDecoder?
+
+    /// Who asks for a member of a line.
+    private struct Member {
+        let column: Int?
+        let field: Field?
+
+        static let nobodys = Member(column: nil, field: nil)
+    }
+
+    init(_ schema: EventSchema, transactions: JSONTransactionDecoder? = nil) {
+        self.schema = schema
+        self.transactions = transactions
+        columns = Dictionary(
+            uniqueKeysWithValues: schema.columns.enumerated().map { (Array($0.element.name.utf8), $0.offset) })
+    }
+
+    /// Takes the whole lines of the batch's text.
+    mutating func decode(_ batch: EventBatch) {
+        batch.width = schema.columns.count
+        batch.schemaColumns = batch.width
+        let base = UnsafePointer(batch.text.base)
+        let end = base + (batch.text.cutLine ?? batch.text.count)
+        var cursor = base + batch.text.byteOrderMarkCount
+        while cursor < end {
+            cursor = decodeLine(at: cursor, batch, schema, isScored: transactions != nil)
+            batch.endLine()
+        }
+        guard let cut = batch.text.cutLine else { return }
+        batch.reject(
+            ByteSlice(offset: UInt32(cut), count: UInt32(batch.text.count - 1 - cut)), .lineTooLong)
+        batch.endLine()
+    }
+
+    /// Returns the beginning of the next line.
+    private mutating func decodeLine(
+        at start: UnsafePointer<UInt8>, _ batch: EventBatch, _ schema: EventSchema, isScored: Bool
+    ) -> UnsafePointer<UInt8> {
+        var scanner = JSONScanner(at: start)
+        scanner.skipSpace()
+        if scanner.byte == UInt8(ascii: "\n"), scanner.cursor - start <= longestLine { return scanner.cursor + 1 }
+        let base = UnsafePointer(batch.text.base)
+        let first = batch.cells.count
+        do throws(JSONFault) {
+            guard scanner.byte == UInt8(ascii: "{") else {
+                try scanner.skipValue(depth: 0)
+                let line = try Self.finishLine(from: start, &scanner)
+                batch.reject(line.slice(in: base), line.encodingProblem() ?? .notAnObject)
+                return line.newline + 1
+            }
+            batch.cells.append(missing: batch.width)
+            var transaction = TransactionBuilder()
+            let misfit =
+                isScored
+                ? try decodeScored(&scanner, batch, schema, first, &transaction)
+                : try decodeObject(&scanner, batch, schema, first)
+            let line = try Self.finishLine(from: start, &scanner)
+            let slice = line.slice(in: base)
+            if let reason = line.encodingProblem(knownASCII: scanner.highBytes == 0) {
+                batch.cells.removeLast(batch.width)
+                batch.reject(slice, reason)
+            } else if let misfit {
+                batch.cells.removeLast(batch.width)
+                let column = schema.columns[misfit]
+                batch.reject(slice, .invalidField, EventSchema.expectation(column.type), field: column.name)
+            } else if batch.finishEvent(slice, schema), isScored, transaction.finish() == nil {
+                transaction.place(line: slice, index: UInt32(truncatingIfNeeded: batch.lineCount))
+                batch.transactions.transactions.append(transaction.transaction)
+            }
+            return line.newline + 1
+        } catch {
+            // What reads transactions may have found another fault, or the same one elsewhere.
+            if isScored { return decodeAlone(at: start, batch, schema, first) }
+            batch.cells.removeLast(batch.cells.count - first)
+            let line = LineBounds(from: start, searchingFrom: start + error.offset)
+            if let reason = line.encodingProblem() {
+                batch.reject(line.slice(in: base), reason)
+            } else {
+                batch.reject(
+                    line.slice(in: base), .malformedJSON, error.kind.message, position: UInt32(error.offset))
+            }
+            return line.newline + 1
+        }
+    }
+
+    @inline(never)
+    private mutating func decodeAlone(
+        at start: UnsafePointer<UInt8>, _ batch: EventBatch, _ schema: EventSchema, _ first: Int
+    ) -> UnsafePointer<UInt8> {
+        batch.cells.removeLast(batch.cells.count - first)
+        return decodeLine(at: start, batch, schema, isScored: false)
+    }
+
+    @inline(__always)
+    private static func finishLine(
+        from start: UnsafePointer<UInt8>, _ scanner: inout JSONScanner
+    ) throws(JSONFault) -> LineBounds {
+        scanner.skipSpace()
+        guard scanner.byte == UInt8(ascii: "\n") else { throw scanner.fault(.trailingText) }
+        return LineBounds(start: start, newline: scanner.cursor)
+    }
+
+    /// Answers the first column that a value did not fit.
+    @inline(__always)
+    private mutating func decodeObject(
+        _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ first: Int
+    ) throws(JSONFault) -> Int? {
+        var misfit: Int?
+        var index = 0
+        while let member = try nextMember(index, &scanner, batch) {
+            if let column = member.column {
+                if let cell = try decodeValue(&scanner, batch, schema, schema.columns[column].type) {
+                    batch.cells.base[first + column] = cell
+                } else if misfit == nil {
+                    misfit = column
+                }
+            } else {
+                try scanner.skipValue(depth: 1)
+            }
+            index += 1
+        }
+        return misfit
+    }
+
+    /// The same, and what the transaction says.
+    private mutating func decodeScored(
+        _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ first: Int,
+        _ transaction: inout TransactionBuilder
+    ) throws(JSONFault) -> Int? {
+        var misfit: Int?
+        var index = 0
+        while let member = try nextMember(index, &scanner, batch) {
+            index += 1
+            guard let column = member.column else {
+                if let field = member.field {
+                    try transactions?.decodeValue(of: field, &scanner, &batch.text, &transaction)
+                } else {
+                    try scanner.skipValue(depth: 1)
+                }
+                continue
+            }
+            let type = schema.columns[column].type
+            let cell =
+                if let field = member.field {
+                    try decodeBoth(&scanner, batch, schema, type, field, &transaction)
+                } else {
+                    try decodeValue(&scanner, batch, schema, type)
+                }
+            if let cell {
+                batch.cells.base[first + column] = cell
+            } else if misfit == nil {
+                misfit = column
+            }
+        }
+        return misfit
+    }
+
+    /// The cursor is left at the value of the next member, or behind the object.
+    @inline(__always)
+    private mutating func nextMember(
+        _ index: Int, _ scanner: inout JSONScanner, _ batch: EventBatch
+    ) throws(JSONFault) -> Member? {
+        if index == 0 {
+            scanner.cursor += 1
+            scanner.skipSpace()
+            if scanner.take("}") { return nil }
+        }
+        let member: Member
+        if let known = keys.match(index, at: scanner.cursor) {
+            scanner.cursor += known.count
+            member = known.field ?? .nobodys
+        } else {
+            if index > 0 {
+                guard try scanner.nextMember() else { return nil }
+            }
+            member = try newKey(&scanner, batch, index: index)
+        }
+        scanner.skipSpace()
+        return member
+    }
+
+    /// A key that the previous line did not have at this place. The cursor stands on its quote.
+    @inline(never)
+    private mutating func newKey(
+        _ scanner: inout JSONScanner, _ batch: EventBatch, index: Int
+    ) throws(JSONFault) -> Member {
+        guard scanner.byte == UInt8(ascii: "\"") else { throw scanner.fault(.expectedKey) }
+        let start = scanner.cursor
+        let key = try scanner.string()
+        let isAdjacent = scanner.byte == UInt8(ascii: ":")
+        scanner.skipSpace()
+        guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
+        var name = key.bytes
+        if key.hasEscapes { name = batch.text.view.bytes(batch.text.unescape(key)) }
+        let member = Member(column: columns[Array(name)], field: transactions?.field(name))
+        // Whoever matches a remembered key does not look at its bytes again, so they must be above suspicion.
+        // All but the first one go with the comma before them.
+        let first = index > 0 ? start - 1 : start
+        let isBehindComma = index == 0 || first.pointee == UInt8(ascii: ",")
+        if isAdjacent, isBehindComma, !key.hasEscapes, key.bytes.allSatisfy({ $0 < 0x80 }) {
+            keys.remember(index, at: first, count: scanner.cursor - first, field: member)
+        }
+        return member
+    }
+
+    /// A value that both the event and the transaction have. Nil for one that the column's type does not take.
+    @inline(__always)
+    private mutating func decodeBoth(
+        _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ type: FieldType, _ field: Field,
+        _ transaction: inout TransactionBuilder
+    ) throws(JSONFault) -> EventCell? {
+        let base = UnsafePointer(batch.text.base)
+        switch scanner.byte {
+        case UInt8(ascii: "\""):
+            let token = try scanner.string()
+            let slice =
+                token.hasEscapes
+                ? batch.text.unescape(token) : ByteSlice(token.start, count: token.count, in: base)
+            transactions?.take(
+                slice, of: field, needsEscaping: token.hasEscapes, batch.text.view, &transaction)
+            return EventCell(slice, type: type, schema: schema, in: base)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            let number = try scanner.number()
+            transactions?.take(number, of: field, batch.text.view, &transaction)
+            return EventCell(number, type: type, schema: schema, in: base)
+        default:
+            let start = scanner.cursor
+            try transactions?.decodeValue(of: field, &scanner, &batch.text, &transaction)
+            scanner.cursor = start
+            return try decodeValue(&scanner, batch, schema, type)
+        }
+    }
+
+    /// Nil for a value that the type does not take.
+    @inline(__always)
+    private func decodeValue(
+        _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ type: FieldType
+    ) throws(JSONFault) -> EventCell? {
+        let base = UnsafePointer(batch.text.base)
+        switch scanner.byte {
+        case UInt8(ascii: "\""):
+            let token = try scanner.string()
+            let slice =
+                token.hasEscapes
+                ? batch.text.unescape(token) : ByteSlice(token.start, count: token.count, in: base)
+            return EventCell(slice, type: type, schema: schema, in: base)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            return EventCell(try scanner.number(), type: type, schema: schema, in: base)
+        case UInt8(ascii: "t"):
+            try scanner.literal("true")
+            return type == .bool || type == .dyn ? EventCell(kind: .yes) : nil
+        case UInt8(ascii: "f"):
+            try scanner.literal("false")
+            return type == .bool || type == .dyn ? EventCell(kind: .no) : nil
+        case UInt8(ascii: "n"):
+            try scanner.literal("null")
+            // What has a type has no null; it is as if it were not there.
+            return EventCell(kind: type == .dyn ? .null : .missing)
+        default:
+            let isObject = scanner.byte == UInt8(ascii: "{")
+            let start = scanner.cursor
+            try scanner.skipValue(depth: 1)
+            let slice = ByteSlice(start, count: scanner.cursor - start, in: base)
+            switch type {
+            case .dyn: return .json(slice)
+            case .map: return isObject ? .json(slice) : nil
+            case .list: return isObject ? nil : .json(slice)
+            default: return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/// What shall be done with a transaction.
+package enum Decision: UInt8, CaseIterable, Sendable {
+    // Ascending by what beats what when several rules decide.
+    case review, allow, block
+
+    package var name: StaticString {
+        switch self {
+        case .review: "review"
+        case .allow: "allow"
+        case .block: "block"
+        }
+    }
+
+    package var label: String { "\(name)" }
+
+    /// Of two that decide the same, the first one does.
+    func beats(_ other: Decision?) -> Bool { other.map { rawValue > $0.rawValue } ?? true }
+
+    package init?(label: String) {
+        guard let decision = Self.allCases.first(where: { $0.label == label }) else { return nil }
+        self = decision
+    }
+}
+
+extension RiskLevel {
+    /// What is done where no rule decides.
+    package var decision: Decision {
+        switch self {
+        case .critical: .block
+        case .high: .review
+        case .medium, .low: .allow
+        }
+    }
+}

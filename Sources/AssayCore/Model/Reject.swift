@@ -1,0 +1,113 @@
+/// Why a line became no transaction. The order is the order of the checks.
+package enum RejectReason: UInt8, CaseIterable, Sendable {
+    case lineTooLong, invalidUTF8, malformedJSON, malformedCSV, notAnObject, missingField, invalidField, duplicate
+
+    /// The published code.
+    package var code: StaticString {
+        switch self {
+        case .lineTooLong: "line_too_long"
+        case .invalidUTF8: "invalid_utf8"
+        case .malformedJSON: "malformed_json"
+        case .malformedCSV: "malformed_csv"
+        case .notAnObject: "not_an_object"
+        case .missingField: "missing_field"
+        case .invalidField: "invalid_field"
+        case .duplicate: "duplicate"
+        }
+    }
+}
+
+extension RejectReason {
+    /// The message of the reasons that have just one.
+    var message: StaticString {
+        switch self {
+        case .lineTooLong: "the line is longer than 1 MiB"
+        case .invalidUTF8: "the line is not valid UTF-8"
+        case .notAnObject: "the line is JSON, but not an object"
+        case .duplicate: "the user's last 16 transactions include this transaction_id"
+        case .missingField: "is missing"
+        case .malformedJSON: "the line is not JSON"
+        case .malformedCSV: "the record is not RFC 4180 CSV"
+        case .invalidField: "has no acceptable value"
+        }
+    }
+}
+
+/// A line that changed nothing, and why.
+package struct Reject: Sendable {
+    package var line = ByteSlice()
+    /// Counted from the batch's first line.
+    package var lineIndex: UInt32
+    package var reason: RejectReason
+    /// What is wrong, for people; the field's name goes before it.
+    package var message: StaticString
+    package var field: Field?
+    /// The same for fields of events that are no transactions.
+    package var fieldName: String?
+    /// Where in the line, for malformed text.
+    package var position: UInt32?
+
+    /// How much of the line a reject quotes at most.
+    package static let quotedBytes = 4096
+}
+
+/// The fields that Assay reads, in the order in which they are judged.
+package enum Field: UInt8, CaseIterable, Sendable {
+    case id, userID, amount, time, type, currency, location, latitude, longitude, accountID, merchantID, metadata
+
+    /// The name in the transaction schema; the two coordinates as CSV columns write them.
+    package var name: StaticString {
+        switch self {
+        case .id: "transaction_id"
+        case .userID: "user_id"
+        case .amount: "amount"
+        case .time: "timestamp"
+        case .type: "transaction_type"
+        case .currency: "currency"
+        case .location: "location"
+        case .latitude: "location.latitude"
+        case .longitude: "location.longitude"
+        case .accountID: "account_id"
+        case .merchantID: "merchant_id"
+        case .metadata: "metadata"
+        }
+    }
+}
+
+/// Some of the fields, one bit each.
+struct FieldSet: Equatable, Sendable {
+    private var bits: UInt16 = 0
+
+    init() {}
+
+    init(_ fields: [Field]) {
+        for field in fields { insert(field) }
+    }
+
+    private init(bits: UInt16) {
+        self.bits = bits
+    }
+
+    static let required = FieldSet(bits: bit(.id) | bit(.userID) | bit(.amount) | bit(.time))
+
+    @inline(__always)
+    private static func bit(_ field: Field) -> UInt16 { 1 << UInt16(field.rawValue) }
+
+    @inline(__always)
+    func contains(_ field: Field) -> Bool { bits & Self.bit(field) != 0 }
+
+    @inline(__always)
+    func contains(all other: FieldSet) -> Bool { bits & other.bits == other.bits }
+
+    @inline(__always)
+    var isEmpty: Bool { bits == 0 }
+
+    @inline(__always)
+    mutating func insert(_ field: Field) { bits |= Self.bit(field) }
+
+    @inline(__always)
+    mutating func remove(_ field: Field) { bits &= ~Self.bit(field) }
+
+    @inline(__always)
+    mutating func subtract(_ other: FieldSet) { bits &= ~other.bits }
+}

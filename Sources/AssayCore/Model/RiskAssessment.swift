@@ -1,0 +1,85 @@
+/// What scoring says of one transaction. The factors themselves stand in the batch, `factorCount` of them.
+package struct RiskAssessment: Sendable {
+    /// Counts accepted transactions over all users from 1. Zero: not accepted, there is no assessment.
+    package var sequence: UInt64 = 0
+    package var score = 0.0
+    package var level = RiskLevel.low
+    package var decision = Decision.allow
+    var factorCount: UInt16 = 0
+    /// Rules that would have counted if they were in force.
+    var shadowCount: UInt16 = 0
+    /// The rule that decided; none where the level did.
+    package var decidedBy = Self.byLevel
+
+    package static let byLevel = UInt16.max
+}
+
+/// How grave a score is.
+package enum RiskLevel: UInt8, CaseIterable, Sendable {
+    case low, medium, high, critical
+
+    var name: StaticString {
+        switch self {
+        case .low: "low"
+        case .medium: "medium"
+        case .high: "high"
+        case .critical: "critical"
+        }
+    }
+
+    /// The published name.
+    package var label: String { "\(name)" }
+}
+
+/// The sources of evidence, in the order in which their factors are listed: five checks, all rules together, and all
+/// patterns over sequences of transactions together.
+enum Check: UInt8, CaseIterable, Sendable {
+    case velocity, location, amount, pattern, time, rules, sequences
+}
+
+/// One reason why a transaction looks risky.
+enum RiskFactor: Sendable {
+    case highVelocity(windowSeconds: UInt32, count: UInt32, threshold: UInt32, risk: Double)
+    case unusualLocation(kilometers: Double, risk: Double)
+    case unusualAmount(amount: Double, average: Double, zScore: Double, risk: Double)
+    case unusualTime(hour: UInt8, typicalHours: HourSet, risk: Double)
+    /// The types are symbols in the batch's factor names: `types` of them from `firstType`, ascending by bytes.
+    case unusualType(firstType: UInt32, types: UInt32, risk: Double)
+    case lateNight(hour: UInt8, risk: Double)
+    case unusualWeekend(weekday: UInt8, risk: Double)
+    case rule(UInt16, reason: FactorList.Reason, risk: Double)
+    /// The transactions' ids stand as JSON where rules have their reasons.
+    case sequence(UInt16, transactions: FactorList.Reason, risk: Double)
+
+    var check: Check {
+        switch self {
+        case .highVelocity: .velocity
+        case .unusualLocation: .location
+        case .unusualAmount: .amount
+        case .unusualTime, .unusualType: .pattern
+        case .lateNight, .unusualWeekend: .time
+        case .rule: .rules
+        case .sequence: .sequences
+        }
+    }
+
+    var risk: Double {
+        switch self {
+        case .highVelocity(_, _, _, let risk), .unusualLocation(_, let risk), .unusualAmount(_, _, _, let risk),
+            .unusualTime(_, _, let risk), .unusualType(_, _, let risk), .lateNight(_, let risk),
+            .unusualWeekend(_, let risk), .rule(_, _, let risk), .sequence(_, _, let risk):
+            risk
+        }
+    }
+}
+
+/// Hours of the day, one bit each.
+package struct HourSet: Hashable, Sendable {
+    package var bits: UInt32 = 0
+
+    @inline(__always)
+    func contains(_ hour: UInt8) -> Bool { bits & (1 << UInt32(hour)) != 0 }
+
+    @inline(__always)
+    mutating func insert(_ hour: UInt8) { bits |= 1 << UInt32(hour) }
+}

@@ -1,0 +1,61 @@
+/// Why a pattern is refused, and which of its stages is at fault.
+package struct PatternFault: Error, Equatable {
+    enum Reason: Equatable {
+        case optionalBehindGreedy
+        case notBehindOptional
+        case notWithQuantifier
+        case notAtEndWithoutWithin
+        case notBeforeNot
+        case notAtEndOfGroup
+        case notFirst
+        case notBeforeOptionalGroup
+        case notBeforeOptionalEnd
+        case notBeforeOptionalGreedy
+        case greedyWithoutQuantifier
+        case greedyCombinations
+        case greedyGroup
+        case untilWithoutLoop
+        case sameName(String)
+        case unknownSkip(String)
+        case endlessGroup
+        case counts
+        case tooManyConditions
+        case tooManyStates
+    }
+
+    let reason: Reason
+    /// The places from the outermost stage to the one at fault; empty for the pattern as a whole.
+    let path: [Int]
+
+    package var message: String {
+        switch reason {
+        case .optionalBehindGreedy: "an optional stage cannot stand right behind a greedy one"
+        case .notBehindOptional:
+            "what must not come cannot stand right behind an optional stage; write two patterns, one with the optional "
+                + "stage and one without"
+        case .notWithQuantifier: "what must not come has no 'times', 'optional', 'greedy', 'inner' or 'until'"
+        case .notAtEndWithoutWithin: "'notFollowedBy' at the end needs 'within': else it never ends"
+        case .notBeforeNot:
+            "'notFollowedBy' cannot stand right before another stage that must not come: say both in one condition "
+                + "with '||', or put 'notNext' before it"
+        case .notAtEndOfGroup: "what must not come cannot be the last of a group; put it behind the group"
+        case .notFirst: "the first stage says what comes: it has 'where'"
+        case .notBeforeOptionalGroup:
+            "'notFollowedBy' cannot stand before a group that is optional or begins with an optional stage"
+        case .notBeforeOptionalEnd:
+            "behind what must not come there is a stage that is not optional: else the sequence ends before it can come"
+        case .notBeforeOptionalGreedy: "a stage that is optional and greedy cannot stand right behind 'notFollowedBy'"
+        case .greedyWithoutQuantifier: "'greedy' needs 'times'"
+        case .greedyCombinations: "'greedy' takes all that fits, and 'inner: combinations' any part of it"
+        case .greedyGroup: "a group cannot be greedy"
+        case .untilWithoutLoop: "'until' ends a loop, such as times: \"1+\""
+        case .sameName(let name): "there are two stages '\(name)'"
+        case .unknownSkip(let name): "'skip' names '\(name)', which is no stage outside groups"
+        case .endlessGroup: "all of a group that is repeated may be absent, so that it never ends"
+        case .counts: "'times' has 1 to \(Pattern.mostRepetitions) events at the most, the lesser number first"
+        case .tooManyConditions: "a pattern has at most \(Pattern.mostConditions) conditions"
+        case .tooManyStates:
+            "written out this pattern has more than \(Pattern.mostStates) states; mind 'times' inside 'times'"
+        }
+    }
+}

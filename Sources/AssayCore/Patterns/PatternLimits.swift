@@ -1,0 +1,21 @@
+/// How much a key may have open of one pattern.
+package struct PatternLimits: Equatable, Sendable {
+    package var runs = 1000
+    /// Of one run.
+    package var events = 1000
+
+    package init(runs: Int = 1000, events: Int = 1000) {
+        self.runs = runs
+        self.events = events
+    }
+
+    package static let most: UInt64 = 1_000_000
+
+    /// States that one run may look at for one event.
+    var mostVisits: Int { 2 * max(runs, Self.leastBound) }
+    /// Runs that all of a key may become by one event, before the oldest go.
+    var mostInAStep: Int { 10 * max(runs, Self.leastBound) }
+
+    /// No sensible pattern comes near.
+    private static let leastBound = 10_000
+}

@@ -1,0 +1,161 @@
+/// A sequence that has begun: where it stands, and what it has taken.
+package struct PatternRun: Equatable, Sendable {
+    package var state: Int32
+    /// The last link of the chain of what was taken; none for the run that waits for a first event.
+    var last: Int32
+    /// How many events were taken.
+    var count: Int32
+    /// The number of its first event; the greatest for the one that waits.
+    package var first: Int64
+    /// The time of its first event.
+    package var began: Int64
+
+    static let waiting = PatternRun(
+        state: Int32(Automaton.start), last: -1, count: 0, first: .max, began: .max)
+
+    package var isWaiting: Bool { first == .max }
+}
+
+/// What is known of the conditions for an event, a bit each.
+struct PatternTruth: Equatable, Sendable {
+    var met: UInt64 = 0
+    /// It depends on what a run has taken.
+    var open: UInt64 = 0
+}
+
+/// What a pattern knows of one key.
+///
+/// Runs that began alike share what they have taken: each points at a link, and each link at the one before it.
+package struct PatternState {
+    package struct Link: Equatable {
+        let stage: Int32
+        let event: Int32
+        /// -1 for the first.
+        let previous: Int32
+    }
+
+    /// An event that event time has not come to yet.
+    package struct Waiting: Equatable {
+        let time: Int64
+        /// The conditions that it meets, and those of which only a run can tell.
+        let truth: PatternTruth
+        /// Empty for one that no stage can take.
+        let content: [UInt8]
+    }
+
+    /// Ascending by time, those of one time in the order of their arrival.
+    package var waiting: [Waiting] = []
+    /// Empty when nothing but the run is there that waits for a first event.
+    package var runs = RunHeap()
+    /// Complete, but not told as long as an earlier run lives.
+    package var finished = RunHeap()
+    private(set) var links: [Link] = []
+    private(set) var events: [KeptEvent] = []
+    /// Of the next event.
+    var nextNumber: Int64 = 0
+    /// When the timer is set for; no part of what is stored.
+    var timer = Int64.max
+    /// When the links were looked through last, so many were in use.
+    private var linksInUse = 0
+
+    var isEmpty: Bool { waiting.isEmpty && runs.isEmpty && finished.isEmpty }
+
+    /// Sequences that have begun.
+    var openRuns: Int { runs.runs.count { !$0.isWaiting } + finished.runs.count }
+
+    /// About what its lists take.
+    var memoryBytes: Int {
+        waiting.count * MemoryLayout<Waiting>.stride + links.count * MemoryLayout<Link>.stride
+            + (runs.runs.count + finished.runs.count) * MemoryLayout<PatternRun>.stride
+            + events.reduce(0) { $0 + $1.content.count + MemoryLayout<KeptEvent>.stride + 32 }
+    }
+
+    // MARK: Chains
+
+    /// What was stored.
+    mutating func take(_ events: [KeptEvent], _ links: [Link]) {
+        (self.events, self.links, linksInUse) = (events, links, links.count)
+    }
+
+    mutating func keep(_ event: KeptEvent) -> Int32 {
+        events.append(event)
+        return Int32(events.count - 1)
+    }
+
+    mutating func link(_ stage: Int, _ event: Int32, behind previous: Int32) -> Int32 {
+        links.append(Link(stage: Int32(stage), event: event, previous: previous))
+        return Int32(links.count - 1)
+    }
+
+    /// What a run has taken, the last first.
+    package func forEachTaken(_ run: PatternRun, _ body: (_ stage: Int, _ event: KeptEvent) -> Void) {
+        var next = run.last
+        while next >= 0 {
+            let link = links[Int(next)]
+            body(Int(link.stage), events[Int(link.event)])
+            next = link.previous
+        }
+    }
+
+    /// What a run has taken, in its order.
+    func taken(_ run: PatternRun) -> [(stage: Int, event: KeptEvent)] {
+        var taken: [(stage: Int, event: KeptEvent)] = []
+        taken.reserveCapacity(Int(run.count))
+        forEachTaken(run) { taken.append(($0, $1)) }
+        taken.reverse()
+        return taken
+    }
+
+    /// Lets go what no run has, once that may be half of all.
+    mutating func tidy() {
+        if runs.isEmpty, finished.isEmpty {
+            guard !links.isEmpty || !events.isEmpty else { return }
+            links.removeAll()
+            events.removeAll()
+            linksInUse = 0
+        } else if links.count > 2 * linksInUse + Self.linksBetweenLooks {
+            letGo()
+        }
+    }
+
+    private static var linksBetweenLooks: Int { 16 }
+
+    private mutating func letGo() {
+        var isUsed = [Bool](repeating: false, count: links.count)
+        for run in runs.runs + finished.runs where run.last >= 0 { isUsed[Int(run.last)] = true }
+        for index in links.indices.reversed() where isUsed[index] && links[index].previous >= 0 {
+            isUsed[Int(links[index].previous)] = true
+        }
+        var eventPlaces = [Int32](repeating: -1, count: events.count)
+        for index in links.indices where isUsed[index] { eventPlaces[Int(links[index].event)] = 0 }
+        var left: [KeptEvent] = []
+        for index in events.indices where eventPlaces[index] == 0 {
+            eventPlaces[index] = Int32(left.count)
+            left.append(events[index])
+        }
+        var linkPlaces = [Int32](repeating: -1, count: links.count)
+        var chain: [Link] = []
+        for index in links.indices where isUsed[index] {
+            let link = links[index]
+            linkPlaces[index] = Int32(chain.count)
+            chain.append(
+                Link(
+                    stage: link.stage, event: eventPlaces[Int(link.event)],
+                    previous: link.previous < 0 ? -1 : linkPlaces[Int(link.previous)]))
+        }
+        (events, links, linksInUse) = (left, chain, chain.count)
+        runs.moveLinks(linkPlaces)
+        finished.moveLinks(linkPlaces)
+    }
+}
+
+extension RunHeap {
+    fileprivate mutating func moveLinks(_ places: [Int32]) {
+        self = RunHeap(
+            runs.map { run in
+                var moved = run
+                if run.last >= 0 { moved.last = places[Int(run.last)] }
+                return moved
+            })
+    }
+}

@@ -1,0 +1,165 @@
+/// What is done with each element of a keyed stream: the one thing that differs between scoring, windows and patterns.
+///
+/// A function sees one element, its key's state and a context, and can reach nothing else. So it can be tested without
+/// a store, restored without a replay, and run inside another engine.
+protocol KeyedProcessFunction: ~Copyable {
+    associatedtype Input
+    /// What is remembered of one key.
+    associatedtype State: ~Copyable
+    /// Where results are put.
+    associatedtype Output
+
+    /// The state of a key that was never seen.
+    func makeState() -> State
+
+    mutating func process(_ input: Input, state: inout State, context: inout ProcessContext<Output>)
+
+    /// Event time has come to the key's timer, which is gone now.
+    mutating func timerFired(state: inout State, context: inout ProcessContext<Output>)
+
+    /// Timers of one time fire in ascending order of this, then of the keys' bytes.
+    func timerRank(_ state: borrowing State, at time: EventTime, stream: Int) -> Int64
+
+    /// Which of the streams that share the stage a key belongs to.
+    func stream(of key: UnsafeBufferPointer<UInt8>) -> Int
+
+    /// Sets the timer that a state read back from a checkpoint waits for.
+    mutating func resume(state: inout State, context: inout ProcessContext<Output>)
+
+    /// Whether a state says no more than a new one would: then its key can be forgotten.
+    func isEmpty(_ state: borrowing State) -> Bool
+
+    /// Whether a state has something of before that does not hold any more.
+    func isStale(_ state: borrowing State) -> Bool
+
+    /// Takes that out.
+    mutating func refresh(_ state: inout State)
+
+    /// Fetches the memory that `process` will touch.
+    func prefetch(_ state: borrowing State)
+
+    /// The memory that a state owns besides its own size.
+    func memoryBytes(_ state: borrowing State) -> Int
+
+    /// Appends the state as bytes that any later version can read.
+    func encode(_ state: borrowing State, into bytes: inout OutputBuffer)
+
+    /// A state leaves memory and has to give back what it holds; it can be had again from its bytes.
+    mutating func forget(_ state: inout State)
+
+    /// The state that such bytes stand for.
+    mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> State
+}
+
+extension KeyedProcessFunction where Self: ~Copyable {
+    mutating func timerFired(state: inout State, context: inout ProcessContext<Output>) {}
+
+    mutating func forget(_ state: inout State) {}
+
+    func timerRank(_ state: borrowing State, at time: EventTime, stream: Int) -> Int64 { 0 }
+
+    func stream(of key: UnsafeBufferPointer<UInt8>) -> Int { 0 }
+
+    mutating func resume(state: inout State, context: inout ProcessContext<Output>) {}
+
+    func isEmpty(_ state: borrowing State) -> Bool { false }
+
+    func isStale(_ state: borrowing State) -> Bool { false }
+
+    mutating func refresh(_ state: inout State) {}
+
+    func prefetch(_ state: borrowing State) {}
+
+    func memoryBytes(_ state: borrowing State) -> Int { 0 }
+}
+
+/// What a function has in hand besides its element and state: the moment, and the place for its results.
+package struct ProcessContext<Output> {
+    /// The moment without the output, for functions that share a stage and put their results in parts of one output.
+    var moment: ProcessMoment
+    /// Where results are put.
+    package var output: Output
+
+    package init(output: Output, streams: Int = 1) {
+        moment = ProcessMoment(streams: streams)
+        self.output = output
+    }
+
+    var time: EventTime { moment.time }
+    var key: Int { moment.key }
+    var stream: Int { moment.stream }
+    var watermark: Int64 { moment.watermark }
+
+    mutating func setTimer(at time: EventTime) { moment.setTimer(at: time) }
+
+    mutating func deleteTimer() { moment.deleteTimer() }
+
+    @inline(__always)
+    package mutating func begin(_ time: EventTime, key: Int) { moment.begin(time, key: key) }
+}
+
+/// What a function knows of the moment and what it can ask for.
+///
+/// Several streams may share a stage; a key belongs to one of them.
+struct ProcessMoment {
+    /// The event time of the element, or of the timer that fires.
+    private(set) var time = EventTime(milliseconds: 0)
+    /// The key that is being worked on, by its number in the stage.
+    private(set) var key = 0
+    /// The stream that it belongs to.
+    private(set) var stream = 0
+    /// Nothing that came before this is expected any more in this stream, in milliseconds.
+    private(set) var watermark = Int64.min
+    private var timers: [TimerQueue]
+    private var times = TimerTimes()
+    /// No timer of any stream is earlier.
+    private(set) var earliestTimer = Int64.max
+
+    fileprivate init(streams: Int) {
+        timers = (0..<streams).map { TimerQueue(stream: $0) }
+    }
+
+    /// Calls `timerFired` for this key once event time has come so far. Replaces the key's earlier timer.
+    mutating func setTimer(at time: EventTime) {
+        timers[stream].set(key: key, at: time, &times)
+        earliestTimer = min(earliestTimer, time.milliseconds)
+    }
+
+    mutating func deleteTimer() {
+        times.delete(key)
+    }
+
+    // MARK: For the stage that runs the function
+
+    /// What follows is about this key at this time, in the stream of before.
+    @inline(__always)
+    package mutating func begin(_ time: EventTime, key: Int) {
+        self.time = time
+        self.key = key
+    }
+
+    /// What follows is about this stream, whose event time has come so far.
+    @inline(__always)
+    mutating func enter(_ stream: Int, watermark: Int64) {
+        self.stream = stream
+        self.watermark = watermark
+    }
+
+    /// Nothing of a stream waits for its time any more.
+    mutating func removeTimers(of stream: Int) { timers[stream].removeAll(&times) }
+
+    /// The earliest timer of a stream.
+    mutating func nextTimer(of stream: Int) -> EventTime? { timers[stream].next(times) }
+
+    mutating func popTimers(of stream: Int, at time: EventTime, into keys: inout [Int]) {
+        timers[stream].popAll(at: time, &times, into: &keys)
+    }
+
+    /// Timers that fired or were deleted may have been the earliest.
+    mutating func findEarliestTimer() {
+        earliestTimer = .max
+        for stream in timers.indices {
+            earliestTimer = min(earliestTimer, timers[stream].next(times)?.milliseconds ?? .max)
+        }
+    }
+}

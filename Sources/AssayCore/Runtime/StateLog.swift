@@ -1,0 +1,137 @@
+/// The log of keyed state as pages: what a cut appends to it, and which of its oldest pages it drops.
+///
+/// Every checkpoint appends the states that changed. So that the log stays in proportion, the entries of its oldest
+/// pages that still hold are appended again and the pages dropped: at most as many bytes as the states themselves need.
+struct StateLog {
+    private(set) var firstPage: Int64
+    private(set) var pageSum: UInt64
+    private var nextPage: Int64
+    private var entryCount: Int64
+    private var byteCount: Int64
+    let function: Int64
+
+    private var builder = StatePageBuilder()
+    private var cutPages: [StatePage] = []
+    /// Taken to be committed, and not known to be so.
+    private var uncommitted: [StatePage] = []
+    /// Pages below this were committed before the present cut.
+    private var cutStart: Int64
+    private(set) var keysWritten: Int64 = 0
+    private var retiringEnds: Int64 = 0
+
+    /// Small logs are left alone.
+    private static let smallestLog: Int64 = 4 << 20
+    private static let leastRetiredBytes: Int64 = 1 << 20
+
+    init(function: Int64) {
+        self.function = function
+        (firstPage, nextPage, cutStart) = (1, 1, 1)
+        (entryCount, byteCount, pageSum) = (0, 0, 0)
+    }
+
+    /// The log that a checkpoint left behind.
+    init(_ extent: LogExtent, entryCount: Int64, byteCount: Int64) {
+        function = extent.function
+        firstPage = extent.firstPage
+        nextPage = extent.firstPage + extent.pageCount
+        cutStart = nextPage
+        pageSum = extent.pageSum
+        self.entryCount = entryCount
+        self.byteCount = byteCount
+    }
+
+    /// The whole number of a page of which 32 bits are kept: no log has more pages than those tell apart.
+    func page(_ bits: UInt32) -> Int64 {
+        firstPage + Int64(bits &- UInt32(truncatingIfNeeded: firstPage))
+    }
+
+    /// The same of 31 bits.
+    func page(awayBits bits: UInt32) -> Int64 {
+        firstPage + Int64((bits &- Self.awayBits(firstPage)) & 0x7FFF_FFFF)
+    }
+
+    static func awayBits(_ page: Int64) -> UInt32 { UInt32(truncatingIfNeeded: page) & 0x7FFF_FFFF }
+
+    /// What was taken is durable now, so others can read it.
+    mutating func noteCommitted() {
+        uncommitted = []
+    }
+
+    /// Whether a page can be read from the store.
+    func isCommitted(_ page: Int64) -> Bool {
+        page < (uncommitted.first?.id ?? cutPages.first?.id ?? nextPage)
+    }
+
+    /// The bytes of a page that is not committed.
+    func withUncommitted<Result>(_ page: Int64, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        if page == nextPage { return builder.withEntries(body) }
+        let pages = page >= (cutPages.first?.id ?? nextPage) ? cutPages : uncommitted
+        return pages[Int(page - pages[0].id)].entries.withUnsafeBytes(body)
+    }
+
+    /// As a checkpoint has it; the keys are the stage's.
+    var extent: LogExtent {
+        var extent = LogExtent(function: function)
+        (extent.firstPage, extent.pageCount, extent.pageSum) = (firstPage, nextPage - firstPage, pageSum)
+        return extent
+    }
+
+    mutating func beginCut() {
+        precondition(cutPages.isEmpty && builder.isEmpty, "the cut before this one was taken")
+        cutStart = nextPage
+        (keysWritten, cutBytes) = (0, 0)
+    }
+
+    /// Called when all changed states are appended: so much more may be appended to drop old pages.
+    mutating func beginRetiring() {
+        retiringEnds = 3 * cutBytes + Self.leastRetiredBytes
+    }
+
+    /// The bytes that the cut has so far.
+    private(set) var cutBytes: Int64 = 0
+
+    /// Answers the page that the entry will be in.
+    mutating func append(
+        key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, previousPage: Int64
+    ) -> Int64 {
+        if builder.isFull(for: key.count + value.count + 16) { finishPage() }
+        let before = builder.byteCount
+        builder.append(previousPage: previousPage, key: key, value: value)
+        byteCount += Int64(builder.byteCount - before)
+        cutBytes += Int64(builder.byteCount - before)
+        entryCount += 1
+        keysWritten += 1
+        return nextPage
+    }
+
+    private mutating func finishPage() {
+        let page = builder.finish(id: nextPage, function: function)
+        pageSum &+= page.checksum
+        cutPages.append(page)
+        nextPage += 1
+    }
+
+    /// The oldest page, when the log has become too long for so many keys, and the page was committed.
+    func pageToRetire(keys: Int) -> Int64? {
+        guard byteCount > Self.smallestLog, firstPage < cutStart, entryCount > 2 * Int64(keys),
+            cutBytes < retiringEnds
+        else { return nil }
+        return firstPage
+    }
+
+    /// The oldest page is dropped: what held in it was appended again.
+    mutating func retire(entries: Int64, bytes: Int, checksum: UInt64) {
+        firstPage += 1
+        entryCount -= entries
+        byteCount -= Int64(bytes)
+        pageSum &-= checksum
+    }
+
+    /// What the cut has to write. Whoever takes it commits it, or tries until it is committed.
+    mutating func takeCut() -> LogChanges {
+        if !builder.isEmpty { finishPage() }
+        uncommitted = cutPages
+        defer { cutPages = [] }
+        return LogChanges(function: function, pages: cutPages, firstPage: firstPage)
+    }
+}

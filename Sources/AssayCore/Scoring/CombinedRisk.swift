@@ -1,0 +1,49 @@
+extension ScoringSettings.Combination {
+    /// One score from the factors of one transaction, the last ones of the list: of each check only the greatest risk
+    /// counts.
+    func score(_ list: borrowing FactorList, last count: Int) -> Double {
+        var combined = CombinedRisk(combination: self)
+        var check: Check?
+        var greatest = 0.0
+        // Factors of one check stand together.
+        for index in list.factors.count - count..<list.factors.count {
+            let factor = list.factors[index]
+            if factor.check != check {
+                if check != nil { combined.add(greatest) }
+                check = factor.check
+                greatest = 0
+            }
+            greatest = Swift.max(greatest, factor.risk)
+        }
+        if check != nil { combined.add(greatest) }
+        return combined.value
+    }
+}
+
+private struct CombinedRisk {
+    let combination: ScoringSettings.Combination
+    private var innocence = 1.0
+    private var greatest = 0.0
+    private var sum = 0.0
+    private var count = 0.0
+
+    init(combination: ScoringSettings.Combination) {
+        self.combination = combination
+    }
+
+    mutating func add(_ risk: Double) {
+        innocence *= 1 - risk
+        greatest = max(greatest, risk)
+        sum += risk
+        count += 1
+    }
+
+    var value: Double {
+        if count == 0 { return 0 }
+        return switch combination {
+        case .noisyOr: 1 - innocence
+        case .max: greatest
+        case .mean: sum / count
+        }
+    }
+}

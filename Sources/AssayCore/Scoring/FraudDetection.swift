@@ -1,0 +1,285 @@
+import CivilTime
+
+/// The process function that scores transactions: five checks against the user's memory, then the memory is updated.
+package struct FraudDetection: KeyedProcessFunction, ~Copyable {
+    /// A transaction and the text that its slices point into.
+    package struct Input {
+        let transaction: Transaction
+        let text: BatchText
+
+        package init(transaction: Transaction, text: BatchText) {
+            self.transaction = transaction
+            self.text = text
+        }
+    }
+
+    /// What scoring says of a batch: one assessment a transaction, in order.
+    package struct Output: Sendable {
+        package var assessments: [RiskAssessment] = []
+        var factors = FactorList()
+        /// Those that the assessments were made with.
+        package var rules: RuleSet?
+
+        package init() {}
+
+        /// Where what a transaction has stands among that of the others.
+        struct Place: Sendable {
+            var assessment = 0
+            var factor = 0
+            var shadow = 0
+        }
+
+        /// That of the transaction that was scored last.
+        var last: Place {
+            guard let assessment = assessments.last else { preconditionFailure("nothing was scored yet") }
+            return Place(
+                assessment: assessments.count - 1, factor: factors.factors.count - Int(assessment.factorCount),
+                shadow: factors.shadows.count - Int(assessment.shadowCount))
+        }
+
+        mutating func removeAll() {
+            rules = nil
+            assessments.removeAll(keepingCapacity: true)
+            factors.removeAll()
+        }
+    }
+
+    let settings: ScoringSettings
+    private var symbols = SymbolTable()
+    private var pool = BlockPool()
+    private var clock: LocalClock
+    private let defaultType: UInt32
+    private let velocity: VelocityCheck
+    private let location: LocationCheck
+    private let amount: AmountCheck
+    private let pattern: PatternCheck
+    private let time: TimeCheck
+    private var rules: RuleEvaluator?
+    private let sequences = SequenceTable()
+    /// Of the patterns in force; nil until somebody says which those are.
+    private var fingerprints: Set<UInt64>?
+    /// Sequences that ended because their patterns are not there any more.
+    private(set) var endedSequences = 0
+    /// Of the types that rules ask about.
+    private var ruleSymbols: [UInt32] = []
+    /// Transactions accepted so far, over all users.
+    private(set) var sequence: UInt64
+
+    package init(settings: ScoringSettings, zone: TimeZoneRules, sequence: UInt64 = 0) {
+        self.settings = settings
+        self.sequence = sequence
+        clock = LocalClock(zone)
+        let namedTypes = settings.velocity.thresholds.keys.sorted()
+        velocity = VelocityCheck(settings.velocity, namedTypes: namedTypes)
+        location = LocationCheck(settings.location)
+        amount = AmountCheck(settings.amount, minHistory: settings.minHistory)
+        pattern = PatternCheck(settings.pattern, minHistory: settings.minHistory)
+        time = TimeCheck(settings.time, minHistory: settings.minHistory)
+        for (index, name) in namedTypes.enumerated() {
+            let symbol = symbols.intern(name)
+            precondition(symbol == index, "the settings' types are interned first")
+            symbols.retain(symbol)
+        }
+        defaultType = symbols.intern(settings.defaultType)
+        symbols.retain(defaultType)
+    }
+
+    /// Goes on behind what runs before this one accepted.
+    mutating func resume(sequence: UInt64) { self.sequence = sequence }
+
+    /// What evaluates the rules, and has their counts.
+    var ruleEvaluator: RuleEvaluator? { rules }
+
+    /// From the next transaction on.
+    package mutating func install(_ set: RuleSet?) {
+        installRules(set)
+        fingerprints = rules?.fingerprints ?? []
+    }
+
+    private mutating func installRules(_ set: RuleSet?) {
+        for symbol in ruleSymbols { symbols.release(symbol) }
+        ruleSymbols = []
+        guard let set else {
+            rules = nil
+            return
+        }
+        let inputs = RuleInputs(settings: settings, amount: amount, location: location)
+        for query in set.velocityQueries {
+            let symbol = symbols.intern(query.type)
+            symbols.retain(symbol)
+            ruleSymbols.append(symbol)
+            inputs.queries.append((symbol, Int64(query.windowSeconds) * 1000))
+        }
+        rules = RuleEvaluator(set, inputs: inputs)
+    }
+
+    /// What each rule would see of a transaction and make of it.
+    package mutating func explainRules(_ input: Input, _ state: borrowing UserState) -> [RuleReport] {
+        let symbol =
+            input.transaction.type.isEmpty
+            ? defaultType : symbols.intern(input.text.bytes(input.transaction.type))
+        if isExpired(state, at: input.transaction.time) {
+            let empty = makeState()
+            return rules?.reports(
+                moment(input, symbol, empty), state: empty, symbols: symbols, sequences: UserSequences()) ?? []
+        }
+        let begun = state.sequences.map { sequences[$0] } ?? UserSequences()
+        return rules?.reports(moment(input, symbol, state), state: state, symbols: symbols, sequences: begun) ?? []
+    }
+
+    /// Sequences of patterns that are not there any more.
+    func isStale(_ state: borrowing UserState) -> Bool {
+        guard let place = state.sequences, let fingerprints else { return false }
+        return sequences[place].entries.contains { !fingerprints.contains($0.fingerprint) }
+    }
+
+    mutating func refresh(_ state: inout UserState) {
+        guard let place = state.sequences, let fingerprints else { return }
+        endedSequences += sequences[place].keepOnly(fingerprints)
+        guard sequences[place].isEmpty else { return }
+        sequences.remove(place)
+        state.setSequences(nil, in: &pool)
+    }
+
+    /// How many different types are kept.
+    var symbolCount: Int { symbols.count }
+
+    package func makeState() -> UserState { UserState() }
+
+    @inline(__always)
+    func prefetch(_ state: borrowing UserState) {
+        state.prefetchBlock()
+    }
+
+    @inline(__always)
+    package mutating func process(_ input: Input, state: inout UserState, context: inout ProcessContext<Output>) {
+        score(input, &state, &context.output)
+    }
+
+    /// The same, whatever the output is a part of.
+    @inline(__always)
+    mutating func score(_ input: Input, _ state: inout UserState, _ output: inout Output) {
+        let transaction = input.transaction
+        if isExpired(state, at: transaction.time) { reset(&state) }
+        let idHash = input.text.bytes(transaction.id).stableHash
+        if settings.deduplicate, state.recent.contains(idHash) {
+            output.assessments.append(RiskAssessment())
+            return
+        }
+        let symbol =
+            transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
+        let firstFactor = output.factors.factors.count
+        if rules != nil { applyRules(input, symbol, &state) }
+        judge(transaction, symbol, &state, &output.factors)
+        rules?.takeFactors(into: &output.factors)
+        if settings.deduplicate { state.addRecent(idHash, in: &pool) }
+        state.transactions += 1
+        state.lastTime = transaction.time
+        sequence += 1
+        let factorCount = output.factors.factors.count - firstFactor
+        let score =
+            factorCount == 0 ? 0 : settings.combination.score(output.factors, last: factorCount)
+        output.assessments.append(
+            RiskAssessment(
+                sequence: sequence, score: score, level: settings.levels.level(of: score),
+                factorCount: UInt16(factorCount)))
+        rules?.decide(&output.assessments)
+    }
+
+    /// Each check sees the state as it was before this transaction; what they record touches different parts of it.
+    @inline(__always)
+    private mutating func judge(
+        _ transaction: Transaction, _ symbol: UInt32, _ state: inout UserState, _ factors: inout FactorList
+    ) {
+        let (hour, weekday) = clock.hourAndWeekday(transaction.time)
+        let typeIndex = state.types.firstIndex { $0.symbol == symbol }
+        if let typeIndex {
+            velocity.assess(transaction.time, typeIndex: typeIndex, state: state, factors: &factors)
+        }
+        if let place = transaction.location {
+            let finding = location.find(place, among: state.places)
+            location.assess(finding, factors: &factors)
+            location.update(place, finding, state: &state, pool: &pool)
+        }
+        amount.assess(transaction.amount, transaction.currency, state: state, factors: &factors)
+        pattern.assess(hour: hour, isKnownType: typeIndex != nil, state: state, symbols: symbols, factors: &factors)
+        time.assess(hour: hour, weekday: weekday, state: state, factors: &factors)
+
+        if let typeIndex { state.useType(typeIndex) } else { addType(symbol, &state) }
+        velocity.update(transaction.time, state: &state, pool: &pool)
+        amount.update(transaction.amount, transaction.currency, state: &state, pool: &pool)
+        pattern.update(hour: hour, state: &state)
+        time.update(weekday: weekday, state: &state)
+    }
+
+    /// Rules see the state that the checks see.
+    @inline(never)
+    private mutating func applyRules(_ input: Input, _ symbol: UInt32, _ state: inout UserState) {
+        guard let rules else { return }
+        rules.evaluate(moment(input, symbol, state), state: state, symbols: symbols)
+        guard rules.hasEventForPatterns || state.hasSequences else { return }
+        var begun = UserSequences()
+        if let place = state.sequences {
+            swap(&begun, &sequences[place])
+            // One that was away has not been looked through.
+            if let fingerprints { endedSequences += begun.keepOnly(fingerprints) }
+            rules.match(&begun)
+            if begun.isEmpty {
+                sequences.remove(place)
+                state.setSequences(nil, in: &pool)
+            } else {
+                sequences[place] = begun
+            }
+        } else {
+            rules.match(&begun)
+            if !begun.isEmpty { state.setSequences(sequences.add(begun), in: &pool) }
+        }
+    }
+
+    private mutating func moment(
+        _ input: Input, _ symbol: UInt32, _ state: borrowing UserState
+    ) -> RuleInputs.Moment {
+        let (hour, weekday) = clock.hourAndWeekday(input.transaction.time)
+        return RuleInputs.Moment(
+            transaction: input.transaction, text: input.text, hour: hour, weekday: weekday,
+            isKnownType: state.types.contains { $0.symbol == symbol })
+    }
+
+    private mutating func addType(_ symbol: UInt32, _ state: inout UserState) {
+        symbols.retain(symbol)
+        if let replaced = state.addType(symbol, in: &pool) { symbols.release(replaced) }
+    }
+
+    private func isExpired(_ state: borrowing UserState, at time: EventTime) -> Bool {
+        state.transactions > 0
+            && time.milliseconds - state.lastTime.milliseconds > settings.stateTTLMilliseconds
+    }
+
+    private mutating func reset(_ state: inout UserState) {
+        forget(&state)
+    }
+
+    package mutating func forget(_ state: inout UserState) {
+        if let place = state.sequences { sequences.remove(place) }
+        for type in state.types { symbols.release(type.symbol) }
+        state.giveBack(to: &pool)
+    }
+
+    @inline(__always)
+    func memoryBytes(_ state: borrowing UserState) -> Int {
+        guard let place = state.sequences else { return state.blockBytes }
+        return state.blockBytes + sequences.memoryBytes(of: place)
+    }
+
+    package func encode(_ state: borrowing UserState, into bytes: inout OutputBuffer) {
+        UserStateCoding.encode(
+            state, symbols: symbols, sequences: state.sequences.map { sequences[$0] }, into: &bytes)
+    }
+
+    package mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> UserState {
+        var begun: UserSequences?
+        var state = try UserStateCoding.decode(bytes, symbols: &symbols, pool: &pool, sequences: &begun)
+        if let begun, !begun.isEmpty { state.setSequences(sequences.add(begun), in: &pool) }
+        return state
+    }
+}

@@ -1,0 +1,126 @@
+import Glibc
+
+/// A transaction far from every place where the user has been.
+package struct LocationCheck {
+    private let settings: ScoringSettings.LocationNumbers
+
+    private static let earthRadiusKilometers = 6371.0
+    private static let kilometersPerDegree = earthRadiusKilometers * .pi / 180
+
+    // The plane through the transaction's place tells distances within these bounds to six per cent, which settles
+    // nearly every transaction without trigonometry: all but the far ones and those at a bound.
+    private static let planeLatitudes = -80.0...80.0
+    private static let farthestOnPlane = 90.0
+    private static let planeTolerance = 0.1
+    /// Between squares.
+    private static let clearlyFarther = (1 + planeTolerance) * (1 + planeTolerance)
+
+    // Squares of degrees on the plane: within the first it is the same place, within the second it is neither the same
+    // nor unusual. Where the plane's error might matter, neither holds.
+    private let clearlySame: Double
+    private let clearlyNeither: Range<Double>
+
+    init(_ settings: ScoringSettings.LocationNumbers) {
+        precondition(settings.samePlaceKilometers <= settings.unusualKilometers, "a known place is never unusual")
+        self.settings = settings
+        func squaredDegrees(_ kilometers: Double, _ factor: Double) -> Double {
+            let degrees = kilometers / Self.kilometersPerDegree * factor
+            return degrees * degrees
+        }
+        clearlySame = squaredDegrees(min(settings.samePlaceKilometers, Self.farthestOnPlane), 1 - Self.planeTolerance)
+        let usual = squaredDegrees(min(settings.unusualKilometers, Self.farthestOnPlane), 1 - Self.planeTolerance)
+        let other = squaredDegrees(settings.samePlaceKilometers, 1 + Self.planeTolerance).nextUp
+        clearlyNeither = other..<max(other, usual)
+    }
+
+    /// What a location means to a user, before anything is changed.
+    enum Finding {
+        /// At a known place.
+        case visited(Int)
+        case newPlace(kilometers: Double?)
+    }
+
+    /// `kilometers` only where they matter: when the place is unusually far.
+    @inline(__always)
+    func find(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding {
+        if places.isEmpty { return .newPlace(kilometers: nil) }
+        return findOnPlane(location, among: places) ?? findOnSphere(location, among: places)
+    }
+
+    /// The distance to the nearest of the places.
+    func kilometers(from location: Location, to places: UnsafeMutableBufferPointer<Location>) -> Double? {
+        places.lazy.map { Self.haversineKilometers(location, $0) }.min()
+    }
+
+    @inline(__always)
+    func assess(_ finding: Finding, factors: inout FactorList) {
+        guard case .newPlace(let kilometers?) = finding else { return }
+        factors.append(
+            .unusualLocation(kilometers: kilometers, risk: min(kilometers / settings.fullRiskKilometers, 1)))
+    }
+
+    @inline(__always)
+    func update(
+        _ location: Location, _ finding: Finding, state: inout UserState, pool: inout BlockPool
+    ) {
+        switch finding {
+        case .visited(let index): state.visitPlace(index)
+        case .newPlace: state.addPlace(location, in: &pool)
+        }
+    }
+
+    /// Nil where the plane is not exact enough to tell.
+    @inline(__always)
+    private func findOnPlane(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding? {
+        guard Self.planeLatitudes.contains(location.latitude) else { return nil }
+        let shrinking = Self.roughCosine(location.latitude * .pi / 180)
+        var nearest = Double.infinity
+        var second = Double.infinity
+        var nearestIndex = 0
+        for index in places.indices {
+            let north = places[index].latitude - location.latitude
+            var east = abs(places[index].longitude - location.longitude)
+            east = min(east, 360 - east) * shrinking
+            let square = north * north + east * east
+            // Which is nearest is as good as random: selections, not branches.
+            nearestIndex = square < nearest ? index : nearestIndex
+            second = min(second, max(square, nearest))
+            nearest = min(nearest, square)
+        }
+        if nearest <= clearlySame {
+            // Two that are nearly equally near are for the sphere to tell apart.
+            return second > nearest * Self.clearlyFarther + 1e-12 ? .visited(nearestIndex) : nil
+        }
+        return clearlyNeither.contains(nearest) ? .newPlace(kilometers: nil) : nil
+    }
+
+    /// The cosine of up to 80 degrees, to a part in a thousand: much nearer than the plane is.
+    @inline(__always)
+    private static func roughCosine(_ radians: Double) -> Double {
+        let square = radians * radians
+        return 1 - square * (0.5 - square * (1 / 24.0 - square * (1 / 720.0 - square / 40_320)))
+    }
+
+    private func findOnSphere(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding {
+        var nearest = Double.infinity
+        var nearestIndex = 0
+        // The latest visited comes first, so it wins when two are equally near.
+        for index in places.indices {
+            let distance = Self.haversineKilometers(location, places[index])
+            if distance < nearest { (nearest, nearestIndex) = (distance, index) }
+        }
+        if nearest <= settings.samePlaceKilometers { return .visited(nearestIndex) }
+        return .newPlace(kilometers: nearest > settings.unusualKilometers ? nearest : nil)
+    }
+
+    package static func haversineKilometers(_ one: Location, _ other: Location) -> Double {
+        let radians = Double.pi / 180
+        let latitudes = sin((other.latitude - one.latitude) * radians / 2)
+        let longitudes = sin((other.longitude - one.longitude) * radians / 2)
+        let a =
+            latitudes * latitudes
+            + cos(one.latitude * radians) * cos(other.latitude * radians) * longitudes * longitudes
+        let clamped = min(max(a, 0), 1)
+        return 2 * earthRadiusKilometers * atan2(clamped.squareRoot(), (1 - clamped).squareRoot())
+    }
+}

@@ -1,0 +1,28 @@
+/// Decodes events of one input, and transactions where a stream scores them.
+package struct EventBatchDecoder: BatchDecoder, ~Copyable {
+    private var json: JSONEventDecoder?
+    private var csv: CSVEventDecoder?
+    /// Lines of JSON are decoded once, to both.
+    private var transactions: CSVTransactionDecoder?
+
+    init(_ plan: StreamPlan, format: InputFormat, csvHeader: [UInt8]) {
+        let scored = plan.scored?.settings
+        switch format {
+        case .jsonl:
+            json = JSONEventDecoder(
+                plan.schema, transactions: scored.map { JSONTransactionDecoder(fields: $0.fields, zone: $0.zone) })
+        case .csv:
+            csv = CSVEventDecoder(plan.schema)
+            csv?.resume(header: csvHeader)
+            transactions = scored.map { CSVTransactionDecoder(fields: $0.fields, zone: $0.zone) }
+            transactions?.resume(header: csvHeader)
+        }
+    }
+
+    package mutating func decode(_ batch: StreamBatch) {
+        if json != nil { json?.decode(batch) } else { csv?.decode(batch) }
+        transactions?.decode(&batch.text, into: &batch.transactions)
+    }
+
+    package var csvHeader: [UInt8] { csv?.headerBytes ?? [] }
+}

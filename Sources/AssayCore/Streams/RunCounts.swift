@@ -1,0 +1,106 @@
+/// What a run counts, over all runs of its state.
+package struct RunCounts: Equatable, Sendable {
+    /// Of one stream.
+    package struct Stream: Equatable, Sendable {
+        package var name: String
+        /// Rows that met the condition.
+        package var taken: UInt64 = 0
+        /// Of those, the ones that no window took because they came too late.
+        package var late: UInt64 = 0
+        package var made: UInt64 = 0
+        /// Expressions that came to no value.
+        package var failed: UInt64 = 0
+        /// Sequences that did not end in time.
+        package var timedOut: UInt64 = 0
+        /// Runs of a pattern that were given up because there were too many.
+        package var dropped: UInt64 = 0
+        /// Runs that ended because their pattern was changed.
+        package var ended: UInt64 = 0
+    }
+
+    /// Transactions that were scored, or events that no stream found late.
+    package var accepted: UInt64 = 0
+    package var late: UInt64 = 0
+    /// Of assessments, by `RiskLevel.rawValue`.
+    package var levels = [UInt64](repeating: 0, count: RiskLevel.allCases.count)
+    /// By `RejectReason.rawValue`.
+    package var rejects = [UInt64](repeating: 0, count: RejectReason.allCases.count)
+    package var streams: [Stream] = []
+
+    package init() {}
+
+    init(streams: [String]) {
+        self.streams = streams.map { Stream(name: $0) }
+    }
+
+    /// Those of a checkpoint, with the streams that it names.
+    package init(_ tallies: [Tally]) {
+        var names: [String] = []
+        for tally in tallies {
+            let parts = tally.name.split(separator: ":")
+            if parts.count == 3, parts[0] == "stream", !names.contains(String(parts[1])) {
+                names.append(String(parts[1]))
+            }
+        }
+        self.init(streams: names)
+        resume(tallies)
+    }
+
+    /// What came since `earlier`; streams stay as they are.
+    package func since(_ earlier: RunCounts) -> RunCounts {
+        var counts = self
+        counts.accepted -= earlier.accepted
+        counts.late -= earlier.late
+        for index in levels.indices { counts.levels[index] -= earlier.levels[index] }
+        for index in rejects.indices { counts.rejects[index] -= earlier.rejects[index] }
+        return counts
+    }
+
+    package var rejected: UInt64 { rejects.reduce(0, +) }
+    package var lines: UInt64 { accepted + late + rejected }
+
+    /// By name, as checkpoints hold them.
+    mutating func resume(_ tallies: [Tally]) {
+        let counts = Dictionary(tallies.map { ($0.name, $0.count) }, uniquingKeysWith: { first, _ in first })
+        for level in RiskLevel.allCases { levels[Int(level.rawValue)] = counts[level.label] ?? 0 }
+        accepted = counts["accepted"] ?? levels.reduce(0, +)
+        late = counts["late"] ?? 0
+        for reason in RejectReason.allCases { rejects[Int(reason.rawValue)] = counts["\(reason.code)"] ?? 0 }
+        for index in streams.indices {
+            let name = "stream:\(streams[index].name):"
+            streams[index].taken = counts[name + "taken"] ?? 0
+            streams[index].late = counts[name + "late"] ?? 0
+            streams[index].made = counts[name + "made"] ?? 0
+            streams[index].failed = counts[name + "failed"] ?? 0
+            streams[index].timedOut = counts[name + "timed_out"] ?? 0
+            streams[index].dropped = counts[name + "dropped"] ?? 0
+            streams[index].ended = counts[name + "ended"] ?? 0
+        }
+    }
+
+    /// As checkpoints of scoring have them, in the order of their names.
+    var scoringTallies: [Tally] {
+        (RiskLevel.allCases.map { Tally(name: $0.label, count: levels[Int($0.rawValue)]) } + rejectTallies)
+            .sorted { $0.name < $1.name }
+    }
+
+    /// As checkpoints of pipelines have them, in the order of their names.
+    var streamTallies: [Tally] {
+        var all = [Tally(name: "accepted", count: accepted), Tally(name: "late", count: late)] + rejectTallies
+        for stream in streams {
+            var figures = [
+                ("taken", stream.taken), ("late", stream.late), ("made", stream.made), ("failed", stream.failed),
+            ]
+            // Of patterns alone.
+            if stream.timedOut > 0 { figures.append(("timed_out", stream.timedOut)) }
+            if stream.dropped > 0 { figures.append(("dropped", stream.dropped)) }
+            if stream.ended > 0 { figures.append(("ended", stream.ended)) }
+            all += figures.map { Tally(name: "stream:\(stream.name):\($0.0)", count: $0.1) }
+        }
+        return all.sorted { $0.name < $1.name }
+    }
+
+    private var rejectTallies: [Tally] {
+        RejectReason.allCases.map { Tally(name: "\($0.code)", count: rejects[Int($0.rawValue)]) }
+    }
+}

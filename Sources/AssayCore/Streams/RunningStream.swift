@@ -1,0 +1,217 @@
+import CEL
+
+/// A stream while it runs: its rows, who reads them, and what went wrong.
+final class RunningStream {
+    let index: Int
+    let plan: StreamPlan.Stream
+    /// What it makes.
+    let row: ValueRow?
+    let emission: EmissionRow?
+    let failures: FailureLog
+    /// Where it has several sources.
+    let union: UnionRow?
+    var taken: UInt64 = 0
+    var late: UInt64 = 0
+    var made: UInt64 = 0
+    let readers: StreamReaders
+    /// Of its late events.
+    let lateReaders: StreamReaders
+    /// Of the sequences that did not end in time.
+    let timeoutReaders: StreamReaders
+    /// Of a stream that knows of many events together.
+    let keyed: StreamPlan.Keyed?
+    let sequences: StreamPlan.Sequences?
+    let telling: SequenceTelling?
+    /// Sequences that did not end in time, and runs given up because there were too many, in the runs before this one.
+    var timedOut: UInt64 = 0
+    var dropped: UInt64 = 0
+    var hasSaidDropped = false
+    /// Runs that ended because their pattern was changed.
+    var ended: UInt64 = 0
+    // What its last step has come to, and the key that this is about. Only the thread that owns the stage comes here.
+    @exclusivity(unchecked) var step = WindowFunction<WindowAggregates>.Output()
+    @exclusivity(unchecked) var keyValues: [Value] = []
+    private let program: Program
+    private let condition: Int?
+    private let audience: Int?
+    /// What every row is given that comes to windows.
+    private let aggregates: Unmanaged<AggregatePlan>?
+    private let noted: Unmanaged<FailureLog>
+    private let keys: [ExpressionPart]
+    let kind: Kind
+    /// A key of one part that is a text of the input: the field's number.
+    let keyField: Int?
+
+    /// What it does, without what it needs for that.
+    enum Kind {
+        case whole, selected, keyed, pattern, score
+    }
+
+    init(_ index: Int, of pipeline: StreamPlan) {
+        self.index = index
+        plan = pipeline.streams[index]
+        union = plan.union.map(UnionRow.init)
+        // Not every source has every name.
+        failures = FailureLog(ignoring: plan.union == nil ? nil : .noSuchKey)
+        row = plan.columns.map { ValueRow(names: $0.map(\.name)) }
+        readers = StreamReaders(of: .stream(index), in: pipeline)
+        lateReaders = StreamReaders(of: .late(index), in: pipeline)
+        timeoutReaders = StreamReaders(of: .timeouts(index), in: pipeline)
+        (program, condition) = (plan.program, plan.condition)
+        if case .keyed(let keyed) = plan.operation {
+            self.keyed = keyed
+            emission = EmissionRow(slotCount: keyed.layout.slotCount)
+        } else {
+            (keyed, emission) = (nil, nil)
+        }
+        if case .pattern(let sequences) = plan.operation {
+            self.sequences = sequences
+            telling = SequenceTelling(sequences, failures: failures)
+        } else {
+            (sequences, telling) = (nil, nil)
+        }
+        audience = sequences?.audience
+        keys = plan.keys
+        aggregates = keyed.map { Unmanaged.passUnretained($0.aggregates) }
+        noted = Unmanaged.passUnretained(failures)
+        kind =
+            switch plan.operation {
+            case .rows(let selected): selected == nil ? .whole : .selected
+            case .keyed: .keyed
+            case .pattern: .pattern
+            case .score: .score
+            }
+        keyField = plan.keys.count == 1 ? plan.keys[0].field : nil
+    }
+
+    /// Whether a row meets the condition.
+    func takes(_ row: Row) -> Bool {
+        if let condition, !holds(condition, row) { return false }
+        if let audience, !holds(audience, row) { return false }
+        return true
+    }
+
+    private func holds(_ root: Int, _ row: Row) -> Bool {
+        do throws(EvaluationError) {
+            return try program.bool(root, host: row)
+        } catch {
+            failures.note(error)
+            return false
+        }
+    }
+
+    /// The value of a part, null when it can't be had.
+    func value(_ root: Int, of program: Program, _ row: Row) -> Value {
+        do throws(EvaluationError) {
+            let value = try program.value(root, host: row)
+            guard value.depth <= Self.deepestValue else {
+                throw EvaluationError(.tooCostly, "a value with more than \(Self.deepestValue) levels of nesting")
+            }
+            return value
+        } catch {
+            failures.note(error)
+            return .null
+        }
+    }
+
+    /// Somewhat more than a line of input can have.
+    private static let deepestValue = 200
+    /// Of all parts together.
+    private static let longestKey = 1 << 16
+
+    /// Appends the key of a row. False when it has none.
+    func appendKey(of row: Row, to buffer: inout OutputBuffer) -> Bool {
+        StreamKey.begin(index, in: &buffer)
+        if let keyField, let text = row.textBytes(keyField), text.count < Self.longestKey {
+            StreamKey.append(text: text, isLast: true, to: &buffer)
+            return true
+        }
+        do throws(EvaluationError) {
+            for (position, key) in keys.enumerated() {
+                let isLast = position == keys.count - 1
+                try StreamKey.append(try program.value(key.root, host: row), isLast: isLast, to: &buffer)
+            }
+            guard buffer.count <= Self.longestKey else {
+                throw EvaluationError(.tooCostly, "a key of more than \(Self.longestKey) bytes")
+            }
+            return true
+        } catch {
+            failures.note(error)
+            return false
+        }
+    }
+
+    /// What a row is to the windows of the stream.
+    @inline(__always)
+    func element(_ row: Row, number: UInt64) -> WindowAggregates.Element {
+        guard let aggregates else { preconditionFailure("only windows take elements") }
+        return WindowAggregates.Element(
+            plan: aggregates, row: Unmanaged.passUnretained(row), number: number, failures: noted)
+    }
+
+    /// What a window, or everything so far, comes to as a row; nil where `having` does not hold. The key's parts are
+    /// those in `keyValues`.
+    func emit(
+        _ firing: WindowFunction<WindowAggregates>.Firing, _ keyed: StreamPlan.Keyed, event: Row?
+    ) -> ValueRow? {
+        guard let emission, let row else { preconditionFailure("a keyed stream makes rows of its own") }
+        let isGlobal: Bool = if case .global = keyed.function.shape { true } else { false }
+        let time = event?.time ?? EventTime(milliseconds: firing.window.lastMoment)
+        emission.begin(event: event, at: time)
+        defer { emission.end() }
+        if !keyed.isRunning {
+            emission[slot: 0] = Self.moment(firing.window.start)
+            emission[slot: 1] = Self.moment(isGlobal ? firing.window.lastMoment : firing.window.end)
+        }
+        for (index, key) in keyValues.enumerated() { emission[slot: EmissionLayout.firstKeySlot + index] = key }
+        for (index, slot) in keyed.layout.aggregates.enumerated() {
+            emission[slot: slot] = firing.content.value(index, keyed.aggregates)
+        }
+        for (index, part) in keyed.emitted.enumerated() {
+            emission[slot: keyed.layout.emitted[index]] = value(part.root, of: keyed.emission, emission)
+        }
+        guard holds(keyed, emission) else { return nil }
+        row.begin(at: time) { values in
+            for part in keyed.layout.automatic { values.append(emission[slot: part.slot]) }
+            for slot in keyed.layout.emitted { values.append(emission[slot: slot]) }
+        }
+        return row
+    }
+
+    private func holds(_ keyed: StreamPlan.Keyed, _ emission: EmissionRow) -> Bool {
+        guard let having = keyed.having else { return true }
+        do throws(EvaluationError) {
+            return try keyed.emission.bool(having, host: emission)
+        } catch {
+            failures.note(error)
+            return false
+        }
+    }
+
+    // MARK: Sequences
+
+    var patternFunction: PatternFunction? {
+        guard let pattern = sequences?.pattern else { return nil }
+        return PatternFunction(
+            PatternMatcher(
+                pattern.automaton, conditions: pattern.isIterative ? SequenceRow(pattern, failures: failures) : nil,
+                limits: pattern.limits,
+                tellsTimeouts: !timeoutReaders.isNobody),
+            fingerprint: pattern.fingerprint)
+    }
+
+    /// What a pattern has to know of a row; nil for one that changes nothing.
+    func event(_ row: Row, _ pattern: PatternPlan, _ buffer: inout OutputBuffer) -> PatternFunction.Input? {
+        let truth = pattern.truth { holds($0, row) }
+        guard pattern.matters(truth) else { return nil }
+        let isKept = truth.open != 0 || pattern.mayBeTaken(truth)
+        return PatternFunction.Input(
+            time: row.time.milliseconds, truth: truth,
+            content: isKept ? KeptContent.bytes(row, pattern.keptSlots, into: &buffer) : [])
+    }
+
+    /// Null for what no calendar has.
+    static func moment(_ milliseconds: Int64) -> Value {
+        Timestamp(milliseconds: milliseconds).map(Value.timestamp) ?? .null
+    }
+}

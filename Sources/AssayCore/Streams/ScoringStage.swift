@@ -1,0 +1,234 @@
+import CivilTime
+
+/// The middle stage, which owns all keyed state: transactions to assessments.
+package struct ScoringStage: RunStage, ~Copyable {
+    private var stage: KeyedStage<FraudDetection>
+    /// Everything so far, also of runs before this one.
+    package private(set) var counts = RunCounts()
+    private(set) var greatestTime = EventTime(milliseconds: 0)
+    private var rules: RuleSet?
+    private let zone: TimeZoneRules
+    private let fields: FieldNames
+    private let outputs: [AssessmentOutput]
+    private var toldEnded = 0
+    /// How often rules fired and failed in runs before, and in this one before the present evaluator.
+    private var loadedRuleTallies: [String: UInt64] = [:]
+    private var earlierRuleTallies: [String: UInt64] = [:]
+
+    /// Names keyed state in the store.
+    package static let functionNumber: Int64 = 1
+    package static let functionName = "fraud_detection"
+
+    /// `outputs`: by sink.
+    package init(
+        settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames = .standard,
+        outputs: [AssessmentOutput] = [.lines], sequence: UInt64 = 0
+    ) {
+        (self.zone, self.fields, self.outputs) = (zone, fields, outputs)
+        stage = KeyedStage(
+            function: FraudDetection(settings: settings, zone: zone, sequence: sequence),
+            output: FraudDetection.Output(), functionNumber: Self.functionNumber)
+    }
+
+    package var keyCount: Int { stage.keyCount }
+
+    package func makeBatch() -> TransactionBatch { TransactionBatch() }
+
+    package func makeDecoder(_ format: InputFormat, csvHeader: [UInt8]) -> TransactionBatchDecoder {
+        var decoder = TransactionDecoder(format: format, fields: fields, zone: zone)
+        decoder.resume(csvHeader: csvHeader)
+        return TransactionBatchDecoder(decoder)
+    }
+
+    package func makeFormatter() -> AssessmentFormatter {
+        AssessmentFormatter(stage.function.settings, zone: zone, outputs: outputs)
+    }
+
+    // MARK: Rules
+
+    /// From the next batch on.
+    package mutating func install(_ rules: RuleSet?) {
+        for (name, count) in stage.function.ruleEvaluator?.counts ?? [] {
+            earlierRuleTallies[name, default: 0] += count
+        }
+        stage.changeFunction { $0.install(rules) }
+        stage.refreshStates()
+        self.rules = rules
+    }
+
+    package var ruleEvaluator: RuleEvaluator? { stage.function.ruleEvaluator }
+
+    package mutating func takeNotices() -> [StageNotice] {
+        var notices: [StageNotice] = []
+        if stage.function.endedSequences > toldEnded {
+            notices.append(.sequencesEnded(stage.function.endedSequences - toldEnded))
+            toldEnded = stage.function.endedSequences
+        }
+        guard let evaluator = stage.function.ruleEvaluator else { return notices }
+        for pattern in evaluator.takeOverflows() { notices.append(.sequencesDropped(pattern: pattern)) }
+        for failure in takeRuleFailures() {
+            notices.append(.ruleFailed(rule: failure.rule, message: failure.error.message))
+        }
+        return notices
+    }
+
+    /// Failures of rules that people should hear of.
+    package func takeRuleFailures() -> [RuleEvaluator.Failure] {
+        guard let evaluator = stage.function.ruleEvaluator, evaluator.hasUntold else { return [] }
+        return evaluator.takeUntold()
+    }
+
+    /// By the names under which checkpoints keep them, of all runs.
+    package var ruleTallies: [String: UInt64] { ruleTalliesOfRun.merging(loadedRuleTallies, uniquingKeysWith: +) }
+
+    /// The same of this run alone.
+    private var ruleTalliesOfRun: [String: UInt64] {
+        var tallies = earlierRuleTallies
+        for (name, count) in stage.function.ruleEvaluator?.counts ?? [] { tallies[name, default: 0] += count }
+        return tallies
+    }
+
+    package var ruleCounts: [(name: String, count: UInt64)] {
+        ruleTalliesOfRun.sorted { $0.key < $1.key }
+            .map { (String($0.key.dropFirst(RuleTally.prefix.count)), $0.value) }
+    }
+
+    /// Everything that is counted, in order of the names.
+    var tallies: [Tally] {
+        (counts.scoringTallies + ruleTallies.map { Tally(name: $0.key, count: $0.value) })
+            .sorted { $0.name < $1.name }
+    }
+
+    /// How many different types the states name.
+    var symbolCount: Int { stage.function.symbolCount }
+
+    package var sequence: UInt64 { stage.function.sequence }
+
+    // MARK: Checkpoints
+
+    /// How many users have changes that no checkpoint has.
+    var changedCount: Int { stage.changedCount }
+
+    /// Takes over what a checkpoint holds.
+    package mutating func load(
+        _ record: StageRecord, from pages: any StatePages, memoryLimit: Int = .max
+    ) throws(StoreError) {
+        try stage.load(record.log(of: Self.functionNumber), from: pages, memoryLimit: memoryLimit)
+        counts.resume(record.tallies)
+        stage.changeFunction { $0.resume(sequence: record.sequence) }
+        for tally in record.tallies where tally.name.hasPrefix(RuleTally.prefix) {
+            loadedRuleTallies[tally.name] = tally.count
+        }
+        greatestTime = EventTime(milliseconds: record.eventTime)
+        stage.refreshStates()
+    }
+
+    package var record: StageRecord {
+        var record = StageRecord()
+        record.sequence = sequence
+        record.eventTime = greatestTime.milliseconds
+        record.tallies = tallies
+        record.logs = [stage.extent]
+        return record
+    }
+
+    /// Cuts here, and returns what is known at once; the states follow by and by.
+    package mutating func beginCut() -> StageRecord {
+        stage.beginCut()
+        return record
+    }
+
+    /// Goes on with the cut for a while. True when it is complete.
+    package mutating func continueCut(states: Int) throws(StoreError) -> Bool {
+        try stage.goOnWithCut(states: states)
+    }
+
+    /// What users did before counts for whatever input comes.
+    package mutating func beginInput() {}
+
+    /// From now on states can be read back from here.
+    package mutating func attach(_ pages: any StatePages) {
+        stage.attach(pages)
+    }
+
+    /// What was taken last is durable now.
+    package mutating func noteCommitted() {
+        stage.noteCommitted()
+    }
+
+    /// The memory of users at home and their states.
+    package var memoryBytes: Int { stage.memoryBytes }
+    /// The memory that it takes to find a user.
+    package var indexBytes: Int { stage.indexBytes }
+    /// Users whose states are in the store alone.
+    var awayCount: Int { stage.awayCount }
+    /// As far as it is not in any checkpoint.
+    package var changedBytes: Int { stage.changedBytes }
+
+    package mutating func shrink(to limit: Int) {
+        stage.shrink(to: limit)
+    }
+
+    /// The states of a complete cut.
+    package mutating func takeCut() -> StageCut { stage.takeCut() }
+
+    // MARK: Transactions
+
+    /// Each user with the bytes of its state.
+    func forEachState(_ body: (UnsafeBufferPointer<UInt8>, [UInt8]) -> Void) {
+        stage.forEachState { key, state in
+            var bytes = OutputBuffer(capacity: 1 << 10)
+            stage.function.encode(state, into: &bytes)
+            body(key, Array(bytes.bytes))
+        }
+    }
+
+    package mutating func take(_ batch: TransactionBatch, from source: Int) throws(StoreError) { try score(batch) }
+
+    package mutating func score(_ batch: TransactionBatch) throws(StoreError) {
+        let text = batch.text.view
+        batch.scored.rules = rules
+        stage.withOutput { swap(&$0, &batch.scored) }
+        try stage.process(
+            batch.decoded.transactions,
+            hash: { $0.userHash },
+            key: { text.bytes($0.userID) },
+            input: { (FraudDetection.Input(transaction: $0, text: text), $0.time) })
+        stage.withOutput { swap(&$0, &batch.scored) }
+        settle(batch)
+    }
+
+    /// Counts, and turns the transactions that were not accepted into rejects.
+    private mutating func settle(_ batch: TransactionBatch) {
+        var duplicates: [Reject] = []
+        for (index, assessment) in batch.scored.assessments.enumerated() {
+            if assessment.sequence > 0 {
+                counts.levels[Int(assessment.level.rawValue)] += 1
+                counts.accepted += 1
+                greatestTime = max(greatestTime, batch.decoded.transactions[index].time)
+            } else {
+                let transaction = batch.decoded.transactions[index]
+                duplicates.append(
+                    Reject(
+                        line: transaction.line, lineIndex: transaction.lineIndex, reason: .duplicate,
+                        message: RejectReason.duplicate.message))
+            }
+        }
+        if !duplicates.isEmpty { batch.decoded.rejects.merge(duplicates) }
+        for reject in batch.decoded.rejects { counts.rejects[Int(reject.reason.rawValue)] += 1 }
+    }
+}
+
+extension [Reject] {
+    /// Both lists are in the order of their lines, and so is the result.
+    fileprivate mutating func merge(_ other: [Reject]) {
+        var merged: [Reject] = []
+        merged.reserveCapacity(count + other.count)
+        var rest = self[...]
+        for reject in other {
+            while let first = rest.first, first.lineIndex < reject.lineIndex { merged.append(rest.removeFirst()) }
+            merged.append(reject)
+        }
+        self = merged + rest
+    }
+}

@@ -1,0 +1,112 @@
+/// Events on their way through a pipeline, and what its streams make of them.
+///
+/// @unchecked Sendable: as any batch of lines.
+package final class StreamBatch: EventBatch, @unchecked Sendable {
+    /// What the pipeline makes of them, by sink, and by output: some outputs share one.
+    let buffers: [RowBuffer]
+    let outputs: [RowBuffer]
+
+    /// `outputs`: by output, the number of its sink.
+    init(outputs: [Int] = []) {
+        let buffers = (0..<(outputs.max() ?? -1) + 1).map { _ in RowBuffer() }
+        self.buffers = buffers
+        self.outputs = outputs.map { buffers[$0] }
+    }
+
+    package override func reset() {
+        super.reset()
+        for buffer in buffers { buffer.removeAll() }
+    }
+}
+
+/// The rows of a batch that go to one sink, until the thread that writes puts them in the sink's form.
+final class RowBuffer {
+    // In one stage's hands at a time.
+    @exclusivity(unchecked) private var carried = CarriedRows()
+    /// What was scored of the batch.
+    private(set) var scored: ScoredBatch?
+
+    var rows: UInt64 { UInt64(carried.count) }
+
+    func removeAll() { carried.removeAll() }
+
+    /// Rows come, of a batch of which this is scored.
+    func begin(_ scored: ScoredBatch?) { self.scored = scored }
+
+    @inline(__always)
+    func append(_ row: Row, to output: Int) { row.carry(to: output, in: &carried) }
+
+    /// Appends the rows in the form that the sink takes. `writings`: by output.
+    func format(with batch: StreamBatch, _ writings: [RowWriting], into bytes: inout OutputBuffer) {
+        let lines = scored.map { AssessmentLines($0, batch) }
+        var writing: (output: Int, RowWriting)?
+        carried.forEach { output, content in
+            if writing?.output != output { writing = (output, writings[output]) }
+            guard let writing = writing?.1 else { preconditionFailure("rows go to outputs that there are") }
+            switch content {
+            case .event(let index): writing.write(event: index, of: batch, into: &bytes)
+            case .values(let values, let shape): writing.write(values, shape, into: &bytes)
+            case .assessment(let index): writing.write(into: &bytes) { lines?.write(index, into: &$0) }
+            }
+        }
+    }
+}
+
+/// The lines of assessments of a batch, on the thread that writes.
+private final class AssessmentLines {
+    private let encoder: AssessmentEncoder
+    private let transactions: [Transaction]
+    private let text: BatchText
+    private let output: FraudDetection.Output
+    private let rules: RuleTexts?
+    private let written: [ScoredBatch.Written]
+
+    init(_ scored: ScoredBatch, _ batch: StreamBatch) {
+        encoder = scored.encoder
+        transactions = batch.transactions.transactions
+        text = batch.text.view
+        output = scored.output
+        rules = scored.output.rules.map(RuleTexts.init)
+        written = scored.written
+    }
+
+    /// The line of one that was noted.
+    func write(_ index: Int, into buffer: inout OutputBuffer) {
+        var place = written[index].place
+        encoder.encode(
+            transactions[written[index].transaction], text, output, at: &place, rules, into: &buffer)
+    }
+}
+
+/// What was scored of a batch, and which of it is written out.
+///
+/// It goes with the batch from the thread that scores to the one that writes.
+final class ScoredBatch {
+    // In one stage's hands at a time.
+    @exclusivity(unchecked) var output = FraudDetection.Output()
+    @exclusivity(unchecked) fileprivate private(set) var written: [Written] = []
+    let encoder: AssessmentEncoder
+
+    struct Written {
+        let transaction: Int
+        let place: FraudDetection.Output.Place
+    }
+
+    init(_ encoder: AssessmentEncoder) {
+        self.encoder = encoder
+    }
+
+    func begin(_ rules: RuleSet?) {
+        output.removeAll()
+        output.rules = rules
+        written.removeAll(keepingCapacity: true)
+    }
+
+    /// Returns the number of an assessment that is written out. The one before may be the same.
+    func note(_ place: FraudDetection.Output.Place, of transaction: Int) -> Int {
+        if written.last?.place.assessment != place.assessment {
+            written.append(Written(transaction: transaction, place: place))
+        }
+        return written.count - 1
+    }
+}

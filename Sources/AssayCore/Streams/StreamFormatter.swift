@@ -1,0 +1,20 @@
+/// Puts the rows of a pipeline's streams in the forms that sinks take.
+package struct StreamFormatter: RowFormatter {
+    /// By output.
+    private let writings: [RowWriting]
+
+    init(_ plan: StreamPlan) {
+        let values = ValueEncoder(plan.zone)
+        writings = plan.outputs.map { RowWriting($0, values, plan.schema) }
+    }
+
+    package mutating func format(_ batch: StreamBatch, for sink: Int, into buffer: inout OutputBuffer) -> UInt64 {
+        let rows = batch.buffers[sink]
+        guard rows.rows > 0 else { return 0 }
+        rows.format(with: batch, writings, into: &buffer)
+        return rows.rows
+    }
+
+    /// What comes after the line was not taken by the stage.
+    package func cut(_ batch: StreamBatch, after line: UInt32) {}
+}

@@ -1,0 +1,219 @@
+/// What is remembered of a key: its windows, a user, or sequences that have begun.
+struct StreamState {
+    var windows = WindowState<WindowAggregates>()
+    /// Where the scorer keeps it: a state that was scored once is never forgotten.
+    var user: UnsafeMutablePointer<UserState>?
+    var sequences: RememberedSequences?
+}
+
+/// What ended because its pattern was changed.
+package struct EndedSequences: Equatable, Sendable {
+    package var runs: UInt64 = 0
+    /// Events that event time had not come to.
+    package var events: UInt64 = 0
+
+    init() {}
+
+    init(_ state: PatternState) {
+        (runs, events) = (UInt64(state.openRuns), UInt64(state.waiting.count))
+    }
+
+    var isNothing: Bool { runs == 0 && events == 0 }
+
+    static func += (left: inout EndedSequences, right: EndedSequences) {
+        left.runs += right.runs
+        left.events += right.events
+    }
+}
+
+/// A key's sequences, which exist once.
+final class RememberedSequences {
+    /// Of the pattern.
+    let fingerprint: UInt64
+    // Only the thread that owns the stage comes here, one step at a time.
+    @exclusivity(unchecked) var state: PatternState
+    /// What was read from a checkpoint and does not go on.
+    var ended = EndedSequences()
+
+    init(_ fingerprint: UInt64, _ state: PatternState) {
+        self.fingerprint = fingerprint
+        self.state = state
+    }
+}
+
+/// The process function of a whole pipeline: each key begins with the number of the stream that it belongs to.
+package struct StreamFunction: KeyedProcessFunction {
+    /// What a step came to: of a stream one of the parts.
+    struct Output {
+        var windows = WindowFunction<WindowAggregates>.Output()
+        var sequences = PatternFunction.Output()
+        /// Of the batch at hand, all that was scored so far. Whoever has the batch keeps it.
+        var scored: Unmanaged<ScoredBatch>?
+    }
+
+    enum Input {
+        case element(WindowFunction<WindowAggregates>.Input)
+        case transaction(FraudDetection.Input)
+        case event(PatternFunction.Input)
+    }
+
+    /// By stream.
+    private let functions: [WindowFunction<WindowAggregates>?]
+    private(set) var patterns: [PatternFunction?]
+    /// By stream, what a checkpoint had begun for a pattern that is another one now.
+    var ended: [EndedSequences]
+    let scorer: TransactionScorer?
+
+    init(_ plan: StreamPlan, streams: [RunningStream]) {
+        functions = plan.streams.map { stream in
+            if case .keyed(let keyed) = stream.operation { keyed.function } else { nil }
+        }
+        patterns = streams.map { $0.patternFunction }
+        ended = streams.map { _ in EndedSequences() }
+        scorer = plan.scored.map { TransactionScorer($0.settings) }
+    }
+
+    /// Other patterns hold from now on.
+    mutating func takePatterns(of streams: [RunningStream]) { patterns = streams.map { $0.patternFunction } }
+
+    func makeState() -> StreamState { StreamState() }
+
+    func prefetch(_ state: StreamState) {
+        if let user = state.user { UserState.prefetch(user) }
+    }
+
+    /// What a user's memory points to.
+    fileprivate func prefetchHeld(_ state: StreamState) { state.user?.pointee.prefetchBlock() }
+
+    func stream(of key: UnsafeBufferPointer<UInt8>) -> Int { Int(key[0]) }
+
+    /// What was read of it does not go on, and that has to be written down.
+    func isStale(_ state: StreamState) -> Bool { state.sequences.map { !$0.ended.isNothing } ?? false }
+
+    mutating func refresh(_ state: inout StreamState) { state.sequences?.ended = EndedSequences() }
+
+    func isEmpty(_ state: StreamState) -> Bool {
+        state.user == nil && state.windows.parts.isEmpty && state.sequences?.state.isEmpty ?? true
+    }
+
+    mutating func process(_ input: Input, state: inout StreamState, context: inout ProcessContext<Output>) {
+        switch input {
+        case .element(let element):
+            functions[context.stream]?.add(element, &state.windows, &context.moment, &context.output.windows)
+        case .transaction(let transaction):
+            guard let scorer, let scored = context.output.scored else {
+                preconditionFailure("only a stream that scores is given transactions, and those of a batch")
+            }
+            let user = state.user ?? scorer.keep(scorer.detection.makeState())
+            state.user = user
+            scored._withUnsafeGuaranteedRef { scorer.detection.score(transaction, &user.pointee, &$0.output) }
+        case .event(let event):
+            guard let pattern = patterns[context.stream] else { return }
+            let remembered: RememberedSequences
+            if let known = state.sequences, known.fingerprint == pattern.fingerprint {
+                remembered = known
+            } else {
+                remembered = RememberedSequences(pattern.fingerprint, PatternState())
+                state.sequences = remembered
+            }
+            pattern.take(event, &remembered.state, &context.moment, &context.output.sequences)
+        }
+    }
+
+    mutating func timerFired(state: inout StreamState, context: inout ProcessContext<Output>) {
+        if let remembered = state.sequences {
+            patterns[context.stream]?.goOn(&remembered.state, &context.moment, &context.output.sequences)
+            return
+        }
+        functions[context.stream]?.goOn(&state.windows, &context.moment, &context.output.windows)
+    }
+
+    func timerRank(_ state: StreamState, at time: EventTime, stream: Int) -> Int64 {
+        functions[stream]?.timerRank(state.windows, at: time, stream: stream) ?? 0
+    }
+
+    mutating func resume(state: inout StreamState, context: inout ProcessContext<Output>) {
+        if let remembered = state.sequences {
+            ended[context.stream] += remembered.ended
+            patterns[context.stream]?.setTimer(&remembered.state, &context.moment)
+            return
+        }
+        functions[context.stream]?.setFirstTimer(&state.windows, &context.moment)
+    }
+
+    // MARK: As bytes
+
+    private enum Kind: UInt8 {
+        case windows, user, sequences
+    }
+
+    func encode(_ state: StreamState, into bytes: inout OutputBuffer) {
+        if let user = state.user, let scorer {
+            bytes.append(byte: Kind.user.rawValue)
+            scorer.detection.encode(user.pointee, into: &bytes)
+        } else if let sequences = state.sequences {
+            bytes.append(byte: Kind.sequences.rawValue)
+            bytes.append(fixed: sequences.fingerprint)
+            sequences.state.encode(into: &bytes)
+        } else {
+            bytes.append(byte: Kind.windows.rawValue)
+            state.windows.encode(into: &bytes)
+        }
+    }
+
+    mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> StreamState {
+        guard let first = bytes.first else { throw StateDecodingError(.truncated) }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[1...])
+        switch (Kind(rawValue: first), scorer) {
+        case (.windows?, _): return StreamState(windows: try WindowState(rest))
+        case (.sequences?, _): return try decodeSequences(rest)
+        case (.user?, let scorer?): return StreamState(user: scorer.keep(try scorer.detection.decode(rest)))
+        default: throw StateDecodingError(.outOfBounds)
+        }
+    }
+
+    /// The fingerprint and the state of a stored state of sequences; nil for one of something else.
+    package static func sequenceBytes(_ state: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        guard state.first == Kind.sequences.rawValue else { return nil }
+        return UnsafeRawBufferPointer(rebasing: state[1...])
+    }
+
+    /// A pattern that has changed does not go on with the runs of before.
+    private mutating func decodeSequences(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> StreamState {
+        var reader = StateByteReader(bytes)
+        let fingerprint = try reader.fixed()
+        guard let function = patterns.lazy.compactMap(\.self).first(where: { $0.fingerprint == fingerprint }) else {
+            let ended = RememberedSequences(fingerprint, PatternState())
+            ended.ended = EndedSequences(try PatternState(&reader, for: nil))
+            return StreamState(sequences: ended)
+        }
+        let state = try PatternState(&reader, for: function.automaton)
+        return StreamState(sequences: RememberedSequences(fingerprint, state))
+    }
+}
+
+extension KeyedStage<StreamFunction> {
+    /// What the memory holds that a state points to.
+    func prefetchHeld(_ key: Int) { if keys.isInUse(key) { function.prefetchHeld(keys[key]) } }
+}
+
+/// What scores transactions, which exists once.
+final class TransactionScorer {
+    // Only the thread that owns the stage comes here, one step at a time.
+    @exclusivity(unchecked) var detection: FraudDetection
+    /// The users' states, which stay where they are as long as it lives.
+    private var users = MemoryChunks()
+
+    init(_ settings: StreamPlan.ScoredSettings, sequence: UInt64 = 0) {
+        detection = FraudDetection(settings: settings.settings, zone: settings.zone, sequence: sequence)
+        detection.install(settings.rules)
+    }
+
+    /// Takes the state of a user that was not known before.
+    func keep(_ state: consuming UserState) -> UnsafeMutablePointer<UserState> {
+        let stride = MemoryLayout<UserState>.stride
+        let place = users.take(stride).bindMemory(to: UserState.self, capacity: 1)
+        place.initialize(to: state)
+        return place
+    }
+}

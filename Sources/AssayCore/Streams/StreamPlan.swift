@@ -1,0 +1,219 @@
+import CEL
+import CivilTime
+
+/// A pipeline ready to run: what each stream reads, what it makes of it, and where it goes. Never changed.
+package final class StreamPlan: Sendable {
+    /// Where a stream's rows come from.
+    package enum Source: Equatable, Sendable {
+        case input
+        case stream(Int)
+        /// The late events of a stream.
+        case late(Int)
+        /// The sequences of a stream that did not end in time.
+        case timeouts(Int)
+    }
+
+    /// Several sources taken as one: the names that any of them knows.
+    package final class Union: Sendable {
+        let names: [String]
+        /// By source and name, the slot by which that source knows it.
+        let slots: [[Int?]]
+        let sources: [String]
+
+        package init(names: [String], slots: [[Int?]], sources: [String]) {
+            self.names = names
+            self.slots = slots
+            self.sources = sources
+        }
+    }
+
+    package final class Keyed: Sendable {
+        package let keys: [ExpressionPart]
+        package let function: WindowFunction<WindowAggregates>
+        package let isRunning: Bool
+        let aggregates: AggregatePlan
+        /// Columns and `having`, over the outcomes of aggregates.
+        let emission: Program
+        package let emitted: [ExpressionPart]
+        package let having: Int?
+        let layout: EmissionLayout
+        /// Of its late events, if the pipeline names them.
+        let lateName: String?
+
+        package init(
+            keys: [ExpressionPart], function: WindowFunction<WindowAggregates>, isRunning: Bool,
+            aggregates: AggregatePlan,
+            emission: Program, emitted: [ExpressionPart], having: Int?, layout: EmissionLayout, lateName: String?
+        ) {
+            self.keys = keys
+            self.function = function
+            self.isRunning = isRunning
+            self.aggregates = aggregates
+            self.emission = emission
+            self.emitted = emitted
+            self.having = having
+            self.layout = layout
+            self.lateName = lateName
+        }
+    }
+
+    package final class Sequences: Sendable {
+        package let keys: [ExpressionPart]
+        package let pattern: PatternPlan
+        /// Which events it is about, in the stream's program.
+        package let audience: Int?
+        package let emission: SequenceEmission
+        let lateName: String?
+        let timeoutsName: String?
+
+        package init(
+            keys: [ExpressionPart], pattern: PatternPlan, audience: Int?, emission: SequenceEmission, lateName: String?,
+            timeoutsName: String?
+        ) {
+            self.keys = keys
+            self.pattern = pattern
+            self.audience = audience
+            self.emission = emission
+            self.lateName = lateName
+            self.timeoutsName = timeoutsName
+        }
+    }
+
+    package enum Operator: Sendable {
+        /// All of a row, or some columns of it.
+        case rows(selected: [ExpressionPart]?)
+        case keyed(Keyed)
+        case pattern(Sequences)
+        case score(ScoredSettings)
+    }
+
+    package struct ScoredSettings: Sendable {
+        let settings: ScoringSettings
+        let zone: TimeZoneRules
+        let fields: FieldNames
+        package let rules: RuleSet?
+
+        package init(settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames, rules: RuleSet?) {
+            self.settings = settings
+            self.zone = zone
+            self.fields = fields
+            self.rules = rules
+        }
+    }
+
+    package struct Stream: Sendable {
+        package let name: String
+        package let sources: [Source]
+        /// Where there are several.
+        package let union: Union?
+        /// `where`, keys, arguments and selected columns.
+        let program: Program
+        package let condition: Int?
+        package let operation: Operator
+        /// Nil for rows that are passed on as they are, whatever they have.
+        package let columns: [StreamColumn]?
+
+        package init(
+            name: String, sources: [Source], union: Union?, program: Program, condition: Int?, operation: Operator,
+            columns: [StreamColumn]?
+        ) {
+            self.name = name
+            self.sources = sources
+            self.union = union
+            self.program = program
+            self.condition = condition
+            self.operation = operation
+            self.columns = columns
+        }
+
+        package var isScored: Bool { if case .score = operation { true } else { false } }
+
+        /// Of a stream that knows of many events together.
+        package var keys: [ExpressionPart] {
+            switch operation {
+            case .keyed(let keyed): keyed.keys
+            case .pattern(let sequences): sequences.keys
+            case .rows, .score: []
+            }
+        }
+
+        /// What it makes besides its own rows: the names, each with whether it is of late events.
+        package var sides: [(name: String, isLate: Bool)] {
+            let (late, timeouts): (String?, String?) =
+                switch operation {
+                case .keyed(let keyed): (keyed.lateName, nil)
+                case .pattern(let sequences): (sequences.lateName, sequences.timeoutsName)
+                case .rows, .score: (nil, nil)
+                }
+            return (late.map { [($0, true)] } ?? []) + (timeouts.map { [($0, false)] } ?? [])
+        }
+    }
+
+    package let schema: EventSchema
+    package let format: InputFormat
+    package let derived: DerivedFields
+    /// Whoever is read comes before whoever reads.
+    package let streams: [Stream]
+    package let outputs: [StreamOutput]
+    package let outOfOrder: Int64
+    /// In milliseconds.
+    let idle: Int64?
+    /// States belong to it.
+    package let identity: String
+    package let zone: TimeZoneRules
+
+    package init(
+        schema: EventSchema, format: InputFormat, derived: DerivedFields, streams: [Stream],
+        outputs: [StreamOutput], outOfOrder: Int64, idle: Int64?, identity: String
+    ) {
+        self.schema = schema
+        self.format = format
+        self.derived = derived
+        self.streams = streams
+        self.outputs = outputs
+        self.identity = identity
+        self.outOfOrder = outOfOrder
+        self.idle = idle
+        zone = schema.zone
+    }
+
+    /// The stream whose settings score transactions.
+    var scored: (index: Int, settings: ScoredSettings)? {
+        for (index, stream) in streams.enumerated() {
+            if case .score(let settings) = stream.operation { return (index, settings) }
+        }
+        return nil
+    }
+
+    /// By output, the number of the sink that its rows go to: outputs may share one.
+    var sinks: [Int] { outputs.map(\.sink) }
+}
+
+/// Where the rows of a stream go.
+package struct StreamOutput: Sendable {
+    package let source: StreamPlan.Source
+    let stream: String
+    let form: RowForm
+    /// The number of its sink.
+    package let sink: Int
+    let columns: [StreamColumn]?
+
+    package init(source: StreamPlan.Source, stream: String, form: RowForm, sink: Int, columns: [StreamColumn]?) {
+        self.source = source
+        self.stream = stream
+        self.form = form
+        self.sink = sink
+        self.columns = columns
+    }
+}
+
+/// What rows look like on the way to a sink.
+package enum RowForm: Sendable {
+    /// A JSON object a line.
+    case json
+    /// The same with the stream's name in front.
+    case tagged
+    case csv
+    /// The values of the columns, encoded one after another.
+    case values
+}

@@ -1,0 +1,383 @@
+/// What a window knows of its events.
+package protocol WindowContent {
+    associatedtype Element
+
+    init()
+
+    mutating func add(_ element: Element)
+
+    /// Takes over what another window, or another part of the same one, knows.
+    mutating func merge(_ other: Self)
+
+    /// As bytes that any later version can read.
+    func encode(into bytes: inout OutputBuffer)
+
+    init(_ reader: inout StateByteReader) throws(StateDecodingError)
+}
+
+/// The windows of one key.
+struct WindowState<Content: WindowContent> {
+    /// A pane of sliding windows, a session, or everything of a global window.
+    struct Part {
+        var window: TimeWindow
+        var content: Content
+    }
+
+    /// Ascending by start. Sessions of a key never touch.
+    var parts: [Part] = []
+    /// Of a global window, events that were not told.
+    var untold: UInt64 = 0
+    /// When the timer is set for; no part of what is stored.
+    var timer = Int64.max
+
+    init() {}
+
+    // MARK: As bytes
+
+    private static var version: UInt8 { 1 }
+    private static var mostParts: UInt64 { 1 << 24 }
+
+    func encode(into bytes: inout OutputBuffer) {
+        bytes.append(byte: Self.version)
+        bytes.append(varint: untold)
+        bytes.append(varint: UInt64(parts.count))
+        for part in parts {
+            bytes.append(fixed: UInt64(bitPattern: part.window.start))
+            bytes.append(varint: UInt64(part.window.end - part.window.start))
+            part.content.encode(into: &bytes)
+        }
+    }
+
+    init(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) {
+        var reader = StateByteReader(bytes)
+        let version = try reader.byte()
+        guard version == Self.version else { throw StateDecodingError(.unknownVersion(version)) }
+        untold = try reader.varint()
+        let count = try reader.varint()
+        guard count <= Self.mostParts else { throw StateDecodingError(.outOfBounds) }
+        for _ in 0..<count {
+            let start = Int64(bitPattern: try reader.fixed())
+            guard let length = Int64(exactly: try reader.varint()), length > 0,
+                start <= .max - length, parts.last.map({ $0.window.start < start }) ?? true
+            else { throw StateDecodingError(.outOfBounds) }
+            parts.append(
+                Part(window: TimeWindow(start: start, end: start + length), content: try Content(&reader)))
+        }
+        try reader.finish()
+    }
+}
+
+/// What never changes of a stream's windows, where copying the function doesn't copy it.
+private final class FixedWindows: Sendable {
+    let shape: WindowShape
+    /// How long a window is remembered after it is complete.
+    let lateness: Int64
+    let places: WindowPlaces?
+
+    init(_ shape: WindowShape, lateness: Int64) {
+        self.shape = shape
+        self.lateness = lateness
+        switch shape {
+        case .sliding(let size, let slide, let offset):
+            places = .sliding(SlidingPlaces(size: size, slide: slide, offset: offset))
+        case .daily(let daily): places = .daily(daily)
+        case .session, .global: places = nil
+        }
+    }
+}
+
+/// Collects events in windows of event time, one set of windows a key.
+///
+/// A window fires when the watermark says that nothing can come for it any more, and again with each event that comes
+/// after that and before it is forgotten. The semantics are those of Apache Flink's windows with the default trigger.
+package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
+    struct Input {
+        let element: Content.Element
+        let time: EventTime
+    }
+
+    struct Firing {
+        let window: TimeWindow
+        /// By its number in the stage.
+        let key: Int
+        let content: Content
+    }
+
+    package struct Output {
+        var firings: [Firing] = []
+        /// Events that no window took, and that did not fall between two.
+        var late: [Content.Element] = []
+
+        var isNothing: Bool { firings.isEmpty && late.isEmpty }
+
+        mutating func removeAll() {
+            firings.removeAll(keepingCapacity: true)
+            late.removeAll(keepingCapacity: true)
+        }
+    }
+
+    private let windows: FixedWindows
+
+    package init(_ shape: WindowShape, lateness: Int64 = 0) {
+        windows = FixedWindows(shape, lateness: lateness)
+    }
+
+    package var shape: WindowShape { windows.shape }
+    package var lateness: Int64 { windows.lateness }
+    private var places: WindowPlaces? { windows.places }
+
+    func makeState() -> WindowState<Content> { WindowState() }
+
+    func isEmpty(_ state: WindowState<Content>) -> Bool { state.parts.isEmpty }
+
+    mutating func process(
+        _ input: Input, state: inout WindowState<Content>, context: inout ProcessContext<Output>
+    ) {
+        add(input, &state, &context.moment, &context.output)
+    }
+
+    mutating func timerFired(state: inout WindowState<Content>, context: inout ProcessContext<Output>) {
+        goOn(&state, &context.moment, &context.output)
+    }
+
+    /// Of sessions with one end the one with the earliest start comes first; sliding windows have one start then.
+    func timerRank(_ state: WindowState<Content>, at time: EventTime, stream: Int) -> Int64 {
+        guard case .session = shape else { return 0 }
+        return state.parts.first { $0.window.lastMoment == time.milliseconds }?.window.start ?? .min
+    }
+
+    func encode(_ state: WindowState<Content>, into bytes: inout OutputBuffer) { state.encode(into: &bytes) }
+
+    mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> WindowState<Content> {
+        try WindowState(bytes)
+    }
+
+    // MARK: Whatever the output is a part of
+
+    func add(
+        _ input: Input, _ state: inout WindowState<Content>, _ moment: inout ProcessMoment, _ output: inout Output
+    ) {
+        let wasTaken: Bool
+        switch shape {
+        case .sliding, .daily: wasTaken = addToPane(input, &state, &moment, &output)
+        case .session(let gap): wasTaken = addToSession(input, gap, &state, &moment, &output)
+        case .global(let every, let forgets):
+            addToAll(input, every, forgets, &state, &moment, &output)
+            wasTaken = true
+        }
+        if !wasTaken, isLate(input.time.milliseconds, moment.watermark) { output.late.append(input.element) }
+    }
+
+    /// The watermark has come to the end of a window, or of the time that one is remembered.
+    func goOn(_ state: inout WindowState<Content>, _ moment: inout ProcessMoment, _ output: inout Output) {
+        let now = moment.time.milliseconds
+        state.timer = .max
+        switch shape {
+        case .sliding, .daily: firePanes(completeAt: now, state, moment, &output)
+        case .session:
+            for part in state.parts where part.window.lastMoment == now {
+                output.firings.append(Firing(window: part.window, key: moment.key, content: part.content))
+            }
+        case .global(_, let forgets): return fireAll(forgets, &state, moment, &output)
+        }
+        forget(&state, at: now)
+        setTimer(&state, after: now, &moment)
+    }
+
+    func setFirstTimer(_ state: inout WindowState<Content>, _ moment: inout ProcessMoment) {
+        if case .global = shape {
+            if state.untold > 0 { moment.setTimer(at: EventTime(milliseconds: Watermark.end)) }
+        } else {
+            setTimer(&state, after: moment.watermark, &moment)
+        }
+    }
+
+    // MARK: Lateness
+
+    /// The window of a pane is the last one that has it, so that the pane lives as long as that.
+    private func isForgotten(_ part: TimeWindow, at watermark: Int64) -> Bool {
+        let window = places?.lastWindow(with: part.start) ?? part
+        return !isAlive(window, watermark)
+    }
+
+    private func forget(_ state: inout WindowState<Content>, at watermark: Int64) {
+        // Of windows at fixed places the earlier ones go first.
+        if places == nil { return state.parts.removeAll { isForgotten($0.window, at: watermark) } }
+        let kept = state.parts.firstIndex { !isForgotten($0.window, at: watermark) } ?? state.parts.count
+        if kept > 0 { state.parts.removeFirst(kept) }
+    }
+
+    private func isAlive(_ window: TimeWindow, _ watermark: Int64) -> Bool {
+        window.lastMoment.addingSaturating(lateness) > watermark
+    }
+
+    private func isLate(_ time: Int64, _ watermark: Int64) -> Bool { time.addingSaturating(lateness) <= watermark }
+
+    // MARK: Windows at fixed places
+
+    private func addToPane(
+        _ input: Input, _ state: inout WindowState<Content>, _ moment: inout ProcessMoment, _ output: inout Output
+    ) -> Bool {
+        let time = input.time.milliseconds
+        // Ahead of the watermark all windows of a time are alive and none is complete.
+        let isAhead = time > moment.watermark
+        if isAhead, let last = state.parts.indices.last, state.parts[last].window.contains(time) {
+            state.parts[last].content.add(input.element)
+            return true
+        }
+        guard let places else { preconditionFailure("the places are those of the shape") }
+        let takers = isAhead ? [] : places.windows(of: time).filter { isAlive($0, moment.watermark) }
+        guard isAhead ? places.hasWindow(of: time) : !takers.isEmpty else { return false }
+        addToPane(places.pane(of: time), input.element, &state, &moment)
+        for window in takers where window.lastMoment <= moment.watermark { fire(window, state, moment, &output) }
+        return true
+    }
+
+    private func addToPane(
+        _ pane: TimeWindow, _ element: Content.Element, _ state: inout WindowState<Content>,
+        _ moment: inout ProcessMoment
+    ) {
+        // Mostly the last one.
+        var index = state.parts.count
+        while index > 0, state.parts[index - 1].window.start > pane.start { index -= 1 }
+        if index > 0, state.parts[index - 1].window.start == pane.start {
+            return state.parts[index - 1].content.add(element)
+        }
+        var content = Content()
+        content.add(element)
+        state.parts.insert(WindowState.Part(window: pane, content: content), at: index)
+        setTimer(&state, at: min(state.timer, nextMoment(pane, after: moment.watermark)), &moment)
+    }
+
+    /// With everything in its panes.
+    private func fire(
+        _ window: TimeWindow, _ state: WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
+    ) {
+        var content: Content?
+        for part in state.parts where part.window.start >= window.start && part.window.end <= window.end {
+            if content == nil { content = part.content } else { content?.merge(part.content) }
+        }
+        guard let content else { return }
+        output.firings.append(Firing(window: window, key: moment.key, content: content))
+    }
+
+    private func firePanes(
+        completeAt now: Int64, _ state: WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
+    ) {
+        // The timer may have been for a pane to be forgotten.
+        guard let window = places?.window(completeAt: now) else { return }
+        fire(window, state, moment, &output)
+    }
+
+    // MARK: Sessions
+
+    private func addToSession(
+        _ input: Input, _ gap: Int64, _ state: inout WindowState<Content>, _ moment: inout ProcessMoment,
+        _ output: inout Output
+    ) -> Bool {
+        let time = input.time.milliseconds
+        var window = TimeWindow(start: time, end: time + gap)
+        // Those that are here are alive. What overlaps or touches is next to each other.
+        let first = state.parts.firstIndex { $0.window.end >= window.start } ?? state.parts.count
+        var last = first
+        while last < state.parts.count, state.parts[last].window.start <= window.end {
+            window.start = min(window.start, state.parts[last].window.start)
+            window.end = max(window.end, state.parts[last].window.end)
+            last += 1
+        }
+        if first == last, !isAlive(window, moment.watermark) { return false }
+        if last - first == 1 {
+            // Mostly the one that is under way goes on.
+            state.parts[first].window = window
+            state.parts[first].content.add(input.element)
+        } else {
+            var content = first == last ? Content() : state.parts[first].content
+            for part in state.parts[min(first + 1, last)..<last] { content.merge(part.content) }
+            content.add(input.element)
+            state.parts.replaceSubrange(first..<last, with: [WindowState.Part(window: window, content: content)])
+        }
+        if window.lastMoment <= moment.watermark {
+            output.firings.append(
+                Firing(window: window, key: moment.key, content: state.parts[first].content))
+        }
+        setTimer(&state, after: moment.watermark, &moment)
+        return true
+    }
+
+    // MARK: All of event time
+
+    /// The window that is told goes from the first event's time to the last one's.
+    private func addToAll(
+        _ input: Input, _ every: UInt64, _ forgets: Bool, _ state: inout WindowState<Content>,
+        _ moment: inout ProcessMoment, _ output: inout Output
+    ) {
+        let time = input.time.milliseconds
+        if state.parts.isEmpty {
+            state.parts.append(
+                WindowState.Part(window: TimeWindow(start: time, end: time + 1), content: Content()))
+        }
+        state.parts[0].window.start = min(state.parts[0].window.start, time)
+        state.parts[0].window.end = max(state.parts[0].window.end, time + 1)
+        state.parts[0].content.add(input.element)
+        state.untold += 1
+        if state.untold >= every {
+            fireAll(forgets, &state, moment, &output)
+            if every > 1 { moment.deleteTimer() }
+        } else if state.untold == 1 {
+            // What is left at the end of time is told then.
+            moment.setTimer(at: EventTime(milliseconds: Watermark.end))
+        }
+    }
+
+    private func fireAll(
+        _ forgets: Bool, _ state: inout WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
+    ) {
+        guard let all = state.parts.first else { return }
+        output.firings.append(Firing(window: all.window, key: moment.key, content: all.content))
+        state.untold = 0
+        if forgets { state.parts = [] }
+    }
+
+    // MARK: Timers
+
+    func resume(state: inout WindowState<Content>, context: inout ProcessContext<Output>) {
+        setFirstTimer(&state, &context.moment)
+    }
+
+    private func setTimer(_ state: inout WindowState<Content>, after now: Int64, _ moment: inout ProcessMoment) {
+        var next = Int64.max
+        for part in state.parts {
+            next = min(next, nextMoment(part.window, after: now))
+            // What is at a fixed place and not kept for late events has nothing before an earlier one has.
+            if places != nil, lateness == 0 { break }
+        }
+        if state.parts.isEmpty {
+            state.timer = .max
+            moment.deleteTimer()
+        } else {
+            setTimer(&state, at: next, &moment)
+        }
+    }
+
+    private func setTimer(_ state: inout WindowState<Content>, at time: Int64, _ moment: inout ProcessMoment) {
+        guard time != state.timer else { return }
+        state.timer = time
+        moment.setTimer(at: EventTime(milliseconds: time))
+    }
+
+    /// When something happens to a part: a window of it is complete, or it is forgotten.
+    private func nextMoment(_ part: TimeWindow, after moment: Int64) -> Int64 {
+        if let places {
+            if let window = places.firstWindow(with: part.start, completeAfter: moment) { return window.lastMoment }
+            return (places.lastWindow(with: part.start) ?? part).lastMoment.addingSaturating(lateness)
+        }
+        return part.lastMoment > moment ? part.lastMoment : part.lastMoment.addingSaturating(lateness)
+    }
+}
+
+extension Int64 {
+    package func addingSaturating(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

@@ -1,0 +1,97 @@
+import Arguments
+import Assay
+import AssayCore
+import Glibc
+
+/// What the runs of scoring and of pipelines have in common, from their options to their exit codes.
+struct Running {
+    let arguments: ParsedArguments
+    var parts: RunParts
+    let console: Console
+
+    private static let leastMemory: Int64 = 64 << 20
+
+    /// `sizes`: of the inputs, where they are known.
+    init(_ arguments: ParsedArguments, inputs: [NamedInput], totalBytes: UInt64?) throws(Failure) {
+        self.arguments = arguments
+        parts = RunParts(inputs: inputs)
+        parts.isStrict = arguments.flag("strict")
+        parts.checkpointIntervalSeconds = Double(arguments.integer("checkpoint-interval") ?? 10_000) / 1000
+        parts.checkpointEvery = arguments.integer("checkpoint-every").map { UInt64($0) }
+        parts.snapshots = RunOptions.snapshots(arguments)
+        parts.memoryBytes = try Self.memory(arguments)
+        if let threads = arguments.integer("threads") { parts.threads = Int(threads) }
+        console = RunOptions.console(arguments, totalBytes: totalBytes)
+        parts.report = { [console] in console.report($0) }
+    }
+
+    private static func memory(_ arguments: ParsedArguments) throws(Failure) -> Int {
+        // What is remembered nowhere else can't be let go.
+        if arguments.flag("no-checkpoints") { return .max }
+        guard let given = arguments.integer("memory") else {
+            let pages = sysconf(Int32(_SC_PHYS_PAGES))
+            return pages > 0 ? pages / 4 * 3 * sysconf(Int32(_SC_PAGESIZE)) : .max
+        }
+        guard given >= leastMemory else {
+            throw Failure(code: .usage, message: "--memory takes at least 64MiB")
+        }
+        return Int(given)
+    }
+
+    /// The request with what both kinds of run are asked in the same way.
+    func completed(_ request: RunRequest, stateDefault: String) -> RunRequest {
+        var request = request
+        request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? stateDefault
+        request.rejects = arguments.text("rejects").map { OutputTarget(path: $0) }
+        request.expectation = arguments.text("input-is").flatMap { InputExpectation(rawValue: $0) } ?? .auto
+        request.isFresh = arguments.flag("fresh")
+        request.mayOverwrite = arguments.flag("overwrite")
+        request.interruption = parts.interruption.descriptor
+        return request
+    }
+
+    /// Carries a run out; nil when there was nothing to do.
+    func carryOut<Stage: RunStage & ~Copyable>(
+        _ run: consuming Run<Stage>, _ stage: consuming Stage, _ request: RunRequest
+    ) throws(Failure) -> RunResult? {
+        let isQuiet = arguments.flag("quiet")
+        let started = MonotonicClock.seconds
+        let preparation: RunPreparation
+        do throws(RunFailure) {
+            preparation = try RunPreparation.make(request)
+        } catch {
+            throw Failure(error)
+        }
+        for warning in preparation.warnings { Diagnostics.warning(warning) }
+        if !isQuiet { for notice in preparation.notices { Diagnostics.say(notice) } }
+        if preparation.isFinished, !parts.inputs.contains(where: { $0.definition.isEndless }) { return nil }
+        let result = run.run(stage, preparation)
+        console.end()
+        if !isQuiet {
+            let seconds = MonotonicClock.seconds - started
+            for line in Summary(result, seconds: seconds).lines { Diagnostics.say(line) }
+        }
+        return result
+    }
+
+    /// Whoever read the output had enough: that is an end like any other.
+    static func end(_ result: RunResult) throws(Failure) {
+        guard let failure = result.failure, failure.kind != .closed else { return }
+        throw Failure(failure)
+    }
+}
+
+extension Failure {
+    init(_ failure: RunFailure) {
+        let code: ExitCode =
+            switch failure.kind {
+            case .usage: .usage
+            case .badData: .badData
+            case .noInput: .noInput
+            case .cannotCreate: .cannotCreate
+            case .inputOutput, .closed: .inputOutput
+            case .inUse: .inUse
+            }
+        self.init(code: code, message: failure.message)
+    }
+}
