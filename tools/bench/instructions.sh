@@ -24,9 +24,9 @@ awk -v lines=$lines '
     function part(name) { if (!(name in seen)) { seen[name] = 1; count = $1; gsub(",", "", count)
         printf "%s %.0f\n", name, count / lines } }
     /PROGRAM TOTALS/ { part("all") }
-    /:\$s5Assay10InputStageV4fill/ { part("reading") }
-    /:\$s5Assay12ScoringStageV5score/ { part("scoring") }
-    /:\$s5Assay11OutputStageV5write/ { part("writing") }
+    /:\$s5Assay12SourceReaderC.*4read/ { part("reading") }
+    /:\$s9AssayCore12ScoringStageV5score/ { part("scoring") }
+    /:\$s5Assay9RowWriterC.*5write/ { part("writing") }
 ' "$folder/report" | sort >"$folder/now"
 if [ "${3:-}" = --accept ]; then
     cp "$folder/now" "$baseline"
