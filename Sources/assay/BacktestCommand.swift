@@ -34,8 +34,7 @@ enum BacktestCommand {
         do throws(InputError) {
             report = try backtest.run(input: input)
         } catch {
-            throw Failure(
-                code: .inputOutput, message: "cannot read '\(inputPath)': \(Diagnostics.explain(error.errorNumber))")
+            throw Failure(error.failure(of: inputPath))
         }
         try changes?.end()
         if arguments.flag("json") { print(report.json.text) } else { show(report) }

@@ -52,9 +52,12 @@ import Testing
         $ASSAY generate -n 30000 --users 200 --seed 2 | sed 's/"tx/"b/' > second
         cp first a; cp second b
         for fifo in \(inputs.fifos.joined(separator: " ")); do rm $fifo; mkfifo $fifo; done
+        feeders=
         feed() { for fifo in \(inputs.fifos.joined(separator: " ")); do
           case $fifo in a) source=first;; *) source=second;; esac
-          cat $source > $fifo 2>/dev/null & done; }
+          cat $source > $fifo 2>/dev/null & feeders="$feeders $!"; done; }
+        # One that waits for its reader would feed the next run too.
+        starve() { kill -9 $feeders 2>/dev/null || true; wait $feeders 2>/dev/null || true; feeders=; }
         killed=0
         while :; do
           feed
@@ -67,7 +70,7 @@ import Testing
               for f in \(outputs.joined(separator: " ")); do
                 [ -e $f ] && cp $f $f.$killed || true
               done
-              pkill -P $$ cat 2>/dev/null || true
+              starve
               continue
             fi
           fi
@@ -75,7 +78,7 @@ import Testing
           cat errors >&2
           exit 1
         done
-        pkill -P $$ cat 2>/dev/null || true
+        starve
         for f in \(outputs.joined(separator: " ")); do
           for seen in $f.*; do
             [ -e $seen ] || continue
@@ -137,7 +140,7 @@ import Testing
             $ASSAY generate -n 3000 --users 20 --seed 2 | sed 's/"tx/"b/' > b
             $ASSAY score --config c.yaml --state s -q
             cp out.jsonl before
-            head -n 100 a > c; mv c a
+            head -n 1000 a > c; mv c a
             $ASSAY score --config c.yaml --state s -q || echo $?
             cmp before out.jsonl
             $ASSAY score a --config c.yaml || echo $?

@@ -19,7 +19,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
         self.number = number
         self.decoder = Handover(decoder)
         interruption = parts.interruption
-        self.limits = limits
+        self.limits = limits.filter { $0 > found.position.offset }
         self.turns = turns
         self.free = free
         self.inbox = inbox

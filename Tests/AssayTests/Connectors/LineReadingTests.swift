@@ -84,4 +84,24 @@ import Testing
         #expect(seen.first == "2 40 malformed_csv 11" && seen[1] == "3 t0")
         #expect(chunk == 1 || seen.last == "60002 t59999")
     }
+
+    @Test(
+        "Up to where a run before had read, a last line without its newline is whole, and one that goes on is refused",
+        arguments: [("", false), ("\nnext\n", false), ("\r\nnext\n", false), ("next\n", true)])
+    func limited(_ rest: String, _ isRefused: Bool) throws {
+        let pipe = Pipe()
+        try pipe.fileHandleForWriting.write(contentsOf: Data(("begun" + rest).utf8))
+        try pipe.fileHandleForWriting.close()
+        var reader = LineReader(descriptor: pipe.fileHandleForReading.fileDescriptor, start: LineReader.Start())
+        var text = InputText(capacity: InputText.batchBytes)
+        if isRefused {
+            #expect(throws: InputError.changed(offset: 5)) { try reader.fill(&text, upTo: 5) }
+        } else {
+            #expect(try reader.fill(&text, upTo: 5) == .lines)
+            #expect(text.count > 5 && text.base[text.count - 1] == UInt8(ascii: "\n"))
+            reader.advance(past: text, lines: 1)
+            #expect(reader.offset >= 5)
+            #expect(try reader.fill(&text, upTo: .max) == (rest.isEmpty ? .end : .lines))
+        }
+    }
 }

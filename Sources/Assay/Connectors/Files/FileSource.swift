@@ -175,7 +175,7 @@ final class FileSource: Source {
             case .interrupted: return .interrupted
             }
         } catch {
-            throw RunFailure(.inputOutput, "cannot read '\(path)'", errorNumber: error.errorNumber)
+            throw error.failure(of: path)
         }
     }
 

@@ -2,9 +2,22 @@ import AssayCore
 import CBytes
 import Glibc
 
-/// The world's faults while reading.
-package struct InputError: Error {
-    package let errorNumber: Int32
+/// Why reading cannot go on.
+package enum InputError: Error, Equatable {
+    case failed(errorNumber: Int32)
+    /// A line goes on beyond this offset, where one ended when a run before this one read it.
+    case changed(offset: UInt64)
+
+    package func failure(of path: String) -> RunFailure {
+        switch self {
+        case .failed(let number): RunFailure(.inputOutput, "cannot read '\(path)'", errorNumber: number)
+        case .changed(let offset):
+            RunFailure(
+                .badData,
+                "'\(path)' is not what was read of it before: a line goes on at byte \(offset); give the same input, "
+                    + "or start over with --fresh")
+        }
+    }
 }
 
 /// Cuts a file or pipe into batches of whole lines. Waits only when there is nothing to hand out.
@@ -21,7 +34,7 @@ struct LineReader: ~Copyable {
     private let isRegularFile: Bool
     /// What lies beyond this offset, the end of a line, is left alone.
     private let end: UInt64
-    /// The same for the present batch alone.
+    /// The present batch ends here, as it did when a run before this one read it.
     private var limit = UInt64.max
     private let willWait: () -> Void
     /// Something was handed out since the last time that there was nothing to read.
@@ -141,6 +154,8 @@ struct LineReader: ~Copyable {
         }
     }
 
+    private static let lineEnds: [UInt8] = [UInt8(ascii: "\r"), UInt8(ascii: "\n")]
+
     private enum ReadOutcome {
         case bytes, end, interrupted
         /// The file that is followed has no more at present, but whole lines were read before.
@@ -151,19 +166,23 @@ struct LineReader: ~Copyable {
         if isAtEnd { return .end }
         while true {
             if !isRegularFile, try isStoppedWhileWaiting() { return .interrupted }
-            let bound = min(end, limit)
-            let left = bound - min(bound, text.offset + UInt64(text.filled))
-            if left == 0 { return bound < end ? .nothingNow : .end }
+            let place = text.offset + UInt64(text.filled)
+            if place >= end { return .end }
+            if place >= limit, text.count > 0 { return .nothingNow }
+            // The last line had no newline then, and may have got it since.
+            let isBeyond = place >= limit
+            let left = isBeyond ? 1 : min(end, limit) - place
             let room = min(text.capacity - text.filled, Int(min(left, UInt64(text.capacity))))
             let count = Glibc.read(descriptor, text.base + text.filled, room)
             if count > 0 {
+                if isBeyond, !Self.lineEnds.contains(text.base[text.filled]) { throw .changed(offset: limit) }
                 text.filled += count
                 if lingerSeconds > 0 { lastRead = (count, MonotonicClock.seconds) }
                 return .bytes
             }
             if count < 0 {
                 if errno == EINTR || errno == EAGAIN { continue }
-                throw InputError(errorNumber: errno)
+                throw .failed(errorNumber: errno)
             }
             guard waitsForGrowth else { return .end }
             if text.count > 0 { return .nothingNow }
@@ -194,7 +213,7 @@ struct LineReader: ~Copyable {
         for timeout: Int32 in [0, -1] {
             while case let ready = poll(&events, 2, timeout), ready != 0 {
                 if ready > 0 { return events[1].revents == 0 }
-                if errno != EINTR { throw InputError(errorNumber: errno) }
+                if errno != EINTR { throw .failed(errorNumber: errno) }
             }
             noteWaiting()
         }
@@ -210,7 +229,7 @@ struct LineReader: ~Copyable {
     private func isInterrupted(within milliseconds: Int32) throws(InputError) -> Bool {
         var event = pollfd(fd: interruption, events: Int16(POLLIN), revents: 0)
         let ready = poll(&event, 1, milliseconds)
-        if ready < 0, errno != EINTR { throw InputError(errorNumber: errno) }
+        if ready < 0, errno != EINTR { throw .failed(errorNumber: errno) }
         return ready > 0
     }
 
