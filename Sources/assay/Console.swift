@@ -76,7 +76,8 @@ final class Console: Sendable {
 
     private func warn(rejected line: RejectedLine) {
         if isQuiet { return }
-        warn("line \(line.line) rejected, \(line.reason.code): \(line.message)")
+        let place = line.source.map { "input '\($0)', " } ?? ""
+        warn("\(place)line \(line.line) rejected, \(line.reason.code): \(line.message)")
     }
 
     private func warn(_ message: String) {

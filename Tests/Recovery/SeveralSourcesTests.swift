@@ -148,6 +148,24 @@ import Testing
         #expect(run.lines == ["65", "64"], "\(run.lines) \(run.errors)")
     }
 
+    @Test("A rejected line says of which input it is")
+    func rejects() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.write("c.yaml", Self.scoring)
+        let run = try Binary.shell(
+            """
+            $ASSAY generate -n 10 --users 2 > a
+            { $ASSAY generate -n 10 --users 2 --seed 2 | sed 's/"tx/"b/'; echo no; } > b
+            $ASSAY score --config c.yaml --no-checkpoints -q --rejects bad.jsonl
+            cut -c 1-23 bad.jsonl
+            $ASSAY score --config c.yaml --no-checkpoints --overwrite 2>&1 | grep -o "input 'b', line 11 rejected"
+            $ASSAY score --config c.yaml --no-checkpoints --overwrite --strict -q 2>&1 | grep -o "input 'b', line 11 at"
+            """, in: folder)
+        #expect(
+            run.lines == [#"{"source":"b","line":11"#, "input 'b', line 11 rejected", "input 'b', line 11 at"],
+            "\(run.lines) \(run.errors)")
+    }
+
     @Test("A source that gives nothing holds the others back no longer than 'idle' says")
     func idle() throws {
         let folder = try TemporaryFolder()

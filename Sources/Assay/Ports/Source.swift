@@ -15,6 +15,10 @@ package struct SourcePosition: Equatable, Sendable {
         self.line = line
         self.bytes = bytes
     }
+
+    init(_ recorded: CheckpointRecord.Input) {
+        self.init(offset: recorded.offset, line: recorded.line, bytes: recorded.position)
+    }
 }
 
 package enum SourceOutcome: Sendable {
@@ -36,7 +40,8 @@ package protocol Source: AnyObject {
     /// What was decoded of the text is taken; the rest begins the next batch. Returns where the source stands.
     func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition
 
-    /// A checkpoint with this position is durable. Called by the thread that commits.
+    /// A checkpoint with this position is durable: nothing before it is read again. Another thread may be in `fill`
+    /// at the time. What the checkpoints before this run had committed is not repeated.
     func committed(_ position: SourcePosition)
 }
 

@@ -8,6 +8,8 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     private let rejects: FileSink?
     private let rejectEncoder = RejectEncoder()
     private let isStrict: Bool
+    /// The names of the sources, where there are several.
+    private let sourceNames: [String]
     private let report: @Sendable (RunReport) -> Void
     private var reported = 0
     private var order: OrderLog?
@@ -20,6 +22,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         self.sinks = sinks
         self.rejects = rejects
         isStrict = parts.isStrict
+        sourceNames = parts.inputs.count > 1 ? parts.inputs.map(\.name) : []
         report = parts.report
     }
 
@@ -93,13 +96,14 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         }
         if let firstReject {
             try flush()
-            let line = RejectedLine(firstReject, text: batch.text)
-            throw RunFailure(
-                .badData,
-                "line \(line.line) at byte \(line.offset), \(line.reason.code): \(line.message); correct it, or run "
-                    + "without --strict")
+            let line = RejectedLine(firstReject, text: batch.text, of: sourceName(batch))
+            throw RunFailure(.badData, "\(line.description); correct it, or run without --strict")
         }
         try writeRejects(batch)
+    }
+
+    private func sourceName(_ batch: Stage.Batch) -> String? {
+        batch.source.flatMap { sourceNames.isEmpty ? nil : sourceNames[$0] }
     }
 
     private func writeRejects(_ batch: Stage.Batch) throws(RunFailure) {
@@ -108,14 +112,15 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         guard let rejects else {
             for reject in all {
                 guard reported < Self.mostReported else { return }
-                report(.rejected(RejectedLine(reject, text: batch.text)))
+                report(.rejected(RejectedLine(reject, text: batch.text, of: sourceName(batch))))
                 reported += 1
             }
             return
         }
         try guarded { () throws(SinkFault) in
             try rejects.write { buffer in
-                for reject in all { rejectEncoder.encode(reject, text: batch.text, into: &buffer) }
+                let source = sourceName(batch)
+                for reject in all { rejectEncoder.encode(reject, text: batch.text, of: source, into: &buffer) }
                 return UInt64(all.count)
             }
         }
@@ -166,18 +171,26 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
 }
 
 /// A rejected line as people hear of it.
-package struct RejectedLine: Sendable, Equatable {
+package struct RejectedLine: Sendable, Equatable, CustomStringConvertible {
+    /// The name of its input, where there are several.
+    package let source: String?
     package let line: UInt64
     package let offset: UInt64
     package let reason: RejectReason
     package let message: String
 
-    init(_ reject: Reject, text: borrowing InputText) {
+    init(_ reject: Reject, text: borrowing InputText, of source: String? = nil) {
+        self.source = source
         line = text.firstLine + UInt64(reject.lineIndex)
         offset = text.offset + UInt64(reject.line.offset)
         reason = reject.reason
         let field = (reject.field.map { "\($0.name)" } ?? reject.fieldName).map { $0 + " " } ?? ""
         let position = reject.position.map { " at byte \($0 + 1) of the line" } ?? ""
         message = "\(field)\(reject.message)\(position)"
+    }
+
+    package var description: String {
+        let place = source.map { "input '\($0)', " } ?? ""
+        return "\(place)line \(line) at byte \(offset), \(reason.code): \(message)"
     }
 }

@@ -151,6 +151,7 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         let count = max(Self.leastBatchCount, Self.batchCount / preparation.inputs.count)
         var free: [Mailbox<Stage.Batch>] = []
         var readers: [SourceThread] = []
+        var sources: [any Source] = []
         for (number, input) in preparation.inputs.enumerated() {
             let box = Mailbox<Stage.Batch>()
             for _ in 0..<count {
@@ -164,13 +165,14 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
                 number, input, decoder, parts, isSaved: preparation.saved != nil,
                 limits: OrderReplay.limits(of: number, in: preparation.replayed), turns: turns, free: box,
                 inbox: inbox)
+            sources.append(reader.source)
             readers.append(SourceThread(reader.start()))
         }
         let writer = writing.start(
             outputBox, free: free, inbox: inbox, turns: turns, order: preparation.order)
         var loop = RunLoop(
-            stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, free: free, turns: turns, parts: parts,
-            replay: OrderReplay(preparation.replayed, sources: preparation.inputs.count),
+            stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
+            turns: turns, parts: parts, replay: OrderReplay(preparation.replayed, sources: preparation.inputs.count),
             nextOrder: preparation.nextOrder)
         loop.run()
         result = loop.finish()

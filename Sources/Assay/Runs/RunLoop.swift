@@ -8,6 +8,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private let saving: Saving?
     private let inbox: Mailbox<RunMessage<Stage>>
     private let outputBox: Mailbox<WriterMessage<Stage>>
+    private let sources: [any Source]
     private let free: [Mailbox<Stage.Batch>]
     private let turns: Turns
     private let parts: RunParts
@@ -45,8 +46,8 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
 
     init(
         stage: consuming Stage, saving: Saving?, inbox: Mailbox<RunMessage<Stage>>,
-        outputBox: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], turns: Turns, parts: RunParts,
-        replay: OrderReplay, nextOrder: UInt64?
+        outputBox: Mailbox<WriterMessage<Stage>>, sources: [any Source], free: [Mailbox<Stage.Batch>], turns: Turns,
+        parts: RunParts, replay: OrderReplay, nextOrder: UInt64?
     ) {
         (result.counts, result.earlier) = (stage.counts, stage.counts)
         let now = MonotonicClock.seconds
@@ -55,6 +56,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         self.saving = saving
         self.inbox = inbox
         self.outputBox = outputBox
+        self.sources = sources
         self.free = free
         self.turns = turns
         self.parts = parts
@@ -292,6 +294,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             isStalled = false
             if case .committed(let record) = outcome {
                 stage.noteCommitted()
+                for (source, input) in zip(sources, record.inputs) { source.committed(SourcePosition(input)) }
                 outputBox.send(.release(order: record.stage[field: Saving.orderName].map { UInt64($0) }))
                 endChange()
                 if stage.pendingTime != nil { goOn(after: record) }

@@ -3,7 +3,7 @@ import AssayCore
 /// Reads one source of a run in a thread of its own, and decodes what it reads.
 final class SourceReader<Stage: RunStage & ~Copyable> {
     private let number: Int
-    private let source: any Source
+    let source: any Source
     private var decoder: Handover<Stage.Decoder>
     private let interruption: Interruption
     /// Where batches have to end while an earlier order is taken again.

@@ -4,11 +4,21 @@ package struct RejectEncoder {
 
     package init() {}
 
-    package func encode(_ reject: Reject, text: borrowing InputText, into buffer: inout OutputBuffer) {
+    /// `source` is its name where there are several.
+    package func encode(
+        _ reject: Reject, text: borrowing InputText, of source: String?, into buffer: inout OutputBuffer
+    ) {
         let quoted = Self.quotation(of: text.view.bytes(reject.line))
         // A byte that is no text becomes three, one that needs an escape six.
         buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count))
-        buffer.write("{\"line\":")
+        buffer.write("{")
+        if let source {
+            buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count + source.utf8.count))
+            buffer.write("\"source\":\"")
+            buffer.write(escaping: source)
+            buffer.write("\",")
+        }
+        buffer.write("\"line\":")
         buffer.write(integer: text.firstLine + UInt64(reject.lineIndex))
         buffer.write(",\"offset\":")
         buffer.write(integer: text.offset + UInt64(reject.line.offset))
