@@ -15,6 +15,7 @@ struct Running {
     init(_ arguments: ParsedArguments, inputs: [NamedInput], totalBytes: UInt64?) throws(Failure) {
         self.arguments = arguments
         parts = RunParts(inputs: inputs)
+        parts.isLast = true
         parts.isStrict = arguments.flag("strict")
         parts.checkpointIntervalSeconds = Double(arguments.integer("checkpoint-interval") ?? 10_000) / 1000
         parts.checkpointEvery = arguments.integer("checkpoint-every").map { UInt64($0) }

@@ -23,6 +23,8 @@ package struct RunParts {
     package var threads = Turns.most
     /// Lines of a slow input may wait so long, so that they need not be taken one by one.
     package var lingerSeconds = 0.0
+    /// The process ends after the run: the memory of the states need not be given back piece by piece.
+    package var isLast = false
     /// Hears of what people should know, from several threads.
     package var report: @Sendable (RunReport) -> Void = { _ in }
 
@@ -120,6 +122,8 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         { [inbox] change in inbox.send(.change(change)) }
     }
 
+    @specialized(where Stage == ScoringStage)
+    @specialized(where Stage == StreamStage)
     package consuming func run(_ stage: consuming Stage, _ preparation: consuming RunPreparation) -> RunResult {
         let (parts, inbox) = (parts, inbox)
         var result = RunResult()
@@ -170,16 +174,23 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         }
         let writer = writing.start(
             outputBox, free: free, inbox: inbox, turns: turns, order: preparation.order)
-        var loop = RunLoop(
-            stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
-            turns: turns, parts: parts, replay: OrderReplay(preparation.replayed, sources: preparation.inputs.count),
-            nextOrder: preparation.nextOrder)
-        loop.run()
-        result = loop.finish()
+        let loop = UnsafeMutablePointer<RunLoop<Stage>>.allocate(capacity: 1)
+        loop.initialize(
+            to: RunLoop(
+                stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
+                turns: turns, parts: parts,
+                replay: OrderReplay(preparation.replayed, sources: preparation.inputs.count),
+                nextOrder: preparation.nextOrder))
+        loop.pointee.run()
+        result = loop.pointee.finish()
         for box in free { box.close() }
         outputBox.send(.stop)
         for reader in readers { reader.join() }
         writer.join()
+        if !parts.isLast {
+            loop.deinitialize(count: 1)
+            loop.deallocate()
+        }
         return result
     }
 }

@@ -6,8 +6,8 @@ import CBytes
 /// Keys get dense indices; key and state of an index lie side by side in pages that never move. The hash table in
 /// front is cut into shards that grow one by one, so that no element ever waits for all keys to be rehashed.
 package struct KeyTable<State: ~Copyable>: ~Copyable {
-    private struct Entry: ~Copyable {
-        var key: StoredKey
+    struct Entry: ~Copyable {
+        fileprivate var key: StoredKey
         var state: State
         var saving = SavingMark()
     }
@@ -258,6 +258,11 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         @inline(__always)
         _modify { yield &entry(index).pointee.state }
     }
+
+    /// All that there is of an index, in place, for whoever needs more than one thing of it. It stays there until its key
+    /// is removed.
+    @inline(__always)
+    mutating func place(of index: Int) -> UnsafeMutablePointer<Entry> { entry(index) }
 
     /// What is known of the saving of an index's state.
     func saving(_ index: Int) -> SavingMark { entry(index).pointee.saving }

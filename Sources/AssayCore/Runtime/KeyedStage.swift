@@ -80,11 +80,13 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
             let ahead = index + Self.prefetchDistance
             if ahead < count { function.prefetch(keys[interned[ahead]]) }
             let (input, time) = input(elements[index])
-            noteChange(interned[index])
-            context.begin(time, key: interned[index])
-            let before = function.memoryBytes(keys[interned[index]])
-            function.process(input, state: &keys[interned[index]], context: &context)
-            stateBytes += function.memoryBytes(keys[interned[index]]) - before
+            let key = interned[index]
+            let place = keys.place(of: key)
+            if place.pointee.saving.changedIn != presentCut { noteChange(key) }
+            context.begin(time, key: key)
+            let before = function.memoryBytes(place.pointee.state)
+            function.process(input, state: &place.pointee.state, context: &context)
+            stateBytes += function.memoryBytes(place.pointee.state) - before
         }
     }
 

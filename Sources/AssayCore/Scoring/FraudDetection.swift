@@ -267,7 +267,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     @inline(__always)
     func memoryBytes(_ state: borrowing UserState) -> Int {
-        guard let place = state.sequences else { return state.blockBytes }
+        guard state.hasSequences, let place = state.sequences else { return state.blockBytes }
         return state.blockBytes + sequences.memoryBytes(of: place)
     }
 
