@@ -53,7 +53,7 @@ package struct AutomatonBuilder {
     private var nodeCount = 0
 
     package static func build(_ pattern: Pattern) throws(PatternFault) -> Automaton {
-        try PatternChecking.check(pattern)
+        try PatternValidation.check(pattern)
         var builder = AutomatonBuilder(pattern: pattern)
         return try builder.build()
     }

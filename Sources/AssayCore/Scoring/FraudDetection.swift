@@ -52,7 +52,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     private let velocity: VelocityCheck
     private let location: LocationCheck
     private let amount: AmountCheck
-    private let pattern: PatternCheck
+    private let pattern: HabitCheck
     private let time: TimeCheck
     private var rules: RuleEvaluator?
     private let sequences = SequenceTable()
@@ -73,7 +73,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         velocity = VelocityCheck(settings.velocity, namedTypes: namedTypes)
         location = LocationCheck(settings.location)
         amount = AmountCheck(settings.amount, minHistory: settings.minHistory)
-        pattern = PatternCheck(settings.pattern, minHistory: settings.minHistory)
+        pattern = HabitCheck(settings.pattern, minHistory: settings.minHistory)
         time = TimeCheck(settings.time, minHistory: settings.minHistory)
         for (index, name) in namedTypes.enumerated() {
             let symbol = symbols.intern(name)

@@ -1,9 +1,9 @@
 /// Looks for what cannot be meant, before a pattern is compiled.
-struct PatternChecking {
+struct PatternValidation {
     private let pattern: Pattern
 
     static func check(_ pattern: Pattern) throws(PatternFault) {
-        try PatternChecking(pattern: pattern).check()
+        try PatternValidation(pattern: pattern).check()
     }
 
     private func check() throws(PatternFault) {

@@ -1,5 +1,5 @@
 /// An hour or a type that the user has never been seen with.
-struct PatternCheck {
+struct HabitCheck {
     private let settings: ScoringSettings.Pattern
     private let minHistory: UInt64
 
