@@ -68,10 +68,9 @@ struct Running {
         if preparation.isFinished, !parts.inputs.contains(where: { $0.definition.isEndless }) { return nil }
         let result = run.run(stage, preparation)
         console.end()
-        if !isQuiet {
-            let seconds = MonotonicClock.seconds - started
-            for line in Summary(result, seconds: seconds).lines { Diagnostics.say(line) }
-        }
+        let summary = Summary(result, seconds: MonotonicClock.seconds - started)
+        if !isQuiet { for line in summary.lines { Diagnostics.say(line) } }
+        if let warning = summary.warning { Diagnostics.warning(warning) }
         return result
     }
 

@@ -5,9 +5,15 @@ import AssayCore
 /// What is said at the end of a run.
 struct Summary {
     let lines: [String]
+    /// What is wrong with most of the input.
+    let warning: String?
 
     init(_ result: RunResult, seconds: Double) {
         lines = result.counts.streams.isEmpty ? Self.scoring(result, seconds) : Self.streams(result, seconds)
+        let counts = result.counts.since(result.earlier)
+        warning =
+            counts.backwards > counts.accepted / 2
+            ? "times run backwards: sort by time first, 'assay sort'" : nil
     }
 
     private static func scoring(_ result: RunResult, _ seconds: Double) -> [String] {
@@ -23,11 +29,16 @@ struct Summary {
                 + (reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))"),
             levels.joined(separator: ", "),
         ]
+        if counts.backwards > 0 { lines.append(Self.backwards(counts.backwards)) }
         if !rules.isEmpty { lines.append("rules fired: " + rules.joined(separator: ", ")) }
         lines.append(
             "\(Figures.decimal(seconds, digits: 3)) s, \(Figures.decimal(rate, digits: 0)) transactions/s, "
                 + "\(Figures.grouped(result.keys)) users, \(Figures.grouped(result.checkpoints)) checkpoints")
         return lines
+    }
+
+    private static func backwards(_ count: UInt64) -> String {
+        "\(Figures.grouped(count)) more than a minute older than the clock"
     }
 
     private static func streams(_ result: RunResult, _ seconds: Double) -> [String] {
@@ -39,6 +50,7 @@ struct Summary {
                 + "late \(Figures.grouped(counts.late)), rejected \(Figures.grouped(counts.rejected))"
                 + (reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))")
         ]
+        if counts.backwards > 0 { lines.append("scored: " + backwards(counts.backwards)) }
         for stream in counts.streams {
             lines.append(
                 "\(stream.name): \(Figures.grouped(stream.taken)) in, \(Figures.grouped(stream.made)) out"

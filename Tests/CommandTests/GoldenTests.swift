@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct GoldenTests {
     private static let streams: [(name: String, options: String)] = [
-        ("ordinary", ""), ("edges", ""), ("seoul", "--config seoul.yaml"),
+        ("ordinary", ""), ("edges", ""), ("seoul", "--config seoul.yaml"), ("clocks", ""),
+        ("start", "--config \(Repository.golden("start.yaml"))"),
     ]
 
     private static func prepare() throws -> TemporaryFolder {

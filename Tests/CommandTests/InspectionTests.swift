@@ -237,8 +237,8 @@ import Testing
             for target in linked Checkpoints/state.db Checkpoints/lock; do
                 code=0; $ASSAY score in -q -o $target --overwrite || code=$?; echo $code
             done
-            printf 'xxxx' | dd of=Checkpoints/state.db bs=1 seek=$(($(stat -c %s Checkpoints/state.db) - 3000)) \\
-                conv=notrunc 2> log
+            offset=$(grep -abo u0000042 Checkpoints/state.db | tail -n 1 | cut -d : -f 1)
+            printf 'xxxx' | dd of=Checkpoints/state.db bs=1 seek=$((offset + 20)) conv=notrunc 2> log
             code=0; $ASSAYCTL snapshot create || code=$?; echo $code
             ls -A Checkpoints/snapshots || true
             wc -l < in

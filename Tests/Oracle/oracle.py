@@ -13,16 +13,21 @@ import sys
 from bisect import bisect_right, insort
 from collections import deque, namedtuple
 from datetime import datetime
-from itertools import accumulate, zip_longest
 from json.encoder import encode_basestring as quoted
 from zoneinfo import ZoneInfo
 
-MAX_LINE_BYTES, MAX_REJECTED_INPUT_BYTES, MAX_NESTING = 1 << 20, 4096, 128
-BOM, BLANK = b"\xef\xbb\xbf", b" \t\r"
+sys.dont_write_bytecode = True
+from comparison import compare  # noqa: E402
+from reading import INTEGER, NUMBER, Integer, Reject, cells_of, fields_of_row, lines_of, parse_json  # noqa: E402
+
+MAX_LINE_BYTES, MAX_REJECTED_INPUT_BYTES = 1 << 20, 4096
+BLANK = b" \t\r"
 EPOCH, LAST_MS = datetime(1970, 1, 1), 253_402_300_799_999
 MISSING, MAX_DOUBLE = object(), sys.float_info.max
 
 MIN_HISTORY, STATE_TTL_MS = 5, 90 * 86_400_000
+MAX_AHEAD_MS, EARLY_IN_A_ROW, OLD_IN_A_ROW = 86_400_000, 16, 1000
+SPARE_FROM, SPARED_IN_A_ROW = 0.97, 16
 RECENT_IDS, MAX_TYPES, MAX_PLACES, MAX_CURRENCIES = 16, 16, 16, 8
 WINDOWS_MS = (300_000, 900_000, 3_600_000)
 THRESHOLDS = {"withdrawal": (5, 10, 20), "transfer": (10, 20, 50), "payment": (20, 50, 100)}
@@ -37,110 +42,14 @@ LEVELS = (
 )
 LEVEL_TOLERANCE = 1e-9
 
-class Reject(Exception):
-    """A line that gets no assessment: the spec's reason code and a message."""
-
-class Integer(str):
-    """A JSON integer as its literal text: a string field wants exactly these digits (`-0` too), and a million of them
-    need not become a number before anybody asks for one."""
-
-def refuse_constant(name):
-    raise ValueError(f"{name} is not JSON")
-
-scan_json = json.JSONDecoder(parse_int=Integer, parse_constant=refuse_constant).scan_once
-INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-NUMBER = re.compile(INTEGER.pattern + r"(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-# Pairs and other escapes are consumed first, so that the group holds only surrogates that stand alone.
-LONE_SURROGATE = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F])|\\.", re.DOTALL)
-STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
-
-def nested_too_deep(text):
-    if text.count("{") + text.count("[") <= MAX_NESTING:
-        return False
-    brackets = [token for token in STRING_OR_BRACKET.findall(text) if token[0] != '"']
-    return max(accumulate(1 if bracket in "{[" else -1 for bracket in brackets), default=0) > MAX_NESTING
-
-def parse_json(text):
-    """The value of a JSON text; ValueError where RFC 8259 or the spec's two further rules forbid it."""
-    text = text.strip(" \t\n\r")
-    try:
-        value, end = scan_json(text, 0)
-    except (StopIteration, RecursionError):
-        raise ValueError("no JSON value, or nested too deep") from None
-    if end != len(text):
-        raise ValueError(f"unexpected text after the value, at character {end}")
-    # Looked for in the text and not in the value: a key given twice hides its first value.
-    if "\\u" in text and any(match[1] for match in LONE_SURROGATE.finditer(text)):
-        raise ValueError("lone surrogate escape")
-    if nested_too_deep(text):
-        raise ValueError("nested too deep")
-    return value
-
-# Possessive, so that the first half of a doubled quote is never taken for the closing one.
-QUOTED, PLAIN = r'"((?:[^"]|"")*+)"', r'([^",]*+)'
-CELL = re.compile(rf"(?:\A|,)(?:{QUOTED}|{PLAIN})")
-ROW = re.compile(rf"(?:{QUOTED}|{PLAIN})(?:,(?:{QUOTED}|{PLAIN}))*+")
-# Where a record ends is also asked of rows that are not well-formed: there a quote opens a cell only as its first byte.
-MORE_CELLS = r',(?:"(?:[^"]|"")*+"[^,]*+|(?!")[^,]*+)'
-CLOSED = re.compile(rf"(?:{MORE_CELLS})*+".encode())
-CLOSED_FROM_QUOTED = re.compile(rf'(?:[^"]|"")*+"[^,]*+(?:{MORE_CELLS})*+'.encode())
-
-def quote_left_open(line, quote_open):
-    """Whether a quoted cell is open at the end of this physical line."""
-    if b'"' not in line:
-        return quote_open
-    return not (CLOSED_FROM_QUOTED.fullmatch(line) if quote_open else CLOSED.fullmatch(b"," + line))
-
-def cells_of(record):
-    if not ROW.fullmatch(record):
-        raise Reject("malformed_json", "bad quoting in this row")
-    return [inside.replace('""', '"') + plain for inside, plain in CELL.findall(record)]
-
-def fields_of_row(columns, text):
-    """The row as the object that a JSON line would have been, so that one set of field rules serves both."""
-    cells = cells_of(text)
-    if len(cells) != len(columns):
-        raise Reject("malformed_json", f"{len(cells)} cells under {len(columns)} columns")
-    fields = {name: cell for name, cell in dict(zip(columns, cells)).items() if cell != ""}
-    fields.pop("location", None)
-    location = {name: fields["location." + name] for name in ("latitude", "longitude") if "location." + name in fields}
-    if location:
-        fields["location"] = location
-    timestamp = fields.get("timestamp", "")
-    if NUMBER.fullmatch(timestamp):
-        fields["timestamp"] = Integer(timestamp) if INTEGER.fullmatch(timestamp) else float(timestamp)
-    if "metadata" in fields:
-        # What is no object stays a string, so that the field rule rejects it in its turn.
-        try:
-            metadata = parse_json(fields["metadata"])
-            fields["metadata"] = fields["metadata"] if metadata is None else metadata
-        except ValueError:
-            pass
-    return fields
-
-def lines_of(stream, is_csv):
-    """Each line (of a CSV: each record) as the number and offset of its first byte, and its bytes."""
-    offset, parts, quote_open = 0, [], False
-    for number, raw in enumerate(stream, 1):
-        if number == 1 and raw.startswith(BOM):
-            raw, offset = raw[len(BOM):], len(BOM)
-        if not parts:
-            first, start = number, offset
-        offset += len(raw)
-        parts.append(raw)
-        quote_open = is_csv and quote_left_open(raw, quote_open)
-        if not quote_open:
-            yield first, start, b"".join(parts)
-            parts = []
-    if parts:
-        yield first, start, b"".join(parts)
-
 Transaction = namedtuple("Transaction", "transaction_id user_id amount time type currency place")
 
 ISO_TIME = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
-    r"(?:(Z)|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))?")
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
+    r"(?:([Zz])|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?)?")
+BASIC_TIME = re.compile(
+    r"([0-9]{4})([0-9]{2})([0-9]{2})(?:[Tt ]([0-9]{2})([0-9]{2})(?:([0-9]{2})(?:[.,]([0-9]+))?)?"
+    r"(?:([Zz])|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?)?")
 # More digits than any timestamp of the years allowed has, in any of the three units.
 MAX_TIMESTAMP_DIGITS, OUT_OF_RANGE = 20, -1
 
@@ -179,11 +88,11 @@ def milliseconds_of_number(value):
     return int(value) if value < 10**14 else int(value) // 1000
 
 def milliseconds_of_text(value, zone):
-    match = ISO_TIME.fullmatch(value)
+    match = ISO_TIME.fullmatch(value) or BASIC_TIME.fullmatch(value)
     if match is None:
         return OUT_OF_RANGE
     try:
-        local = datetime(*map(int, match.group(1, 2, 3, 4, 5, 6)))
+        local = datetime(*[int(part or 0) for part in match.group(1, 2, 3, 4, 5, 6)])
     except ValueError:
         return OUT_OF_RANGE
     fraction, utc, sign, hours, minutes = match.group(7, 8, 9, 10, 11)
@@ -196,6 +105,8 @@ def milliseconds_of_text(value, zone):
     return (since.days * 86_400 + since.seconds - offset) * 1000 + int(((fraction or "") + "000")[:3])
 
 def event_time(value, zone):
+    if type(value) is str and NUMBER.fullmatch(value):
+        value = Integer(value) if INTEGER.fullmatch(value) else float(value)
     if type(value) in (Integer, float):
         time = milliseconds_of_number(value)
     else:
@@ -237,7 +148,32 @@ class User:
     def __init__(self):
         self.accepted, self.last_time, self.recent_ids = 0, None, deque(maxlen=RECENT_IDS)
         self.types, self.places, self.currencies = {}, [], {}
-        self.hours, self.seen_on_weekend = set(), False
+        self.hours, self.seen_on_weekend, self.spared = set(), False, 0
+
+class Clock:
+    """The event time that the stream has reached."""
+
+    def __init__(self):
+        self.time, self.early, self.old = None, [], []
+
+    def is_early(self, time):
+        return self.time is not None and time > self.time + MAX_AHEAD_MS and len(self.early) < EARLY_IN_A_ROW - 1
+
+    def advance(self, time):
+        if self.time is None:
+            self.time = time
+        elif time > self.time + MAX_AHEAD_MS:
+            self.early.append(time)
+            self.old = []
+            if len(self.early) == EARLY_IN_A_ROW:
+                self.time, self.early = min(self.early), []
+        elif time < self.time - MAX_AHEAD_MS:
+            self.old.append(time)
+            self.early = []
+            if len(self.old) == OLD_IN_A_ROW:
+                self.time, self.old = max(self.old), []
+        else:
+            self.early, self.old, self.time = [], [], max(self.time, time)
 
 def check_velocity(user, transaction):
     times = user.types.get(transaction.type, [])
@@ -293,8 +229,10 @@ def check_pattern(user, transaction, hour):
                         "typical_types": sorted(user.types), "risk_score": 0.4})
     return factors
 
-def check_time(user, hour, weekday):
+def check_time(user, hour, weekday, ahead, future_risk):
     factors = []
+    if ahead is not None and future_risk > 0:
+        factors.append({"type": "future_timestamp", "ahead_seconds": ahead / 1000, "risk_score": future_risk})
     if 2 <= hour <= 6:
         factors.append({"type": "late_night_transaction", "hour": hour, "risk_score": 0.2})
     if weekday >= SATURDAY and user.accepted >= MIN_HISTORY and not user.seen_on_weekend:
@@ -307,12 +245,17 @@ def taken(entries, key, limit, fresh):
         del entries[next(iter(entries))]
     return entries.pop(key, fresh)
 
-def update(user, transaction, hour, weekday, distance, nearest):
+def record_time(user, transaction):
+    """The type becomes the latest used, and its window gets the time."""
     times = taken(user.types, transaction.type, MAX_TYPES, [])
+    reached = transaction.time if user.last_time is None else min(transaction.time, user.last_time)
     insort(times, transaction.time)
-    del times[:bisect_right(times, times[-1] - WINDOWS_MS[-1])]
+    del times[:bisect_right(times, reached - WINDOWS_MS[-1])]
     del times[:-2 * THRESHOLDS.get(transaction.type, OTHER_THRESHOLDS)[-1]]
     user.types[transaction.type] = times
+
+def learn(user, transaction, hour, weekday, distance, nearest):
+    record_time(user, transaction)
     if distance is not None and distance <= SAME_PLACE_KM:
         user.places.append(user.places.pop(nearest))
     elif transaction.place is not None:
@@ -324,9 +267,15 @@ def update(user, transaction, hour, weekday, distance, nearest):
     user.currencies[transaction.currency] = (count + 1, mean, squares + delta * (transaction.amount - mean))
     user.hours.add(hour)
     user.seen_on_weekend = user.seen_on_weekend or weekday >= SATURDAY
-    user.recent_ids.append(transaction.transaction_id)
-    user.last_time = transaction.time
-    user.accepted += 1
+
+def is_spared(user, risk):
+    if risk + LEVEL_TOLERANCE < SPARE_FROM:
+        user.spared = 0
+        return False
+    if user.spared == SPARED_IN_A_ROW:
+        return False
+    user.spared += 1
+    return True
 
 COMBINATIONS = {
     "noisy_or": lambda risks: 1.0 - math.prod([1.0 - risk for risk in risks]),
@@ -335,10 +284,11 @@ COMBINATIONS = {
 }
 
 class Scorer:
-    def __init__(self, zone_name, combine):
+    def __init__(self, zone_name, combine, future_risk):
         self.zone, self.is_utc = ZoneInfo(zone_name), zone_name == "UTC"
         self.combine = COMBINATIONS[combine]
-        self.users, self.sequence = {}, 0
+        self.future_risk = future_risk
+        self.users, self.clock, self.sequence = {}, Clock(), 0
 
     def hour_and_weekday(self, time):
         seconds = time // 1000
@@ -353,20 +303,32 @@ class Scorer:
     def score(self, transaction):
         """The assessment as its line. A state's end comes before the duplicate check: ids are state as well."""
         user = self.users.get(transaction.user_id)
-        if user is None or transaction.time - user.last_time > STATE_TTL_MS:
+        is_early = self.clock.is_early(transaction.time)
+        is_over = (user is not None and user.last_time is not None and not is_early
+                   and transaction.time - user.last_time > STATE_TTL_MS)
+        if user is None or is_over:
             user = self.users[transaction.user_id] = User()
         elif transaction.transaction_id in user.recent_ids:
             raise Reject("duplicate", f"{transaction.transaction_id} is among the user's last {RECENT_IDS}")
+        self.clock.advance(transaction.time)
+        ahead = transaction.time - self.clock.time if is_early else None
         hour, weekday = self.hour_and_weekday(transaction.time)
         distance = nearest = None
         if transaction.place is not None and user.places:
             distance, nearest = nearest_place(user.places, transaction.place)
         checks = (check_velocity(user, transaction), check_location(distance), check_amount(user, transaction),
-                  check_pattern(user, transaction, hour), check_time(user, hour, weekday))
-        update(user, transaction, hour, weekday, distance, nearest)
-        self.sequence += 1
+                  check_pattern(user, transaction, hour), check_time(user, hour, weekday, ahead, self.future_risk))
         risks = [max([factor["risk_score"] for factor in factors]) for factors in checks if factors]
         risk = self.combine(risks) if risks else 0.0
+        if not is_spared(user, risk):
+            learn(user, transaction, hour, weekday, distance, nearest)
+        elif transaction.type in user.types:
+            record_time(user, transaction)
+        user.recent_ids.append(transaction.transaction_id)
+        user.accepted += 1
+        if not is_early:
+            user.last_time = transaction.time
+        self.sequence += 1
         for least, level, advice in LEVELS:
             if risk + LEVEL_TOLERANCE >= least:
                 break
@@ -427,52 +389,6 @@ def score_stream(stream, output, rejects, scorer, is_csv):
             if rejects is not None:
                 rejects.write(reject_line(line, offset, raw, *reject.args))
 
-class Pairs(list):
-    """An object as its keys and values in the order given, repeated keys included."""
-
-# Whole numbers by their meaning: within a millionth of themselves, many neighbours would pass for equal.
-EXACT = {"sequence", "timestamp", "hour", "window", "count", "threshold", "weekday", "line", "offset", "typical_hours"}
-# A hair over 1e-6, so that two values that were rounded to neighbouring sixth decimals agree.
-TOLERANCE = 1.000001e-6
-
-def first_difference(actual, expected, name="value"):
-    """Where and how two values differ, or nothing."""
-    if type(actual) is Pairs and type(expected) is Pairs and [key for key, _ in actual] == [key for key, _ in expected]:
-        inner = [(one, other, key) for (key, one), (_, other) in zip(actual, expected)]
-    elif type(actual) is list and type(expected) is list and len(actual) == len(expected):
-        inner = [(one, other, name) for one, other in zip(actual, expected)]
-    else:
-        numbers = type(actual) in (int, float) and type(expected) in (int, float)
-        same = actual == expected and (numbers or type(actual) is type(expected))
-        if numbers and name not in EXACT:
-            same = math.isclose(actual, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-        return None if same else f"{name}: {actual!r:.300}, expected {expected!r:.300}"
-    return next(filter(None, (first_difference(*each) for each in inner)), None)
-
-def line_difference(actual, expected):
-    if actual is None or expected is None:
-        return "missing" if actual is None else "not expected"
-    values = []
-    for text in (actual, expected):
-        try:
-            value = json.loads(text, object_pairs_hook=Pairs)
-        except ValueError as error:
-            return f"not JSON: {error}"
-        if type(value) is Pairs and "reason" in dict(value):
-            value = Pairs((key, dict(value).get(key)) for key in ("line", "offset", "reason"))
-        values.append(value)
-    return first_difference(*values)
-
-def compare(actual_file, expected_file):
-    lines = differences = 0
-    for lines, (actual, expected) in enumerate(zip_longest(actual_file, expected_file), 1):
-        difference = None if actual == expected else line_difference(actual, expected)
-        if difference is not None and differences < 5:
-            print(f"line {lines}: {difference}")
-        differences += difference is not None
-    print(f"{differences} of {lines} lines differ" if differences else f"{lines} lines agree")
-    return 1 if differences else 0
-
 def main():
     parser = argparse.ArgumentParser(description="The scoring spec in plain Python, and a comparison of results.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -481,6 +397,7 @@ def main():
     scoring.add_argument("input", metavar="INPUT", type=argparse.FileType("rb"))
     scoring.add_argument("--timezone", default="UTC")
     scoring.add_argument("--combine", choices=COMBINATIONS, default="noisy_or")
+    scoring.add_argument("--future-risk", type=float, default=0.0)
     scoring.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="the format of INPUT")
     scoring.add_argument("--rejects", metavar="FILE", type=written, help="rejected lines; dropped by default")
     scoring.add_argument("-o", metavar="OUTPUT", type=written, default="-", dest="output")
@@ -492,7 +409,7 @@ def main():
     gc.disable()
     if options.command == "compare":
         return compare(options.actual, options.expected)
-    scorer = Scorer(options.timezone, options.combine)
+    scorer = Scorer(options.timezone, options.combine, options.future_risk)
     score_stream(options.input, options.output, options.rejects, scorer, options.format == "csv")
     return 0
 

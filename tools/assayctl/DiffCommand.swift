@@ -68,8 +68,8 @@ enum DiffCommand {
             if old != new { fields.append((name, json(old), json(new))) }
         }
         add("transactions", \.transactions) { .unsigned($0) }
-        add("last_ms", \.lastTime) { .integer($0) }
-        add("hours", \.hours) { .array($0.map { .integer(Int64($0)) }) }
+        add("last_ms", \.lastTime) { $0.map { .integer($0) } ?? .null }
+        add("hours", \.hours.hours) { .array($0.map { .integer(Int64($0)) }) }
         add("weekend", \.seenOnWeekend) { .bool($0) }
         add("amounts", \.amounts) { amounts in
             .array(

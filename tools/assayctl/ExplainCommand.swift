@@ -13,7 +13,7 @@ enum ExplainCommand {
         let changes = try arguments.texts("set").map { text throws(Failure) in try Change(text) }
         var explainer = Explainer(
             settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields, rules: resolved.rules,
-            sequence: state.view.checkpoint?.stage.sequence ?? 0)
+            stage: state.view.checkpoint?.stage ?? StageRecord())
         let path = arguments.operands.first ?? "-"
         var number: UInt64 = 0
         var documents: [JSON] = []
@@ -21,7 +21,7 @@ enum ExplainCommand {
             number += 1
             let changed = Change.apply(changes, to: line)
             let outcome = try state.reading { () throws(StoreError) in
-                try explainer.explain(changed, number: number) { id throws(StoreError) in try users.record(of: id) }
+                try explainer.explain(changed, number: number) { id throws(StoreError) in try users.state(of: id) }
             }
             switch outcome {
             case .blank: continue

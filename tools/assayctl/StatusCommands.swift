@@ -76,8 +76,10 @@ enum StatusCommands {
         let accepted = record.stage.tallies.filter { isLevel($0.name) }
         let rules = record.stage.tallies.filter { $0.name.hasPrefix(RuleTally.prefix) }
         let rejected = record.stage.tallies.filter {
-            !isLevel($0.name) && !$0.name.hasPrefix(RuleTally.prefix) && $0.count > 0
+            !isLevel($0.name) && !$0.name.hasPrefix(RuleTally.prefix) && $0.name != RunCounts.backwardsName
+                && $0.count > 0
         }
+        let backwards = RunCounts(record.stage.tallies).backwards
         var entries = [
             checkpoint(record, clock),
             ("users", Figures.grouped(record.stage.keys)),
@@ -94,6 +96,9 @@ enum StatusCommands {
                     ? "none" : rejected.map { "\($0.name) \(Figures.grouped($0.count))" }.joined(separator: ", ")
             ),
         ]
+        if backwards > 0 {
+            entries.append(("backwards", "\(Figures.grouped(backwards)) more than a minute older than the clock"))
+        }
         if !rules.isEmpty {
             let counts = rules.map { tally in
                 "\(tally.name.dropFirst(RuleTally.prefix.count)) \(Figures.grouped(tally.count))"
@@ -108,6 +113,9 @@ enum StatusCommands {
         var entries: [(String, String)] = []
         if record.stage.sequence > 0 {
             entries.append(("event time", "\(clock.text(record.stage.eventTime)), \(Now.age(record.stage.eventTime))"))
+        }
+        if let time = StreamClock.time(in: record.stage) {
+            entries.append(("clock", clock.text(time.milliseconds)))
         }
         for input in record.inputs {
             entries.append(
@@ -157,7 +165,9 @@ enum StatusCommands {
         .object([
             ("id", .integer(record.id)), ("taken_ms", .integer(record.takenAt)),
             ("reason", .string(record.reason.rawValue)), ("sequence", .unsigned(record.stage.sequence)),
-            ("event_ms", .integer(record.stage.eventTime)), ("users", .integer(record.stage.keys)),
+            ("event_ms", .integer(record.stage.eventTime)),
+            ("clock_ms", StreamClock.time(in: record.stage).map { .integer($0.milliseconds) } ?? .null),
+            ("users", .integer(record.stage.keys)),
             ("users_written", .integer(record.keysWritten)), ("bytes_written", .integer(record.bytesWritten)),
             ("duration_ms", .real(Double(record.durationMicroseconds) / 1000)),
             ("tallies", .object(record.stage.tallies.map { ($0.name, .unsigned($0.count)) })),

@@ -62,7 +62,7 @@ enum TransferCommands {
             var seen: Set<[UInt8]> = []
             while let user = try documents.nextUser() {
                 guard seen.insert(user.id).inserted else { throw documents.failure("user '\(user.name)' comes twice") }
-                try user.stateBytes.withUnsafeBufferPointer { state throws(StoreError) in
+                try storedBytes(user).withUnsafeBufferPointer { state throws(StoreError) in
                     try user.id.withUnsafeBufferPointer { id throws(StoreError) in
                         try rewriting.add(key: UnsafeRawBufferPointer(id), value: UnsafeRawBufferPointer(state))
                     }
@@ -85,6 +85,14 @@ enum TransferCommands {
                 JSON.object([("imported", .integer(count)), ("checkpoint", .integer(record.id))]).text)
         }
         Page.line("\(Figures.grouped(count)) users imported; the next 'assay score' goes on from there")
+    }
+
+    private static func storedBytes(_ user: UserRecord) -> [UInt8] {
+        do throws(StateDecodingError) {
+            return try user.stateBytes()
+        } catch {
+            preconditionFailure("a user that was read has a stored form: \(error.problem)")
+        }
     }
 
     /// Exported documents one after another.

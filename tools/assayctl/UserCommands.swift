@@ -18,7 +18,7 @@ enum UserCommands {
         let sort = arguments.text("sort") ?? "transactions"
         var ranked: [Ranked] = []
         var cursor = UserCursor(users)
-        let rows = try state.reading { () throws(StoreError) -> [(String, StateSummary)] in
+        let rows = try state.reading { () throws(StoreError) -> [(String, UserStateSummary)] in
             for place in users.places.indices {
                 try cursor.move(to: place)
                 try cursor.withEntry { entry throws(StoreError) in
@@ -26,7 +26,7 @@ enum UserCommands {
                     let summary = try entry.summary()
                     let rank =
                         switch sort {
-                        case "recent": Double(summary.lastTime)
+                        case "recent": Double(summary.lastTime?.milliseconds ?? 0)
                         case "amount": summary.totalAmount
                         default: Double(summary.transactions)
                         }
@@ -36,7 +36,7 @@ enum UserCommands {
             // Equal ones by their ids, so that the list is the same each time.
             ranked.sort { $0.rank > $1.rank }
             let worst = ranked.prefix(limit).last?.rank ?? 0
-            var rows: [(name: String, summary: StateSummary, rank: Double)] = []
+            var rows: [(name: String, summary: UserStateSummary, rank: Double)] = []
             for entry in ranked.prefix(while: { $0.rank >= worst }) {
                 try cursor.move(to: entry.place)
                 try cursor.withEntry { user throws(StoreError) in
@@ -50,13 +50,14 @@ enum UserCommands {
     }
 
     private static func print(
-        _ rows: [(String, StateSummary)], matched: Int, _ state: OpenState, isJSON: Bool
+        _ rows: [(String, UserStateSummary)], matched: Int, _ state: OpenState, isJSON: Bool
     ) {
         if isJSON {
             let users = rows.map { name, user in
                 JSON.object([
                     ("user_id", .string(name)), ("transactions", .unsigned(user.transactions)),
-                    ("last_ms", .integer(user.lastTime)), ("total_amount", .real(user.totalAmount)),
+                    ("last_ms", user.lastTime.map { .integer($0.milliseconds) } ?? .null),
+                    ("total_amount", .real(user.totalAmount)),
                     ("currencies", .integer(Int64(user.currencies))), ("places", .integer(Int64(user.places))),
                     ("types", .integer(Int64(user.types))),
                 ])
@@ -67,8 +68,10 @@ enum UserCommands {
             ["user", "transactions", "last", "age", "amount", "currencies", "places", "types"],
             rows.map { name, user in
                 [
-                    Page.shown(name), Figures.grouped(user.transactions), state.clock.text(user.lastTime),
-                    Now.age(user.lastTime), Figures.decimal(user.totalAmount, digits: 2), "\(user.currencies)",
+                    Page.shown(name), Figures.grouped(user.transactions),
+                    user.lastTime.map { state.clock.text($0.milliseconds) } ?? "none",
+                    user.lastTime.map { Now.age($0.milliseconds) } ?? "", Figures.decimal(user.totalAmount, digits: 2),
+                    "\(user.currencies)",
                     "\(user.places)", "\(user.types)",
                 ]
             }, rightAligned: [1, 3, 4, 5, 6, 7])
@@ -91,8 +94,9 @@ enum UserCommands {
     static func json(_ user: UserRecord, _ state: OpenState) -> JSON {
         .object([
             ("user_id", .string(user.name)), ("transactions", .unsigned(user.transactions)),
-            ("last_ms", .integer(user.lastTime)), ("last_time", .string(state.clock.text(user.lastTime))),
-            ("hours", .array(user.hours.map { .integer(Int64($0)) })), ("weekend", .bool(user.seenOnWeekend)),
+            ("last_ms", user.lastTime.map { .integer($0) } ?? .null),
+            ("last_time", user.lastTime.map { .string(state.clock.text($0)) } ?? .null),
+            ("hours", .array(user.hours.hours.map { .integer(Int64($0)) })), ("weekend", .bool(user.seenOnWeekend)),
             (
                 "amounts",
                 .array(
@@ -129,8 +133,8 @@ enum UserCommands {
     private static func show(_ user: UserRecord, _ state: OpenState) {
         Page.list([
             ("user", Page.bold(Page.shown(user.name))), ("transactions", Figures.grouped(user.transactions)),
-            ("last", "\(state.clock.text(user.lastTime)), \(Now.age(user.lastTime))"),
-            ("hours", (0..<24).map { user.hours.contains($0) ? "█" : "·" }.joined()),
+            ("last", user.lastTime.map { "\(state.clock.text($0)), \(Now.age($0))" } ?? "none that was not early"),
+            ("hours", (0..<24).map { user.hours.hours.contains($0) ? "█" : "·" }.joined()),
             ("", Page.dim("0     6     12    18    24")),
             ("weekend", user.seenOnWeekend ? "seen" : "never seen"),
         ])

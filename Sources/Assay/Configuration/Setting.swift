@@ -49,6 +49,12 @@ struct Setting: Sendable {
             "deduplicate", "Reject a transaction_id that is among its user's last 16.",
             .truth(\.scoring.deduplicate)),
         Setting(
+            "max_ahead", "A time further ahead of the stream's clock is early: it moves no clock and ends no state.",
+            .duration(\.scoring.maxAheadMilliseconds, 0...(100 * 366 * 86_400_000))),
+        Setting(
+            "spare_from", "A transaction at least as risky teaches nothing of its user's habits; above 1 all teach.",
+            .real(\.scoring.sparedFrom, 0...2)),
+        Setting(
             "default_type", "The type of a transaction that names none.",
             .text(\.scoring.defaultType, bytes: Transaction.typeLengths)),
         Setting(
@@ -102,6 +108,9 @@ struct Setting: Sendable {
         Setting(
             "time.night_risk", "A transaction at night.",
             .real(\.scoring.time.nightRisk, risks)),
+        Setting(
+            "time.future_risk", "A time that is early; 0 is no risk.",
+            .real(\.scoring.time.futureRisk, risks)),
         Setting(
             "time.weekend_risk", "A first transaction on a Saturday or Sunday.",
             .real(\.scoring.time.weekendRisk, risks)),

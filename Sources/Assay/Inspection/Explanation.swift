@@ -4,31 +4,6 @@ import StateStore
 
 /// Why a transaction would get its assessment: what each check saw, what it compared that with, and what came of it.
 package struct Explanation: Sendable {
-    /// One comparison that a check makes.
-    package struct Comparison: Sendable {
-        /// What is compared, as a noun.
-        package let quantity: String
-        package let value: Double
-        /// `>` or `>=`.
-        package let relation: String
-        package let bound: Double
-        package let isTrue: Bool
-        /// What it adds to the evidence when true.
-        package let risk: Double
-    }
-
-    package struct CheckReport: Sendable {
-        package let name: String
-        /// What the check knows, by name.
-        package var inputs: [(name: String, value: String)] = []
-        package var comparisons: [Comparison] = []
-        /// Why nothing could be compared.
-        package var silence: String?
-
-        /// The greatest risk of what was true; zero when nothing was.
-        package var risk: Double { comparisons.filter(\.isTrue).map(\.risk).max() ?? 0 }
-    }
-
     /// The line that `assay score` would write next; nil for a duplicate.
     package let assessment: String?
     package let score: Double
@@ -48,19 +23,20 @@ package struct Explanation: Sendable {
 package struct Explainer: ~Copyable {
     private let settings: ScoringSettings
     private let zone: TimeZoneRules
-    private let sequence: UInt64
+    /// Of the checkpoint that the states are of.
+    private let stage: StageRecord
     private let rules: RuleSet?
     private var decoder: TransactionDecoder
     private let encoder: AssessmentEncoder
 
-    /// `sequence`: of the last accepted transaction.
+    /// `stage`: of the checkpoint that the states are of.
     package init(
-        settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames, rules: RuleSet? = nil, sequence: UInt64
+        settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames, rules: RuleSet? = nil, stage: StageRecord
     ) {
         self.rules = rules
         self.settings = settings
         self.zone = zone
-        self.sequence = sequence
+        self.stage = stage
         decoder = TransactionDecoder(format: .jsonl, fields: fields, zone: zone)
         encoder = AssessmentEncoder(settings)
     }
@@ -72,9 +48,9 @@ package struct Explainer: ~Copyable {
         case blank
     }
 
-    /// `line` is one line without its end, `user` gives what is known of a user.
+    /// `line` is one line without its end, `state` gives the stored state of a user.
     package mutating func explain(
-        _ line: [UInt8], number: UInt64, user: ([UInt8]) throws(StoreError) -> UserRecord?
+        _ line: [UInt8], number: UInt64, state: ([UInt8]) throws(StoreError) -> [UInt8]?
     ) throws(StoreError) -> Outcome {
         let batch = TransactionBatch()
         batch.reset()
@@ -86,27 +62,32 @@ package struct Explainer: ~Copyable {
         decoder.decode(&batch.text, into: &batch.decoded)
         if let reject = batch.decoded.rejects.first { return .rejected(RejectedLine(reject, text: batch.text)) }
         guard let transaction = batch.decoded.transactions.first else { return .blank }
-        let record = try user(Array(batch.text.view.bytes(transaction.userID)))
-        return .explained(explain(transaction, batch, record))
+        let stored = try state(Array(batch.text.view.bytes(transaction.userID)))
+        return .explained(try explain(transaction, batch, stored))
     }
 
-    private func explain(_ transaction: Transaction, _ batch: TransactionBatch, _ record: UserRecord?) -> Explanation {
-        var function = FraudDetection(settings: settings, zone: zone, sequence: sequence)
+    private func explain(
+        _ transaction: Transaction, _ batch: TransactionBatch, _ stored: [UInt8]?
+    ) throws(StoreError) -> Explanation {
+        var function = FraudDetection(settings: settings, zone: zone)
+        function.resume(sequence: stage.sequence, stage)
         var state = function.makeState()
-        if let record {
-            record.stateBytes.withUnsafeBytes { bytes in
+        if let stored {
+            var fault: StateDecodingError?
+            stored.withUnsafeBytes { bytes in
                 do throws(StateDecodingError) {
                     state = try function.decode(bytes)
                 } catch {
-                    preconditionFailure("a record's own bytes are good: \(error.problem)")
+                    fault = error
                 }
             }
+            if let fault { throw StoreError(.damaged, "reading a user's state", "it is \(fault.problem)") }
         }
         var context = ProcessContext(output: FraudDetection.Output())
         let text = batch.text.view
         let input = FraudDetection.Input(transaction: transaction, text: text)
         function.install(rules)
-        let reports = function.explainRules(input, state)
+        let report = function.explain(input, state)
         context.output.rules = rules
         context.begin(transaction.time, key: 0)
         function.process(input, state: &state, context: &context)
@@ -114,19 +95,13 @@ package struct Explainer: ~Copyable {
         let assessment = context.output.assessments[0]
         var line = OutputBuffer(capacity: 1 << 10)
         encoder.encode([transaction], text: text, scored: context.output, into: &line)
-        let type = transaction.type.isEmpty ? settings.defaultType : text.string(transaction.type)
-        let known = record.flatMap { isExpired($0, transaction.time) ? nil : $0 }
         return Explanation(
             assessment: assessment.sequence > 0
                 ? String(decoding: line.bytes.dropLast(), as: UTF8.self) : nil,
             score: assessment.score, level: assessment.level, recommendation: recommendation(assessment.level),
-            transactionID: text.string(transaction.id), userID: text.string(transaction.userID), isFirst: known == nil,
-            checks: CheckReports(settings, zone, known ?? UserRecord(id: []), transaction, type: type).all,
-            rules: reports, decision: rules == nil ? nil : assessment.decision)
-    }
-
-    private func isExpired(_ record: UserRecord, _ time: EventTime) -> Bool {
-        record.transactions > 0 && time.milliseconds - record.lastTime > settings.stateTTLMilliseconds
+            transactionID: text.string(transaction.id), userID: text.string(transaction.userID),
+            isFirst: report.isFirst, checks: report.checks, rules: report.rules,
+            decision: rules == nil ? nil : assessment.decision)
     }
 
     private func recommendation(_ level: RiskLevel) -> String {

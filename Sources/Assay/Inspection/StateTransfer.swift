@@ -140,8 +140,8 @@ package enum StateTransfer {
         .object(
             [
                 ("user_id", .string(user.name)), ("transactions", .unsigned(user.transactions)),
-                ("last_ms", .integer(user.lastTime)),
-                ("hours", .array(user.hours.map { .integer(Int64($0)) })), ("weekend", .bool(user.seenOnWeekend)),
+                ("last_ms", user.lastTime.map { .integer($0) } ?? .null),
+                ("hours", .array(user.hours.hours.map { .integer(Int64($0)) })), ("weekend", .bool(user.seenOnWeekend)),
                 (
                     "amounts",
                     .array(
@@ -162,7 +162,8 @@ package enum StateTransfer {
                             ])
                         })
                 ), ("recent", .array(user.recentHashes.map { .string(hex($0)) })),
-            ] + (user.sequenceBytes.isEmpty ? [] : [("sequences", .string(hex(user.sequenceBytes)))]))
+            ] + (user.sparedInARow == 0 ? [] : [("spared", .integer(Int64(user.sparedInARow)))])
+                + (user.sequenceBytes.isEmpty ? [] : [("sequences", .string(hex(user.sequenceBytes)))]))
     }
 
     /// A user whose stored form is good.
@@ -173,11 +174,17 @@ package enum StateTransfer {
         }
         var user = UserRecord(id: Array(id.utf8))
         user.transactions = try need(json["transactions"]?.unsigned, "transactions")
-        user.lastTime = try need(json["last_ms"]?.integer, "last_ms")
+        let last = try need(json["last_ms"], "last_ms")
+        if case .null = last {} else { user.lastTime = try need(last.integer, "last_ms") }
         for hour in try need(json["hours"]?.elements, "hours") {
-            user.hourBits |= 1 << UInt32(try need(hour.integer.flatMap { (0..<24).contains($0) ? $0 : nil }, "hours"))
+            user.hours.insert(
+                UInt8(try need(hour.integer.flatMap { (0..<24).contains($0) ? $0 : nil }, "hours")))
         }
         user.seenOnWeekend = try need(json["weekend"]?.bool, "weekend")
+        // What was exported before has none.
+        if let spared = json["spared"] {
+            user.sparedInARow = try need(spared.integer.flatMap { UInt8(exactly: $0) }, "spared")
+        }
         for amount in try list(json, "amounts", atMost: UserState.mostCurrencies) {
             user.amounts.append(
                 UserRecord.Amount(
@@ -214,23 +221,12 @@ package enum StateTransfer {
             Set(user.amounts.map { Array($0.currency.utf8) }).count == user.amounts.count,
             Set(user.types.map { Array($0.name.utf8) }).count == user.types.count
         else { throw Problem(message: "user '\(id)' has values that can't be") }
-        // Their bytes: a number that is none equals nothing.
-        guard try storedAgain(user).stateBytes == user.stateBytes else {
-            throw Problem(message: "user '\(id)' has values that can't be")
+        do throws(StateDecodingError) {
+            _ = try user.stateBytes()
+        } catch {
+            throw Problem(message: "user '\(id)' has values that are \(error.problem)")
         }
         return user
-    }
-
-    /// What comes back of a record from its stored form.
-    private static func storedAgain(_ user: UserRecord) throws(Problem) -> UserRecord {
-        let bytes = user.stateBytes
-        do throws(StateDecodingError) {
-            return try bytes.withUnsafeBufferPointer { bytes throws(StateDecodingError) in
-                try UserRecord(id: user.id, state: UnsafeRawBufferPointer(bytes))
-            }
-        } catch {
-            throw Problem(message: "user '\(user.name)' has values that are \(error.problem)")
-        }
     }
 
     // MARK: Parts

@@ -22,9 +22,9 @@ package final class UserStates {
 
         package var idBytes: [UInt8] { Array(id) }
 
-        package func summary() throws(StoreError) -> StateSummary {
+        package func summary() throws(StoreError) -> UserStateSummary {
             do throws(StateDecodingError) {
-                return try StateSummary(state)
+                return try UserStateSummary(state)
             } catch {
                 let name = String(decoding: id, as: UTF8.self)
                 throw StoreError(.damaged, "reading the state of '\(name)'", "it is \(error.problem)")
@@ -91,11 +91,22 @@ package final class UserStates {
 
     /// A user's record, nil for one who was never seen.
     package func record(of id: [UInt8]) throws(StoreError) -> UserRecord? {
+        try withEntry(of: id) { entry throws(StoreError) in try entry.record() }
+    }
+
+    /// A user's state as it is stored, nil for one who was never seen.
+    package func state(of id: [UInt8]) throws(StoreError) -> [UInt8]? {
+        try withEntry(of: id) { Array($0.state) }
+    }
+
+    private func withEntry<Result>(
+        of id: [UInt8], _ body: (Entry) throws(StoreError) -> Result
+    ) throws(StoreError) -> Result? {
         guard let index = place(of: id) else { return nil }
         let place = places[index]
         let copy = try view.withPage(place.page) { Array($0) }
         return try copy.withUnsafeBufferPointer { bytes throws(StoreError) in
-            try Self.entry(at: place, in: UnsafeRawBufferPointer(bytes)).record()
+            try body(Self.entry(at: place, in: UnsafeRawBufferPointer(bytes)))
         }
     }
 

@@ -23,7 +23,7 @@ package struct UserTables {
             "users",
             [
                 userColumn, Column("transactions", "accepted so far"),
-                Column("last_ms", "event time of the last one, milliseconds since 1970"),
+                Column("last_ms", "event time of the last one that was not early, milliseconds since 1970"),
                 Column("last_time", "the same, as people write it"),
                 Column("hours", "different hours of the day"), Column("weekend", "1 when seen on a weekend"),
                 Column("currencies", "how many"), Column("places", "how many"), Column("types", "how many"),
@@ -87,7 +87,7 @@ package struct UserTables {
             perUser("velocity", rowsEach: 9) { velocity($0) },
             perUser("places", rowsEach: 4) { places($0) },
             perUser("amounts", rowsEach: 2) { amounts($0) },
-            perUser("hours", rowsEach: 8) { user in user.hours.map { [.integer(Int64($0))] } },
+            perUser("hours", rowsEach: 8) { user in user.hours.hours.map { [.integer(Int64($0))] } },
             perUser("types", rowsEach: 3) { types($0) },
             checkpointsTable,
         ]
@@ -99,7 +99,7 @@ package struct UserTables {
         QueryTable(name: "users", columns: Self.columns("users"), estimatedRows: Int64(users.count)) {
             (id) throws(StoreError) in
             let walk = try Walk(users, id: id)
-            var summary: StateSummary?
+            var summary: UserStateSummary?
             return QueryRows(
                 advance: { () throws(StoreError) in
                     summary = nil
@@ -113,12 +113,12 @@ package struct UserTables {
         }
     }
 
-    private func userValue(_ user: StateSummary, _ column: Int) -> QueryValue {
+    private func userValue(_ user: UserStateSummary, _ column: Int) -> QueryValue {
         switch column {
         case 1: .integer(Int64(clamping: user.transactions))
-        case 2: .integer(user.lastTime)
-        case 3: .text(clock.text(user.lastTime))
-        case 4: .integer(Int64(user.hourBits.nonzeroBitCount))
+        case 2: user.lastTime.map { .integer($0.milliseconds) } ?? .null
+        case 3: user.lastTime.map { .text(clock.text($0.milliseconds)) } ?? .null
+        case 4: .integer(Int64(user.hours.bits.nonzeroBitCount))
         case 5: .integer(user.seenOnWeekend ? 1 : 0)
         case 6: .integer(Int64(user.currencies))
         case 7: .integer(Int64(user.places))
@@ -261,7 +261,7 @@ private final class Walk {
         try cursor.withEntry { entry throws(StoreError) in String(decoding: entry.id, as: UTF8.self) }
     }
 
-    func summary() throws(StoreError) -> StateSummary {
+    func summary() throws(StoreError) -> UserStateSummary {
         try cursor.withEntry { entry throws(StoreError) in try entry.summary() }
     }
 

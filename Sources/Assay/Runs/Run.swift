@@ -174,23 +174,16 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         }
         let writer = writing.start(
             outputBox, free: free, inbox: inbox, turns: turns, order: preparation.order)
-        let loop = UnsafeMutablePointer<RunLoop<Stage>>.allocate(capacity: 1)
-        loop.initialize(
-            to: RunLoop(
-                stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
-                turns: turns, parts: parts,
-                replay: OrderReplay(preparation.replayed, sources: preparation.inputs.count),
-                nextOrder: preparation.nextOrder))
-        loop.pointee.run()
-        result = loop.pointee.finish()
+        var loop = RunLoop(
+            stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
+            turns: turns, parts: parts, replay: OrderReplay(preparation.replayed, sources: preparation.inputs.count),
+            nextOrder: preparation.nextOrder)
+        loop.run()
+        result = loop.finish()
         for box in free { box.close() }
         outputBox.send(.stop)
         for reader in readers { reader.join() }
         writer.join()
-        if !parts.isLast {
-            loop.deinitialize(count: 1)
-            loop.deallocate()
-        }
         return result
     }
 }

@@ -90,6 +90,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         result.keys = stage.keyCount
         result.checkpoints = saving?.committed ?? 0
         saving?.stop()
+        if parts.isLast { stage.abandonStates() }
         return result
     }
 

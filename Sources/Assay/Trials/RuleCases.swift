@@ -193,7 +193,7 @@ package struct RuleCases {
             let parsed = bytes.withUnsafeBufferPointer { bytes in
                 time.string == nil
                     ? ScannedNumber(at: bytes.baseAddress!).flatMap { EventTime($0) }
-                    : EventTime(iso8601: UnsafeBufferPointer(rebasing: bytes.dropLast(InputText.padding)), zone: zone)
+                    : EventTime(text: UnsafeBufferPointer(rebasing: bytes.dropLast(InputText.padding)), zone: zone)
             }
             // One that is no time is refused with its transaction.
             if let parsed { milliseconds = parsed.milliseconds }

@@ -45,6 +45,14 @@ package struct ScannedNumber {
         byte == UInt8(ascii: "-") || byte &- UInt8(ascii: "0") <= 9
     }
 
+    /// The number that a text is, with nothing before or after it. What holds after `end` of a scanned number holds
+    /// after the text.
+    package init?(whole text: UnsafeBufferPointer<UInt8>) {
+        guard let start = text.baseAddress, !text.isEmpty else { return nil }
+        self.init(at: start)
+        if end != start + text.count { return nil }
+    }
+
     /// Scans a number that must begin at `start`, nil when none does. Stops at the first byte that cannot belong to
     /// it; the bytes must end in something that no number contains, and eight more must be readable.
     @inline(__always)

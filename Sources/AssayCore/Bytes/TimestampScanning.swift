@@ -27,18 +27,38 @@ extension EventTime {
         }
     }
 
-    /// `2025-12-30T21:10:15[.fraction][Z|±hh:mm]`, a space allowed for `T`. Without an offset the time is local.
-    package init?(iso8601 text: UnsafeBufferPointer<UInt8>, zone: TimeZoneRules) {
+    /// A text that is exactly a number is that number; every other one is ISO 8601 as people write it. After the bytes
+    /// stands something that belongs to no number, as for every scanned number.
+    package init?(text: UnsafeBufferPointer<UInt8>, zone: TimeZoneRules) {
+        // A year, and then what no number has there: the usual case, at once.
+        if text.count > 4, text[4] == UInt8(ascii: "-") {
+            self.init(iso8601: text, zone: zone)
+        } else if let number = ScannedNumber(whole: text) {
+            self.init(number)
+        } else {
+            self.init(iso8601: text, zone: zone)
+        }
+    }
+
+    /// `2025-12-30T21:10:15[.fraction][offset]` or `20251230T211015…`. Seconds may be absent, and in the first form
+    /// the whole time of day, which is midnight then. Without an offset the time is local.
+    init?(iso8601 text: UnsafeBufferPointer<UInt8>, zone: TimeZoneRules) {
         var reader = DigitReader(text: text)
-        guard let year = reader.number(digits: 4), reader.take("-"), let month = reader.number(digits: 2),
-            reader.take("-"), let day = reader.number(digits: 2), reader.take("T") || reader.take(" "),
-            let hour = reader.number(digits: 2), reader.take(":"), let minute = reader.number(digits: 2),
-            reader.take(":"), let second = reader.number(digits: 2),
-            (1...12).contains(month), day >= 1, day <= CivilDate.daysInMonth(month, of: year),
-            hour <= 23, minute <= 59, second <= 59, let fraction = reader.fraction()
+        guard let year = reader.number(digits: 4) else { return nil }
+        let isExtended = reader.take("-")
+        guard let month = reader.number(digits: 2), !isExtended || reader.take("-"),
+            let day = reader.number(digits: 2), (1...12).contains(month), day >= 1,
+            day <= CivilDate.daysInMonth(month, of: year)
         else { return nil }
         let days = CivilDate(year: year, month: month, day: day).daysSince1970
-        let local = days * 86_400 + hour * 3600 + minute * 60 + second
+        if isExtended, reader.isAtEnd {
+            self.init(checkedMilliseconds: zone.instant(local: days * 86_400) * 1000)
+            return
+        }
+        guard reader.take("T") || reader.take("t") || reader.take(" "),
+            let (seconds, fraction) = reader.timeOfDay(isExtended: isExtended)
+        else { return nil }
+        let local = days * 86_400 + seconds
         let instant: Int64
         if reader.isAtEnd {
             instant = zone.instant(local: local)
@@ -76,9 +96,22 @@ extension EventTime {
             return number
         }
 
-        /// Milliseconds of an optional fraction, cut behind the third digit. Nil for a point without digits.
+        /// Seconds since midnight, and the milliseconds of a fraction.
+        mutating func timeOfDay(isExtended: Bool) -> (seconds: Int64, milliseconds: Int64)? {
+            guard let hour = number(digits: 2), !isExtended || take(":"), let minute = number(digits: 2), hour <= 23,
+                minute <= 59
+            else { return nil }
+            let minutes = hour * 60 + minute
+            guard isExtended ? take(":") : nextIsDigit else { return (minutes * 60, 0) }
+            guard let second = number(digits: 2), second <= 59, let fraction = fraction() else { return nil }
+            return (minutes * 60 + second, fraction)
+        }
+
+        private var nextIsDigit: Bool { index < text.count && text[index] &- UInt8(ascii: "0") <= 9 }
+
+        /// Milliseconds of an optional fraction, cut after the third digit. Nil for a point without digits.
         mutating func fraction() -> Int64? {
-            guard take(".") else { return 0 }
+            guard take(".") || take(",") else { return 0 }
             guard var milliseconds = digit().map({ $0 * 100 }) else { return nil }
             var unit: Int64 = 10
             while let digit = digit() {
@@ -88,13 +121,16 @@ extension EventTime {
             return milliseconds
         }
 
-        /// `Z` or `±hh:mm` in seconds.
+        /// `Z`, `±hh:mm`, `±hhmm` or `±hh` in seconds.
         mutating func offset() -> Int64? {
-            if take("Z") { return 0 }
+            if take("Z") || take("z") { return 0 }
             let negative = take("-")
-            guard negative || take("+"), let hours = number(digits: 2), take(":"), let minutes = number(digits: 2),
-                hours <= 23, minutes <= 59
-            else { return nil }
+            guard negative || take("+"), let hours = number(digits: 2), hours <= 23 else { return nil }
+            var minutes: Int64 = 0
+            if take(":") || nextIsDigit {
+                guard let given = number(digits: 2), given <= 59 else { return nil }
+                minutes = given
+            }
             let seconds = hours * 3600 + minutes * 60
             return negative ? -seconds : seconds
         }

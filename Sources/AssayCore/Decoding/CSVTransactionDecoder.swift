@@ -105,7 +105,7 @@ struct CSVTransactionDecoder {
     ) {
         switch field {
         case .time:
-            if let number = TransactionBuilder.number(in: cell.bytes) { return builder.set(field, number: number) }
+            if let number = ScannedNumber(whole: cell.bytes) { return builder.set(field, number: number) }
         case .metadata:
             var scanner = JSONScanner(at: cell.bytes.baseAddress!)
             // A cell that is no object is refused the same, wherever in it the fault is.

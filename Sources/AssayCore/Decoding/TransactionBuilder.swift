@@ -119,9 +119,9 @@ struct TransactionBuilder {
         case .accountID: setAccountID(slice)
         case .merchantID: setMerchantID(slice)
         case .amount, .latitude, .longitude:
-            guard let number = Self.number(in: bytes) else { return refuse(field) }
+            guard let number = ScannedNumber(whole: bytes) else { return refuse(field) }
             set(field, number: number)
-        case .time: setTime(EventTime(iso8601: bytes, zone: zone))
+        case .time: setTime(EventTime(text: bytes, zone: zone))
         case .location, .metadata: refuse(field)
         }
     }
@@ -178,14 +178,6 @@ struct TransactionBuilder {
     mutating func place(line: ByteSlice, index: UInt32) {
         transaction.line = line
         transaction.lineIndex = index
-    }
-
-    /// The number that a text is, with nothing before or behind it.
-    static func number(in bytes: UnsafeBufferPointer<UInt8>) -> ScannedNumber? {
-        guard let start = bytes.baseAddress, !bytes.isEmpty, let number = ScannedNumber(at: start),
-            number.end == start + bytes.count
-        else { return nil }
-        return number
     }
 }
 

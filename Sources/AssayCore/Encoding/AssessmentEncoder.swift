@@ -137,6 +137,9 @@ package struct AssessmentEncoder {
         case .lateNight(let hour, _):
             buffer.write("{\"type\":\"late_night_transaction\",\"hour\":")
             buffer.write(integer: UInt64(hour))
+        case .futureTimestamp(let aheadMilliseconds, _):
+            buffer.write("{\"type\":\"future_timestamp\",\"ahead_seconds\":")
+            buffer.write(real: Double(aheadMilliseconds) / 1000)
         case .unusualWeekend(let weekday, _):
             buffer.write("{\"type\":\"weekend_unusual_activity\",\"weekday\":")
             buffer.write(integer: UInt64(weekday))

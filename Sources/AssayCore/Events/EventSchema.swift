@@ -141,7 +141,7 @@ extension EventCell {
         switch type {
         case .string, .dyn: self = .text(text)
         case .timestamp:
-            guard let time = EventTime(iso8601: BatchText(base: base).bytes(text), zone: schema.zone) else {
+            guard let time = EventTime(BatchText(base: base).bytes(text), schema) else {
                 return nil
             }
             self = .time(time)
@@ -156,13 +156,22 @@ extension EventCell {
         case .time: EventTime(checkedMilliseconds: int)
         case .int: EventTime(integer: int, unit: schema.unit)
         case .double: EventTime(real: double, unit: schema.unit)
-        case .text: EventTime(iso8601: BatchText(base: base).bytes(slice), zone: schema.zone)
+        case .text: EventTime(BatchText(base: base).bytes(slice), schema)
         default: nil
         }
     }
 }
 
 extension EventTime {
+    /// A text: a number in the unit of the schema, or ISO 8601.
+    fileprivate init?(_ text: UnsafeBufferPointer<UInt8>, _ schema: borrowing EventSchema) {
+        if let number = ScannedNumber(whole: text) {
+            self.init(number, unit: schema.unit)
+        } else {
+            self.init(text: text, zone: schema.zone)
+        }
+    }
+
     init?(_ number: ScannedNumber, unit: EventSchema.TimeUnit) {
         if let integer = number.integer {
             self.init(integer: integer, unit: unit)

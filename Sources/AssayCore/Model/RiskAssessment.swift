@@ -45,6 +45,8 @@ enum RiskFactor: Sendable {
     case unusualTime(hour: UInt8, typicalHours: HourSet, risk: Double)
     /// The types are symbols in the batch's factor names: `types` of them from `firstType`, ascending by bytes.
     case unusualType(firstType: UInt32, types: UInt32, risk: Double)
+    /// The time is further ahead of the clock than is believed at once.
+    case futureTimestamp(aheadMilliseconds: Int64, risk: Double)
     case lateNight(hour: UInt8, risk: Double)
     case unusualWeekend(weekday: UInt8, risk: Double)
     case rule(UInt16, reason: FactorList.Reason, risk: Double)
@@ -57,7 +59,7 @@ enum RiskFactor: Sendable {
         case .unusualLocation: .location
         case .unusualAmount: .amount
         case .unusualTime, .unusualType: .pattern
-        case .lateNight, .unusualWeekend: .time
+        case .futureTimestamp, .lateNight, .unusualWeekend: .time
         case .rule: .rules
         case .sequence: .sequences
         }
@@ -66,8 +68,8 @@ enum RiskFactor: Sendable {
     var risk: Double {
         switch self {
         case .highVelocity(_, _, _, let risk), .unusualLocation(_, let risk), .unusualAmount(_, _, _, let risk),
-            .unusualTime(_, _, let risk), .unusualType(_, _, let risk), .lateNight(_, let risk),
-            .unusualWeekend(_, let risk), .rule(_, _, let risk), .sequence(_, _, let risk):
+            .unusualTime(_, _, let risk), .unusualType(_, _, let risk), .futureTimestamp(_, let risk),
+            .lateNight(_, let risk), .unusualWeekend(_, let risk), .rule(_, _, let risk), .sequence(_, _, let risk):
             risk
         }
     }
@@ -81,5 +83,5 @@ package struct HourSet: Hashable, Sendable {
     func contains(_ hour: UInt8) -> Bool { bits & (1 << UInt32(hour)) != 0 }
 
     @inline(__always)
-    mutating func insert(_ hour: UInt8) { bits |= 1 << UInt32(hour) }
+    package mutating func insert(_ hour: UInt8) { bits |= 1 << UInt32(hour) }
 }

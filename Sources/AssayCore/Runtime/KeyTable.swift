@@ -61,6 +61,12 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
     /// What finding a key takes, also those that are away.
     var indexBytes: Int { slotCount * 8 }
 
+    /// Forgets everything without giving memory back that keys and states hold of their own: the process ends.
+    mutating func abandon() {
+        pages = []
+        nextIndex = 0
+    }
+
     deinit {
         for index in 0..<nextIndex where liveBits[index >> 6] & (1 << UInt64(index & 63)) != 0 {
             (pages[index >> Self.pageShift] + index & (Self.pageCapacity - 1)).deinitialize(count: 1)
@@ -259,8 +265,8 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         _modify { yield &entry(index).pointee.state }
     }
 
-    /// All that there is of an index, in place, for whoever needs more than one thing of it. It stays there until its key
-    /// is removed.
+    /// All that there is of an index, in place, for those who need more than one thing of it. It stays there until its
+    /// key is removed.
     @inline(__always)
     mutating func place(of index: Int) -> UnsafeMutablePointer<Entry> { entry(index) }
 

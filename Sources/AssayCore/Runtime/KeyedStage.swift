@@ -36,7 +36,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// Where the last advance went.
     private var advanced = Int64.min
 
-    /// How many elements ahead a state's own memory is fetched.
+    /// So many elements ahead a state's own memory is fetched.
     private static var prefetchDistance: Int { 6 }
 
     init(
@@ -50,12 +50,13 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     }
 
     var keyCount: Int { keys.count }
-
-    /// Between two elements the function may be told something new.
+    /// Between two elements the function may learn something new.
     mutating func changeFunction(_ body: (inout Function) -> Void) { body(&function) }
 
     /// From now on states can be read back from here.
     mutating func attach(_ pages: any StatePages) { self.pages = pages }
+
+    mutating func abandonStates() { keys.abandon() }
 
     // MARK: Elements
 
@@ -214,9 +215,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     @inline(__always)
     private mutating func noteChange(_ index: Int) {
         guard isSaved else { return }
-        let changedIn = keys.saving(index).changedIn
-        if changedIn == presentCut { return }
-        if changedIn != 0 { write(index) }
+        if keys.saving(index).changedIn == presentCut { return }
+        if keys.saving(index).changedIn != 0 { write(index) }
         var mark = keys.saving(index)
         mark.changedIn = presentCut
         mark.wasUsed = true

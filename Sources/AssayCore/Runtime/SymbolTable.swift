@@ -61,6 +61,13 @@ package struct SymbolTable: ~Copyable {
         }
     }
 
+    /// Forgets a symbol that nobody has retained since it was interned.
+    mutating func dropUnused(_ symbol: UInt32) {
+        guard table[Int(symbol)].count == 0 else { return }
+        retain(symbol)
+        release(symbol)
+    }
+
     func withText<Result>(_ symbol: UInt32, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         table.withKey(Int(symbol), body)
     }

@@ -27,10 +27,30 @@ struct AmountCheck {
         let zScore = zScore(difference, deviation(history))
         if zScore > settings.zScore {
             factors.append(
-                .unusualAmount(
-                    amount: amount, average: history.mean, zScore: zScore,
-                    risk: min(zScore / settings.fullRiskZScore, 1)))
+                .unusualAmount(amount: amount, average: history.mean, zScore: zScore, risk: risk(zScore)))
         }
+    }
+
+    @inline(__always)
+    private func risk(_ zScore: Double) -> Double { min(zScore / settings.fullRiskZScore, 1) }
+
+    func report(_ amount: Double, _ currency: CurrencyCode, state: borrowing UserState) -> CheckReport {
+        var report = CheckReport("amount")
+        report.inputs = [("amount", "\(amount)"), ("currency", String(decoding: currency.bytes, as: UTF8.self))]
+        let history = state.amounts.first { $0.currency == currency }
+        guard let history, let zScore = zScore(amount, history) else {
+            report.silence =
+                "\(history?.count ?? 0) transactions in this currency so far; amounts are judged from "
+                + "\(minHistory) on"
+            return report
+        }
+        report.inputs += [
+            ("mean", "\(history.mean)"), ("deviation", "\(deviation(history))"), ("transactions", "\(history.count)"),
+        ]
+        report.comparisons = [
+            CheckReport.Comparison("deviations from the mean", zScore, above: settings.zScore, risk: risk(zScore))
+        ]
+        return report
     }
 
     /// The deviation that amounts are measured by.

@@ -47,13 +47,16 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     let settings: ScoringSettings
     private var symbols = SymbolTable()
     private var pool = BlockPool()
-    private var clock: LocalClock
+    private var localClock: LocalClock
+    private(set) var clock: StreamClock
     private let defaultType: UInt32
     private let velocity: VelocityCheck
     private let location: LocationCheck
     private let amount: AmountCheck
     private let pattern: HabitCheck
     private let time: TimeCheck
+    /// Infinite when all transactions teach.
+    private let sparedFrom: Double
     private var rules: RuleEvaluator?
     private let sequences = SequenceTable()
     /// Of the patterns in force; nil until somebody says which those are.
@@ -68,7 +71,9 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     package init(settings: ScoringSettings, zone: TimeZoneRules, sequence: UInt64 = 0) {
         self.settings = settings
         self.sequence = sequence
-        clock = LocalClock(zone)
+        localClock = LocalClock(zone)
+        clock = StreamClock(maxAheadMilliseconds: settings.maxAheadMilliseconds)
+        sparedFrom = settings.sparedFrom > 1 ? .infinity : settings.sparedFrom
         let namedTypes = settings.velocity.thresholds.keys.sorted()
         velocity = VelocityCheck(settings.velocity, namedTypes: namedTypes)
         location = LocationCheck(settings.location)
@@ -85,7 +90,10 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     }
 
     /// Goes on behind what runs before this one accepted.
-    mutating func resume(sequence: UInt64) { self.sequence = sequence }
+    package mutating func resume(sequence: UInt64, backwards: UInt64 = 0, _ record: StageRecord) {
+        self.sequence = sequence
+        clock.resume(record, hasTransactions: sequence > 0, backwards: backwards)
+    }
 
     /// What evaluates the rules, and has their counts.
     var ruleEvaluator: RuleEvaluator? { rules }
@@ -113,18 +121,33 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         rules = RuleEvaluator(set, inputs: inputs)
     }
 
-    /// What each rule would see of a transaction and make of it.
-    package mutating func explainRules(_ input: Input, _ state: borrowing UserState) -> [RuleReport] {
-        let symbol =
-            input.transaction.type.isEmpty
-            ? defaultType : symbols.intern(input.text.bytes(input.transaction.type))
-        if isExpired(state, at: input.transaction.time) {
-            let empty = makeState()
-            return rules?.reports(
-                moment(input, symbol, empty), state: empty, symbols: symbols, sequences: UserSequences()) ?? []
-        }
+    /// What each check and each rule would see of a transaction, and make of it.
+    package mutating func explain(_ input: Input, _ state: borrowing UserState) -> ScoringReport {
+        let time = input.transaction.time
+        if clock.isEarly(time) || !isExpired(state, at: time) { return report(input, state) }
+        let empty = makeState()
+        return report(input, empty)
+    }
+
+    private mutating func report(_ input: Input, _ state: borrowing UserState) -> ScoringReport {
+        let transaction = input.transaction
+        let type = transaction.type.isEmpty ? settings.defaultType : input.text.string(transaction.type)
+        let symbol = symbols.intern(type)
+        let (hour, weekday) = localClock.hourAndWeekday(transaction.time)
+        let typeIndex = state.types.firstIndex { $0.symbol == symbol }
+        let ahead = clock.isEarly(transaction.time) ? transaction.time.milliseconds - clock.milliseconds : nil
+        let checks = [
+            velocity.report(transaction.time, type: type, symbol: symbol, typeIndex: typeIndex, state: state),
+            location.report(transaction.location, state: state),
+            amount.report(transaction.amount, transaction.currency, state: state),
+            pattern.report(
+                hour: hour, type: type, isKnownType: typeIndex != nil, state: state, symbols: symbols),
+            time.report(hour: hour, weekday: weekday, aheadMilliseconds: ahead, state: state),
+        ]
         let begun = state.sequences.map { sequences[$0] } ?? UserSequences()
-        return rules?.reports(moment(input, symbol, state), state: state, symbols: symbols, sequences: begun) ?? []
+        let reports = rules?.reports(moment(input, symbol, state), state: state, symbols: symbols, sequences: begun)
+        symbols.dropUnused(symbol)
+        return ScoringReport(isFirst: state.transactions == 0, checks: checks, rules: reports ?? [])
     }
 
     /// Sequences of patterns that are not there any more.
@@ -160,7 +183,8 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     @inline(__always)
     mutating func score(_ input: Input, _ state: inout UserState, _ output: inout Output) {
         let transaction = input.transaction
-        if isExpired(state, at: transaction.time) { reset(&state) }
+        let isEarly = clock.isEarly(transaction.time)
+        if !isEarly, isExpired(state, at: transaction.time) { forget(&state) }
         let idHash = input.text.bytes(transaction.id).stableHash
         if settings.deduplicate, state.recent.contains(idHash) {
             output.assessments.append(RiskAssessment())
@@ -170,15 +194,20 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
             transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
         let firstFactor = output.factors.factors.count
         if rules != nil { applyRules(input, symbol, &state) }
-        judge(transaction, symbol, &state, &output.factors)
-        rules?.takeFactors(into: &output.factors)
+        clock.advance(to: transaction.time)
+        var score = judge(transaction, symbol, isEarly: isEarly, &state, &output.factors)
+        if let rules {
+            let known = output.factors.factors.count
+            rules.takeFactors(into: &output.factors)
+            if output.factors.factors.count > known {
+                score = settings.combination.score(output.factors, last: output.factors.factors.count - firstFactor)
+            }
+        }
         if settings.deduplicate { state.addRecent(idHash, in: &pool) }
         state.transactions += 1
-        state.lastTime = transaction.time
+        if !isEarly { state.lastTime = transaction.time }
         sequence += 1
         let factorCount = output.factors.factors.count - firstFactor
-        let score =
-            factorCount == 0 ? 0 : settings.combination.score(output.factors, last: factorCount)
         output.assessments.append(
             RiskAssessment(
                 sequence: sequence, score: score, level: settings.levels.level(of: score),
@@ -186,30 +215,73 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         rules?.decide(&output.assessments)
     }
 
-    /// Each check sees the state as it was before this transaction; what they record touches different parts of it.
+    /// Appends the factors of the five checks, lets the user's memory learn from the transaction, and returns the risk
+    /// that the checks come to. All of them see the state as it was before.
     @inline(__always)
     private mutating func judge(
-        _ transaction: Transaction, _ symbol: UInt32, _ state: inout UserState, _ factors: inout FactorList
-    ) {
-        let (hour, weekday) = clock.hourAndWeekday(transaction.time)
+        _ transaction: Transaction, _ symbol: UInt32, isEarly: Bool, _ state: inout UserState,
+        _ factors: inout FactorList
+    ) -> Double {
+        let first = factors.factors.count
+        let (hour, weekday) = localClock.hourAndWeekday(transaction.time)
         let typeIndex = state.types.firstIndex { $0.symbol == symbol }
         if let typeIndex {
             velocity.assess(transaction.time, typeIndex: typeIndex, state: state, factors: &factors)
         }
+        var finding: LocationCheck.Finding?
         if let place = transaction.location {
-            let finding = location.find(place, among: state.places)
-            location.assess(finding, factors: &factors)
-            location.update(place, finding, state: &state, pool: &pool)
+            let found = location.find(place, among: state.places)
+            location.assess(found, factors: &factors)
+            finding = found
         }
         amount.assess(transaction.amount, transaction.currency, state: state, factors: &factors)
         pattern.assess(hour: hour, isKnownType: typeIndex != nil, state: state, symbols: symbols, factors: &factors)
-        time.assess(hour: hour, weekday: weekday, state: state, factors: &factors)
+        time.assess(
+            hour: hour, weekday: weekday,
+            aheadMilliseconds: isEarly ? transaction.time.milliseconds - clock.milliseconds : nil, state: state,
+            factors: &factors)
 
+        let count = factors.factors.count - first
+        let risk = count == 0 ? 0 : settings.combination.score(factors, last: count)
+        if isSpared(risk, &state) {
+            return spare(transaction, symbol, typeIndex, risk, &state)
+        }
+        if let place = transaction.location, let finding {
+            location.update(place, finding, state: &state, pool: &pool)
+        }
         if let typeIndex { state.useType(typeIndex) } else { addType(symbol, &state) }
         velocity.update(transaction.time, state: &state, pool: &pool)
         amount.update(transaction.amount, transaction.currency, state: &state, pool: &pool)
         pattern.update(hour: hour, state: &state)
         time.update(weekday: weekday, state: &state)
+        return risk
+    }
+
+    /// Whether a transaction of this risk teaches nothing. After many in a row the next ones teach, so that a user who
+    /// has really changed is learned anew.
+    @inline(__always)
+    private func isSpared(_ risk: Double, _ state: inout UserState) -> Bool {
+        guard risk + ScoringSettings.Levels.tolerance >= sparedFrom else {
+            if state.sparedInARow > 0 { state.sparedInARow = 0 }
+            return false
+        }
+        guard state.sparedInARow < UserState.mostSpared else { return false }
+        state.sparedInARow += 1
+        return true
+    }
+
+    /// Fraud that was stopped does not become the user's habit: only that it came is kept, and when.
+    @inline(never)
+    private mutating func spare(
+        _ transaction: Transaction, _ symbol: UInt32, _ typeIndex: Int?, _ risk: Double, _ state: inout UserState
+    ) -> Double {
+        if let typeIndex {
+            state.useType(typeIndex)
+            velocity.update(transaction.time, state: &state, pool: &pool)
+        } else {
+            symbols.dropUnused(symbol)
+        }
+        return risk
     }
 
     /// Rules see the state that the checks see.
@@ -239,7 +311,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     private mutating func moment(
         _ input: Input, _ symbol: UInt32, _ state: borrowing UserState
     ) -> RuleInputs.Moment {
-        let (hour, weekday) = clock.hourAndWeekday(input.transaction.time)
+        let (hour, weekday) = localClock.hourAndWeekday(input.transaction.time)
         return RuleInputs.Moment(
             transaction: input.transaction, text: input.text, hour: hour, weekday: weekday,
             isKnownType: state.types.contains { $0.symbol == symbol })
@@ -251,12 +323,8 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     }
 
     private func isExpired(_ state: borrowing UserState, at time: EventTime) -> Bool {
-        state.transactions > 0
-            && time.milliseconds - state.lastTime.milliseconds > settings.stateTTLMilliseconds
-    }
-
-    private mutating func reset(_ state: inout UserState) {
-        forget(&state)
+        guard let last = state.lastTime else { return false }
+        return time.milliseconds - last.milliseconds > settings.stateTTLMilliseconds
     }
 
     package mutating func forget(_ state: inout UserState) {

@@ -25,6 +25,28 @@ struct HabitCheck {
         }
     }
 
+    func report(
+        hour: UInt8, type: String, isKnownType: Bool, state: borrowing UserState, symbols: borrowing SymbolTable
+    ) -> CheckReport {
+        var report = CheckReport("pattern")
+        let known = Self.typeNames(state, symbols).map { String(decoding: $0, as: UTF8.self) }
+        report.inputs = [
+            ("hour", "\(hour)"), ("hours seen", state.hours.text), ("transaction_type", type),
+            ("types known", known.joined(separator: " ")),
+        ]
+        guard state.transactions >= minHistory else {
+            report.silence =
+                "\(state.transactions) transactions so far; habits are judged from \(minHistory) on"
+            return report
+        }
+        report.comparisons = [
+            CheckReport.Comparison(
+                "hours never seen before", !state.hours.contains(hour), risk: settings.unusualTimeRisk),
+            CheckReport.Comparison("types not known", !isKnownType, risk: settings.unusualTypeRisk),
+        ]
+        return report
+    }
+
     @inline(__always)
     func update(hour: UInt8, state: inout UserState) {
         state.hours.insert(hour)

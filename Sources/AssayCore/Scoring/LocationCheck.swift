@@ -55,8 +55,33 @@ package struct LocationCheck {
     @inline(__always)
     func assess(_ finding: Finding, factors: inout FactorList) {
         guard case .newPlace(let kilometers?) = finding else { return }
-        factors.append(
-            .unusualLocation(kilometers: kilometers, risk: min(kilometers / settings.fullRiskKilometers, 1)))
+        factors.append(.unusualLocation(kilometers: kilometers, risk: risk(kilometers)))
+    }
+
+    @inline(__always)
+    private func risk(_ kilometers: Double) -> Double { min(kilometers / settings.fullRiskKilometers, 1) }
+
+    func report(_ location: Location?, state: borrowing UserState) -> CheckReport {
+        var report = CheckReport("location")
+        guard let location else {
+            report.silence = "the transaction has no location"
+            return report
+        }
+        let places = state.places
+        report.inputs = [
+            ("location", "\(location.latitude), \(location.longitude)"), ("places", "\(places.count)"),
+        ]
+        let distances = places.map { Self.haversineKilometers(location, $0) }
+        guard let kilometers = distances.min(), let nearest = distances.firstIndex(of: kilometers) else {
+            report.silence = "no place is known yet"
+            return report
+        }
+        report.inputs.append(("nearest", "\(places[nearest].latitude), \(places[nearest].longitude)"))
+        report.comparisons = [
+            CheckReport.Comparison(
+                "km to the nearest place", kilometers, above: settings.unusualKilometers, risk: risk(kilometers))
+        ]
+        return report
     }
 
     @inline(__always)

@@ -59,8 +59,8 @@ final class RuleInputs: Host {
         case .latitude: return try location().latitude
         case .longitude: return try location().longitude
         case .userSecondsSinceLast:
-            guard state.pointee.transactions > 0 else { return .infinity }
-            return Double(moment.transaction.time.milliseconds - state.pointee.lastTime.milliseconds) / 1000
+            guard let last = state.pointee.lastTime else { return .infinity }
+            return Double(moment.transaction.time.milliseconds - last.milliseconds) / 1000
         case .userAverageAmount: return amounts?.mean ?? 0
         case .userAmountDeviation: return amounts.map(amountCheck.deviation) ?? 0
         case .zScore: return amounts.flatMap { amountCheck.zScore(moment.transaction.amount, $0) } ?? 0
@@ -131,10 +131,10 @@ final class RuleInputs: Host {
         switch variable {
         case .timestamp: return try timestamp(moment.transaction.time)
         case .userLastTimestamp:
-            guard state.pointee.transactions > 0 else {
+            guard let last = state.pointee.lastTime else {
                 throw EvaluationError(.noSuchKey, "the user has no earlier transaction")
             }
-            return try timestamp(state.pointee.lastTime)
+            return try timestamp(last)
         case .location:
             guard let place = moment.transaction.location else { return .map(Self.emptyMap) }
             return map([("latitude", .double(place.latitude)), ("longitude", .double(place.longitude))])

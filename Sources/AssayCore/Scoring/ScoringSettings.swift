@@ -6,6 +6,10 @@ package struct ScoringSettings: Equatable, Sendable {
     package var minHistory: UInt64 = 5
     package var stateTTLMilliseconds: Int64 = 90 * 86_400_000
     package var deduplicate = true
+    /// A time further ahead of the clock is early: it moves nothing until others agree with it.
+    package var maxAheadMilliseconds: Int64 = 86_400_000
+    /// A transaction at least as risky as this teaches nothing; above 1 all of them teach.
+    package var sparedFrom = 0.97
     /// The type of a transaction that names none.
     package var defaultType = "payment"
     package var velocity = Velocity()
@@ -59,6 +63,8 @@ package struct ScoringSettings: Equatable, Sendable {
         package var nightLastHour: UInt8 = 6
         package var nightRisk = 0.2
         package var weekendRisk = 0.3
+        /// Of a time that is early; none at 0.
+        package var futureRisk = 0.0
 
         /// A night may pass midnight: 22 to 4.
         package func isNight(_ hour: UInt8) -> Bool {

@@ -1,4 +1,4 @@
-/// The dead of night, and a first weekend.
+/// A time that is early, the dead of night, and a first weekend.
 struct TimeCheck {
     private let settings: ScoringSettings.Time
     private let minHistory: UInt64
@@ -15,13 +15,47 @@ struct TimeCheck {
     static func isWeekend(_ weekday: UInt8) -> Bool { weekday >= firstWeekendDay }
 
     @inline(__always)
-    func assess(hour: UInt8, weekday: UInt8, state: borrowing UserState, factors: inout FactorList) {
+    func assess(
+        hour: UInt8, weekday: UInt8, aheadMilliseconds: Int64?, state: borrowing UserState, factors: inout FactorList
+    ) {
+        if let aheadMilliseconds, settings.futureRisk > 0 {
+            factors.append(.futureTimestamp(aheadMilliseconds: aheadMilliseconds, risk: settings.futureRisk))
+        }
         if settings.isNight(hour) {
             factors.append(.lateNight(hour: hour, risk: settings.nightRisk))
         }
-        if Self.isWeekend(weekday), state.transactions >= minHistory, !state.seenOnWeekend {
+        if isFirstWeekend(weekday, state) {
             factors.append(.unusualWeekend(weekday: weekday, risk: settings.weekendRisk))
         }
+    }
+
+    @inline(__always)
+    private func isFirstWeekend(_ weekday: UInt8, _ state: borrowing UserState) -> Bool {
+        Self.isWeekend(weekday) && state.transactions >= minHistory && !state.seenOnWeekend
+    }
+
+    func report(
+        hour: UInt8, weekday: UInt8, aheadMilliseconds: Int64?, state: borrowing UserState
+    ) -> CheckReport {
+        var report = CheckReport("time")
+        report.inputs = [
+            ("hour", "\(hour)"), ("night", "\(settings.nightFirstHour) to \(settings.nightLastHour)"),
+            ("weekday", "\(weekday)"), ("seen on a weekend", state.seenOnWeekend ? "yes" : "no"),
+        ]
+        if let aheadMilliseconds {
+            report.inputs.append(("seconds ahead of the clock", "\(Double(aheadMilliseconds) / 1000)"))
+        }
+        if settings.futureRisk > 0 {
+            report.comparisons.append(
+                CheckReport.Comparison(
+                    "times far ahead of the clock", aheadMilliseconds != nil, risk: settings.futureRisk))
+        }
+        report.comparisons += [
+            CheckReport.Comparison("hours at night", settings.isNight(hour), risk: settings.nightRisk),
+            CheckReport.Comparison(
+                "first weekends", isFirstWeekend(weekday, state), risk: settings.weekendRisk),
+        ]
+        return report
     }
 
     @inline(__always)

@@ -14,6 +14,8 @@ package struct UserState: ~Copyable {
     package static let mostPlaces = 16
     package static let mostTypes = 16
     package static let recentCapacity = 16
+    /// A user who has really changed is learned anew after so many.
+    package static let mostSpared: UInt8 = 16
 
     /// What is known of the amounts in one currency (Welford's running mean and sum of squares).
     package struct AmountHistory {
@@ -45,8 +47,7 @@ package struct UserState: ~Copyable {
     private var block: UnsafeMutablePointer<UInt64>?
     /// Accepted transactions.
     package var transactions: UInt64 = 0
-    /// The event time of the last accepted one.
-    package var lastTime = EventTime(milliseconds: 0)
+    private var lastMilliseconds: Int64 = -1
     private var habits: UInt32 = 0
     private(set) var timeCount: UInt32 = 0
     private var amountCount: UInt8 = 0
@@ -59,6 +60,9 @@ package struct UserState: ~Copyable {
 
     private static let weekendHabit: UInt32 = 1 << 24
     private static let sequencesHabit: UInt32 = 1 << 25
+    /// Above them: how many in a row taught nothing.
+    private static let sparedShift: UInt32 = 26
+    private static let sparedMask: UInt32 = 31 << sparedShift
 
     /// The hours of the day that were seen.
     package var hours: HourSet {
@@ -69,6 +73,22 @@ package struct UserState: ~Copyable {
     package var seenOnWeekend: Bool {
         get { habits & Self.weekendHabit != 0 }
         set { habits = habits & ~Self.weekendHabit | (newValue ? Self.weekendHabit : 0) }
+    }
+
+    /// The event time of the latest accepted one that was not early, if there was one.
+    @inline(__always)
+    package var lastTime: EventTime? {
+        get { lastMilliseconds < 0 ? nil : EventTime(milliseconds: lastMilliseconds) }
+        set { lastMilliseconds = newValue?.milliseconds ?? -1 }
+    }
+
+    /// How many in a row, up to this one, taught nothing.
+    package var sparedInARow: UInt8 {
+        get { UInt8(habits >> Self.sparedShift) }
+        set {
+            precondition(newValue <= Self.mostSpared, "only so many are spared in a row")
+            habits = habits & ~Self.sparedMask | UInt32(newValue) << Self.sparedShift
+        }
     }
 
     var hasSequences: Bool { habits & Self.sequencesHabit != 0 }

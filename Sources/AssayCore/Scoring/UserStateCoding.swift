@@ -1,22 +1,39 @@
 /// The binary form of a user's state, the same for equal states.
 ///
-/// Version 1, in this order: transactions, last event time, hours and weekend as a bit set, amounts by currency,
-/// places, hashes of recent transaction ids from the oldest, types with their event times. Lists begin with their
-/// length and stand in order of use, the latest first. Version 2 has the sequences that patterns have begun behind
-/// that, and is written for those who have some.
+/// Form 3, in this order: transactions, last event time plus one or zero when there is none, habits, amounts by
+/// currency, places, hashes of recent transaction ids from the oldest, types with their event times, and the sequences
+/// that patterns have begun where the habits say that there are any. Habits are a bit set: 24 hours, weekend,
+/// sequences, and above them how many transactions in a row taught nothing. Lists begin with their length and stand in
+/// order of use, the latest first.
+///
+/// Forms 1 and 2 have the last event time as it is, and nothing of what taught nothing; form 2 ends in sequences.
 package enum UserStateCoding {
-    package static let version: UInt8 = 1
-    package static let versionWithSequences: UInt8 = 2
-    package static let weekendBit: UInt64 = 1 << 24
+    private static let form: UInt8 = 3
+    private static let formWithSequences: UInt8 = 2
+    private static let weekendBit: UInt64 = 1 << 24
+    private static let sequencesBit: UInt64 = 1 << 25
+    private static let sparedShift: UInt64 = 26
+
+    /// What a stored state begins with.
+    package struct Header {
+        package var transactions: UInt64
+        package var lastTime: EventTime?
+        package var hours: HourSet
+        package var seenOnWeekend: Bool
+        package var sparedInARow: UInt8
+        var hasSequences: Bool
+    }
 
     static func encode(
         _ state: borrowing UserState, symbols: borrowing SymbolTable, sequences: UserSequences? = nil,
         into bytes: inout OutputBuffer
     ) {
-        bytes.append(byte: sequences == nil ? version : versionWithSequences)
+        bytes.append(byte: form)
         bytes.append(varint: state.transactions)
-        bytes.append(varint: UInt64(state.lastTime.milliseconds))
-        bytes.append(varint: UInt64(state.hours.bits) | (state.seenOnWeekend ? weekendBit : 0))
+        bytes.append(varint: state.lastTime.map { UInt64($0.milliseconds) + 1 } ?? 0)
+        bytes.append(
+            varint: UInt64(state.hours.bits) | (state.seenOnWeekend ? weekendBit : 0)
+                | (sequences == nil ? 0 : sequencesBit) | UInt64(state.sparedInARow) << sparedShift)
         let amounts = state.amounts
         bytes.append(byte: UInt8(amounts.count))
         for history in amounts {
@@ -74,57 +91,84 @@ package enum UserStateCoding {
         _ pool: inout BlockPool
     ) throws(StateDecodingError) -> UserSequences? {
         var reader = StateByteReader(bytes)
-        let version = try reader.byte()
-        guard isKnown(version) else { throw StateDecodingError(.unknownVersion(version)) }
+        let header = try Self.header(&reader)
         // A state takes about as much room in memory as it is written with.
         state.reserve(words: min(bytes.count, 1 << 16) / 8 + 2, in: &pool)
-        state.transactions = try reader.varint()
-        state.lastTime = try reader.time()
-        let flags = try reader.varint()
-        guard flags < weekendBit << 1 else { throw StateDecodingError(.outOfBounds) }
-        state.seenOnWeekend = flags & weekendBit != 0
-        state.hours = HourSet(bits: UInt32(flags & (weekendBit - 1)))
+        state.transactions = header.transactions
+        state.lastTime = header.lastTime
+        state.seenOnWeekend = header.seenOnWeekend
+        state.hours = header.hours
+        state.sparedInARow = header.sparedInARow
         try decodeAmounts(&reader, into: &state, &pool)
         try decodePlaces(&reader, into: &state, &pool)
-        for _ in 0..<(try reader.byte(atMost: UserState.recentCapacity)) {
-            state.addRecent(try reader.fixed(), in: &pool)
-        }
+        let recent = try reader.byte(atMost: UserState.recentCapacity)
+        for _ in 0..<recent { state.addRecent(try reader.fixed(), in: &pool) }
         // Once to see that all is well, once to take it: no symbol is retained for a state that never comes to be.
         let types = reader
         try forEachType(&reader, name: { _ in }, time: { _ in })
-        let sequences = version == versionWithSequences ? try UserSequences(&reader) : nil
+        let sequences = header.hasSequences ? try UserSequences(&reader) : nil
         try reader.finish()
         try take(types, into: &state, &symbols, &pool)
         return sequences
     }
 
-    package static func isKnown(_ version: UInt8) -> Bool { version == Self.version || version == versionWithSequences }
+    /// Whether a state may begin with this byte.
+    package static func isKnown(_ form: UInt8) -> Bool { (1...Self.form).contains(form) }
+
+    fileprivate static func header(_ reader: inout StateByteReader) throws(StateDecodingError) -> Header {
+        let form = try reader.byte()
+        guard isKnown(form) else { throw StateDecodingError(.unknownVersion(form)) }
+        let transactions = try reader.varint()
+        let time = try reader.varint()
+        let habits = try reader.varint()
+        let isPresent = form == Self.form
+        let spared = habits >> sparedShift
+        guard isPresent ? spared <= UInt64(UserState.mostSpared) : habits < weekendBit << 1 else {
+            throw StateDecodingError(.outOfBounds)
+        }
+        var lastTime: EventTime?
+        if !isPresent || time > 0 {
+            lastTime = EventTime(checkedMilliseconds: Int64(clamping: isPresent ? time - 1 : time))
+            guard lastTime != nil else { throw StateDecodingError(.outOfBounds) }
+        }
+        return Header(
+            transactions: transactions, lastTime: lastTime, hours: HourSet(bits: UInt32(habits & (weekendBit - 1))),
+            seenOnWeekend: habits & weekendBit != 0, sparedInARow: UInt8(spared),
+            hasSequences: isPresent ? habits & sequencesBit != 0 : form == formWithSequences)
+    }
 
     private static func decodeAmounts(
         _ reader: inout StateByteReader, into state: inout UserState, _ pool: inout BlockPool
     ) throws(StateDecodingError) {
         let amounts = state.makeAmounts(try reader.byte(atMost: UserState.mostCurrencies), in: &pool)
-        for index in amounts.indices {
-            guard let currency = CurrencyCode(try reader.text(atMost: CurrencyCode.capacity)) else {
-                throw StateDecodingError(.outOfBounds)
-            }
-            amounts[index].currency = currency
-            amounts[index].count = try reader.varint()
-            amounts[index].mean = try reader.double()
-            amounts[index].squares = try reader.double()
+        for index in amounts.indices { amounts[index] = try amount(&reader) }
+    }
+
+    @inline(__always)
+    fileprivate static func amount(_ reader: inout StateByteReader) throws(StateDecodingError)
+        -> UserState.AmountHistory
+    {
+        guard let currency = CurrencyCode(try reader.text(atMost: CurrencyCode.capacity)) else {
+            throw StateDecodingError(.outOfBounds)
         }
+        return UserState.AmountHistory(
+            currency: currency, count: try reader.varint(), mean: try reader.double(), squares: try reader.double())
     }
 
     private static func decodePlaces(
         _ reader: inout StateByteReader, into state: inout UserState, _ pool: inout BlockPool
     ) throws(StateDecodingError) {
         let places = state.makePlaces(try reader.byte(atMost: UserState.mostPlaces), in: &pool)
-        for index in places.indices {
-            places[index] = Location(latitude: try reader.double(), longitude: try reader.double())
-            guard Location.latitudes.contains(places[index].latitude),
-                Location.longitudes.contains(places[index].longitude)
-            else { throw StateDecodingError(.outOfBounds) }
+        for index in places.indices { places[index] = try place(&reader) }
+    }
+
+    @inline(__always)
+    fileprivate static func place(_ reader: inout StateByteReader) throws(StateDecodingError) -> Location {
+        let place = Location(latitude: try reader.double(), longitude: try reader.double())
+        guard Location.latitudes.contains(place.latitude), Location.longitudes.contains(place.longitude) else {
+            throw StateDecodingError(.outOfBounds)
         }
+        return place
     }
 
     private static func take(
@@ -157,5 +201,37 @@ package enum UserStateCoding {
                 previous = sum
             }
         }
+    }
+}
+
+/// What a stored state comes to, read without making anything of its lists: a million of them take well under a second.
+package struct UserStateSummary: Sendable {
+    package let transactions: UInt64
+    package let lastTime: EventTime?
+    package let hours: HourSet
+    package let seenOnWeekend: Bool
+    package private(set) var currencies = 0
+    package private(set) var places = 0
+    package private(set) var types = 0
+    /// Of all currencies, each amount counted once.
+    package private(set) var totalAmount = 0.0
+}
+
+extension UserStateSummary {
+    package init(_ state: UnsafeRawBufferPointer) throws(StateDecodingError) {
+        var reader = StateByteReader(state)
+        let header = try UserStateCoding.header(&reader)
+        (transactions, lastTime) = (header.transactions, header.lastTime)
+        (hours, seenOnWeekend) = (header.hours, header.seenOnWeekend)
+        currencies = try reader.byte(atMost: UserState.mostCurrencies)
+        for _ in 0..<currencies {
+            let amount = try UserStateCoding.amount(&reader)
+            totalAmount += Double(amount.count) * amount.mean
+        }
+        places = try reader.byte(atMost: UserState.mostPlaces)
+        for _ in 0..<places { _ = try UserStateCoding.place(&reader) }
+        let recent = try reader.byte(atMost: UserState.recentCapacity)
+        for _ in 0..<recent { _ = try reader.fixed() }
+        types = try reader.byte(atMost: UserState.mostTypes)
     }
 }

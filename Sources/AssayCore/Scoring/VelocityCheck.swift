@@ -49,24 +49,59 @@ struct VelocityCheck {
         guard times.count >= limits.least else { return }
         let upper = times.countUp(to: time.milliseconds)
         for index in windowSeconds.indices {
-            let start = time.milliseconds - Int64(windowSeconds[index]) * 1000
-            let count = UInt32(upper - min(upper, times.countUp(to: start)))
+            let count = count(times, upTo: upper, time, window: index)
             let threshold = thresholds[limits.first + index]
             if count >= threshold {
                 factors.append(
                     .highVelocity(
                         windowSeconds: windowSeconds[index], count: count, threshold: threshold,
-                        risk: min(Double(count) / Double(threshold) * riskAtThreshold, 1)))
+                        risk: risk(count, threshold)))
             }
         }
+    }
+
+    /// How many of the times, of which `upper` are not after this one, are in a window that ends here.
+    @inline(__always)
+    private func count(
+        _ times: UnsafeMutableBufferPointer<Int64>, upTo upper: Int, _ time: EventTime, window: Int
+    ) -> UInt32 {
+        let start = time.milliseconds - Int64(windowSeconds[window]) * 1000
+        return UInt32(upper - min(upper, times.countUp(to: start)))
+    }
+
+    @inline(__always)
+    private func risk(_ count: UInt32, _ threshold: UInt32) -> Double {
+        min(Double(count) / Double(threshold) * riskAtThreshold, 1)
+    }
+
+    /// `typeIndex`: nil for a type that is not known, which has no windows yet.
+    func report(
+        _ time: EventTime, type: String, symbol: UInt32, typeIndex: Int?, state: borrowing UserState
+    ) -> CheckReport {
+        var report = CheckReport("velocity")
+        report.inputs = [("transaction_type", type)]
+        for index in windowSeconds.indices {
+            var found: UInt32 = 0
+            if let typeIndex {
+                let times = state.times(ofType: typeIndex)
+                found = count(times, upTo: times.countUp(to: time.milliseconds), time, window: index)
+            }
+            let threshold = thresholds[limits(symbol).first + index]
+            report.comparisons.append(
+                CheckReport.Comparison(
+                    "transactions in \(windowSeconds[index]) s", Double(found), atLeast: Double(threshold),
+                    risk: risk(found, threshold)))
+        }
+        return report
     }
 
     /// Records a transaction of the type used last.
     @inline(__always)
     func update(_ time: EventTime, state: inout UserState, pool: inout BlockPool) {
-        let type = state.types[0]
-        let newest = type.timeCount == 0 ? time.milliseconds : state.times(ofType: 0)[Int(type.timeCount) - 1]
-        let forgotten = max(newest, time.milliseconds) - longestMilliseconds
-        state.addTime(time, forgettingUpTo: forgotten, limit: limits(type.symbol).kept, in: &pool)
+        // A time from the future makes nobody forget: what was there before it still counts for those that follow.
+        let reached = min(time, state.lastTime ?? time)
+        state.addTime(
+            time, forgettingUpTo: reached.milliseconds - longestMilliseconds,
+            limit: limits(state.types[0].symbol).kept, in: &pool)
     }
 }

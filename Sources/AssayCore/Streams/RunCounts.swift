@@ -21,6 +21,8 @@ package struct RunCounts: Equatable, Sendable {
     /// Transactions that were scored, or events that no stream found late.
     package var accepted: UInt64 = 0
     package var late: UInt64 = 0
+    /// Transactions older than the stream's clock by more than a minute.
+    package var backwards: UInt64 = 0
     /// Of assessments, by `RiskLevel.rawValue`.
     package var levels = [UInt64](repeating: 0, count: RiskLevel.allCases.count)
     /// By `RejectReason.rawValue`.
@@ -51,6 +53,7 @@ package struct RunCounts: Equatable, Sendable {
         var counts = self
         counts.accepted -= earlier.accepted
         counts.late -= earlier.late
+        counts.backwards -= earlier.backwards
         for index in levels.indices { counts.levels[index] -= earlier.levels[index] }
         for index in rejects.indices { counts.rejects[index] -= earlier.rejects[index] }
         return counts
@@ -65,6 +68,7 @@ package struct RunCounts: Equatable, Sendable {
         for level in RiskLevel.allCases { levels[Int(level.rawValue)] = counts[level.label] ?? 0 }
         accepted = counts["accepted"] ?? levels.reduce(0, +)
         late = counts["late"] ?? 0
+        backwards = counts[Self.backwardsName] ?? 0
         for reason in RejectReason.allCases { rejects[Int(reason.rawValue)] = counts["\(reason.code)"] ?? 0 }
         for index in streams.indices {
             let name = "stream:\(streams[index].name):"
@@ -80,13 +84,15 @@ package struct RunCounts: Equatable, Sendable {
 
     /// As checkpoints of scoring have them, in the order of their names.
     var scoringTallies: [Tally] {
-        (RiskLevel.allCases.map { Tally(name: $0.label, count: levels[Int($0.rawValue)]) } + rejectTallies)
+        (RiskLevel.allCases.map { Tally(name: $0.label, count: levels[Int($0.rawValue)]) } + rejectTallies
+            + [Tally(name: Self.backwardsName, count: backwards)])
             .sorted { $0.name < $1.name }
     }
 
     /// As checkpoints of pipelines have them, in the order of their names.
     var streamTallies: [Tally] {
         var all = [Tally(name: "accepted", count: accepted), Tally(name: "late", count: late)] + rejectTallies
+        if backwards > 0 { all.append(Tally(name: Self.backwardsName, count: backwards)) }
         for stream in streams {
             var figures = [
                 ("taken", stream.taken), ("late", stream.late), ("made", stream.made), ("failed", stream.failed),
@@ -99,6 +105,8 @@ package struct RunCounts: Equatable, Sendable {
         }
         return all.sorted { $0.name < $1.name }
     }
+
+    package static let backwardsName = "backwards"
 
     private var rejectTallies: [Tally] {
         RejectReason.allCases.map { Tally(name: "\($0.code)", count: rejects[Int($0.rawValue)]) }

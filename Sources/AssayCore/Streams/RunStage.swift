@@ -37,6 +37,9 @@ package protocol RunStage: CheckpointedStage, SendableMetatype, ~Copyable {
 
     mutating func shrink(to limit: Int)
 
+    /// The process ends: the memory of the states need not be given back piece by piece.
+    mutating func abandonStates()
+
     // MARK: Event time
 
     /// Event time moves on without input after so long.

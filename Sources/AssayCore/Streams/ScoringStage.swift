@@ -115,7 +115,9 @@ package struct ScoringStage: RunStage, ~Copyable {
     ) throws(StoreError) {
         try stage.load(record.log(of: Self.functionNumber), from: pages, memoryLimit: memoryLimit)
         counts.resume(record.tallies)
-        stage.changeFunction { $0.resume(sequence: record.sequence) }
+        stage.changeFunction { [counts] in
+            $0.resume(sequence: record.sequence, backwards: counts.backwards, record)
+        }
         for tally in record.tallies where tally.name.hasPrefix(RuleTally.prefix) {
             loadedRuleTallies[tally.name] = tally.count
         }
@@ -128,6 +130,7 @@ package struct ScoringStage: RunStage, ~Copyable {
         record.sequence = sequence
         record.eventTime = greatestTime.milliseconds
         record.tallies = tallies
+        record.fields = stage.function.clock.fields.map { StageRecord.Field(name: $0.0, value: $0.1) }
         record.logs = [stage.extent]
         return record
     }
@@ -150,6 +153,8 @@ package struct ScoringStage: RunStage, ~Copyable {
     package mutating func attach(_ pages: any StatePages) {
         stage.attach(pages)
     }
+
+    package mutating func abandonStates() { stage.abandonStates() }
 
     /// What was taken last is durable now.
     package mutating func noteCommitted() {
@@ -214,6 +219,7 @@ package struct ScoringStage: RunStage, ~Copyable {
                         message: RejectReason.duplicate.message))
             }
         }
+        counts.backwards = stage.function.clock.backwards
         if !duplicates.isEmpty { batch.decoded.rejects.merge(duplicates) }
         for reject in batch.decoded.rejects { counts.rejects[Int(reject.reason.rawValue)] += 1 }
     }

@@ -326,6 +326,7 @@ package struct StreamStage: RunStage, ~Copyable {
     /// What is counted, brought up to date.
     package var counts: RunCounts {
         var counts = known
+        if let scorer = stage.function.scorer { counts.backwards = scorer.detection.clock.backwards }
         for stream in streams {
             counts.streams[stream.index].taken = stream.taken
             counts.streams[stream.index].late = stream.late
@@ -344,7 +345,10 @@ package struct StreamStage: RunStage, ~Copyable {
         let reached = hasEnded ? greatestTime.milliseconds - watermark.bound - 1 : watermark.milliseconds
         var fields = [(Self.arrivalsName, Int64(arrivals)), (Self.endedName, hasEnded ? 1 : 0)]
         if let pendingTime { fields.append((Self.pendingName, pendingTime)) }
-        if let scorer = stage.function.scorer { fields.append((Self.scoredName, Int64(scorer.detection.sequence))) }
+        if let scorer = stage.function.scorer {
+            fields.append((Self.scoredName, Int64(scorer.detection.sequence)))
+            fields += scorer.detection.clock.fields
+        }
         if reached > .min { fields.append((Self.watermarkName, reached)) }
         fields += watermark.fields
         var record = StageRecord()
@@ -379,7 +383,8 @@ package struct StreamStage: RunStage, ~Copyable {
         greatestTime = EventTime(milliseconds: record.eventTime)
         known.resume(record.tallies)
         for stream in streams { resume(stream) }
-        stage.function.scorer?.detection.resume(sequence: UInt64(record[field: Self.scoredName] ?? 0))
+        stage.function.scorer?.detection.resume(
+            sequence: UInt64(record[field: Self.scoredName] ?? 0), backwards: known.backwards, record)
         try stage.load(
             record.log(of: Self.functionNumber), from: pages, memoryLimit: memoryLimit,
             watermark: watermark.milliseconds)
@@ -455,4 +460,6 @@ package struct StreamStage: RunStage, ~Copyable {
     package mutating func takeCut() -> StageCut { stage.takeCut() }
 
     package mutating func noteCommitted() { stage.noteCommitted() }
+
+    package mutating func abandonStates() { stage.abandonStates() }
 }

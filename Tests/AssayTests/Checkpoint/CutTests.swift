@@ -15,7 +15,10 @@ import Testing
         let folder = try TemporaryFolder()
         let functions: [(id: Int64, name: String)] = [(ScoringStage.functionNumber, ScoringStage.functionName)]
         let store = try StateStore(folder: folder.url.path, functions: functions)
-        var harness = ScoringHarness()
+        // Random places and amounts would teach nothing, and the states would stay small.
+        var settings = ScoringSettings()
+        settings.sparedFrom = 2
+        var harness = ScoringHarness(settings: settings)
         harness.stage.attach(try StatePageReader(path: store.path))
         var number = 0
         func transactions(_ count: UInt64) -> String {

@@ -75,7 +75,9 @@ import Testing
 
     @Test("A user who was away longer than the state lives starts again")
     func expiry() {
-        var harness = ScoringHarness()
+        var settings = ScoringSettings()
+        settings.maxAheadMilliseconds = 365 * 86_400_000
+        var harness = ScoringHarness(settings: settings)
         let start: Int64 = 1_767_225_600_000
         let day: Int64 = 86_400_000
         var text = (0..<6).map { line(id: "\($0)", time: "\(start + Int64($0))") }.joined(separator: "\n")
