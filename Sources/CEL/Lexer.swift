@@ -131,7 +131,7 @@ struct Lexer {
         }
         for index in start..<end {
             let isGood = source[index].isNamePart || ".-/ ".utf8.contains(source[index])
-            guard isGood else { throw fault("a quoted name has letters, digits and _ . - / alone", at: index) }
+            guard isGood else { throw fault("a quoted name has only letters, digits and _ . - /", at: index) }
         }
         guard end > start else { throw fault("a quoted name cannot be empty") }
         position = end + 1

@@ -16,7 +16,7 @@ struct InputReading {
         var inputs: [NamedInput] = []
         for (name, position, value) in try members.entries(node, "inputs") {
             guard PipelineName.isName(name) else {
-                throw members.fault("an input's name has letters, digits and _ alone, unlike '\(name)'", position)
+                throw members.fault("an input's name has only letters, digits and _, unlike '\(name)'", position)
             }
             inputs.append(NamedInput(name: name, try input(value, name)))
         }

@@ -63,7 +63,7 @@ struct OutputReading {
             columns = []
             for (column, position, value) in try members.entries(node, "columns") {
                 guard PipelineName.isName(column) else {
-                    throw members.fault("a column's name has letters, digits and _ alone, unlike '\(column)'", position)
+                    throw members.fault("a column's name has only letters, digits and _, unlike '\(column)'", position)
                 }
                 columns?.append(
                     NamedExpression(name: column, position: position, expression: try members.text(value, column)))

@@ -284,6 +284,6 @@ enum PatternName {
     static func rule(_ text: String) -> String {
         reserved.contains(text)
             ? "'\(text)' means something else in expressions; choose another name"
-            : "a name has letters, digits and _ alone, unlike '\(text)'"
+            : "a name has only letters, digits and _, unlike '\(text)'"
     }
 }

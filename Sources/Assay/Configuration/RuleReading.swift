@@ -123,7 +123,7 @@ struct RuleReading {
         for (key, position, value) in members {
             guard Self.isIdentifier(key) else {
                 throw fault(
-                    "a list's name has letters, digits and _ alone, so that rules can say lists.\(key)", position)
+                    "a list's name has only letters, digits and _, so that rules can use lists.\(key)", position)
             }
             lists.append(ListDefinition(name: key, source: try source(value), position: value.position))
         }

@@ -1,8 +1,8 @@
 import AssayCore
 import CivilTime
 
-/// What each check sees of a transaction, and what it makes of that: all comparisons in full, for people.
-/// A test holds them together with the scoring.
+/// What each check sees of a transaction and makes of it: all comparisons in full, for people. A test compares them
+/// with the scoring.
 struct CheckReports {
     private let settings: ScoringSettings
     private let user: UserRecord
@@ -42,7 +42,7 @@ struct CheckReports {
         report.inputs = [("transaction_type", type)]
         for (window, threshold) in zip(settings.velocity.windowSeconds, thresholds) {
             let count = times.count { $0 > time - Int64(window) * 1000 && $0 <= time }
-            // A type that is not known has no windows yet.
+            // An unknown type has no windows yet.
             let isTrue = count >= threshold && user.types.contains { $0.name == type }
             let risk = min(Double(count) / Double(threshold) * settings.velocity.riskAtThreshold, 1)
             report.comparisons.append(

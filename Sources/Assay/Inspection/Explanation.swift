@@ -2,11 +2,11 @@ import AssayCore
 import CivilTime
 import StateStore
 
-/// Why a transaction would get its assessment: what each check saw, what it compared that with, and what came of it.
+/// Why a transaction would get its assessment: what each check saw, what it compared that with, and the result.
 package struct Explanation: Sendable {
     /// One comparison that a check makes.
     package struct Comparison: Sendable {
-        /// What is compared, as a noun.
+        /// The compared quantity, as a noun.
         package let quantity: String
         package let value: Double
         /// `>` or `>=`.
@@ -19,13 +19,13 @@ package struct Explanation: Sendable {
 
     package struct CheckReport: Sendable {
         package let name: String
-        /// What the check knows, by name.
+        /// The inputs of the check, by name.
         package var inputs: [(name: String, value: String)] = []
         package var comparisons: [Comparison] = []
         /// Why nothing could be compared.
         package var silence: String?
 
-        /// The greatest risk of what was true; zero when nothing was.
+        /// The greatest risk of the comparisons that hold; zero when none does.
         package var risk: Double { comparisons.filter(\.isTrue).map(\.risk).max() ?? 0 }
     }
 
@@ -36,15 +36,15 @@ package struct Explanation: Sendable {
     package let recommendation: String
     package let transactionID: String
     package let userID: String
-    /// The transaction would be the user's first: nothing is known, or what was known is too old.
+    /// Whether the transaction would be the user's first: nothing is known, or what was known is too old.
     package let isFirst: Bool
     package let checks: [CheckReport]
     package let rules: [RuleReport]
-    /// What shall be done, where there are rules.
+    /// The decision, if there are rules.
     package let decision: Decision?
 }
 
-/// Scores transactions against stored state without changing it, with the code that scores them for good.
+/// Scores transactions against stored state without changing it, with the code that a run uses.
 package struct Explainer: ~Copyable {
     private let settings: ScoringSettings
     private let zone: TimeZoneRules
@@ -53,7 +53,7 @@ package struct Explainer: ~Copyable {
     private var decoder: TransactionDecoder
     private let encoder: AssessmentEncoder
 
-    /// `sequence`: of the last accepted transaction.
+    /// `sequence`: that of the last accepted transaction.
     package init(
         settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames, rules: RuleSet? = nil, sequence: UInt64
     ) {
@@ -68,11 +68,11 @@ package struct Explainer: ~Copyable {
     package enum Outcome: Sendable {
         case explained(Explanation)
         case rejected(RejectedLine)
-        /// Nothing but space.
+        /// Only white space.
         case blank
     }
 
-    /// `line` is one line without its end, `user` gives what is known of a user.
+    /// `line` is one line without its end, `user` returns what is known of a user.
     package mutating func explain(
         _ line: [UInt8], number: UInt64, user: ([UInt8]) throws(StoreError) -> UserRecord?
     ) throws(StoreError) -> Outcome {
@@ -98,7 +98,7 @@ package struct Explainer: ~Copyable {
                 do throws(StateDecodingError) {
                     state = try function.decode(bytes)
                 } catch {
-                    preconditionFailure("a record's own bytes are good: \(error.problem)")
+                    preconditionFailure("a record's own bytes are valid: \(error.problem)")
                 }
             }
         }

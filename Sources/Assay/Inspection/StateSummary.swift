@@ -1,6 +1,6 @@
 import AssayCore
 
-/// What a stored state comes to, read without making anything of its lists: a million of them take well under a second.
+/// A summary of a stored state, read without decoding its lists: a million of them take well under a second.
 package struct StateSummary: Sendable {
     package let transactions: UInt64
     /// Milliseconds.
@@ -10,7 +10,7 @@ package struct StateSummary: Sendable {
     package private(set) var currencies = 0
     package private(set) var places = 0
     package private(set) var types = 0
-    /// Of all currencies, each amount counted once.
+    /// The sum of all amounts, whatever the currency.
     package private(set) var totalAmount = 0.0
 
     package init(_ state: UnsafeRawBufferPointer) throws(StateDecodingError) {

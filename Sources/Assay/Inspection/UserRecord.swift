@@ -1,7 +1,6 @@
 import AssayCore
 
-/// What is remembered of one user, as people and other programs read it: the same as its stored bytes, and nothing of
-/// how it lies in memory.
+/// The state of one user in readable form: the same information as its stored bytes, independent of the form in memory.
 package struct UserRecord: Equatable, Sendable {
     package struct Amount: Equatable, Sendable {
         package var currency: String
@@ -10,7 +9,7 @@ package struct UserRecord: Equatable, Sendable {
         /// The sum of the squared differences from the mean.
         package var squares: Double
 
-        /// Of the sample; zero for fewer than two.
+        /// That of the sample; zero for fewer than two.
         package var deviation: Double { count > 1 ? (squares / Double(count - 1)).squareRoot() : 0 }
     }
 
@@ -18,7 +17,7 @@ package struct UserRecord: Equatable, Sendable {
         package var latitude: Double
         package var longitude: Double
 
-        /// Along the Earth's surface.
+        /// The distance along the Earth's surface.
         package func kilometers(to other: Place) -> Double {
             LocationCheck.haversineKilometers(
                 Location(latitude: latitude, longitude: longitude),
@@ -45,7 +44,7 @@ package struct UserRecord: Equatable, Sendable {
     package var types: [TransactionType] = []
     /// Hashes of the last transaction ids, the oldest first.
     package var recentHashes: [UInt64] = []
-    /// The sequences that patterns have begun, as they are stored; empty when there are none.
+    /// The sequences that patterns have begun, as stored; empty when there are none.
     package var sequenceBytes: [UInt8] = []
 
     package init(id: [UInt8]) {

@@ -2,8 +2,8 @@
 ///
 /// Version 1, in this order: transactions, last event time, hours and weekend as a bit set, amounts by currency,
 /// places, hashes of recent transaction ids from the oldest, types with their event times. Lists begin with their
-/// length and stand in order of use, the latest first. Version 2 has the sequences that patterns have begun behind
-/// that, and is written for those who have some.
+/// length and are in order of use, the latest first. Version 2 appends the sequences that patterns have begun, and is
+/// only written for users who have some.
 package enum UserStateCoding {
     package static let version: UInt8 = 1
     package static let versionWithSequences: UInt8 = 2
@@ -54,7 +54,7 @@ package enum UserStateCoding {
         return try decode(bytes, symbols: &symbols, pool: &pool, sequences: &sequences)
     }
 
-    /// `sequences`: gets those of the user, if there are any.
+    /// `sequences`: receives those of the user, if there are any.
     package static func decode(
         _ bytes: UnsafeRawBufferPointer, symbols: inout SymbolTable, pool: inout BlockPool,
         sequences: inout UserSequences?
@@ -76,7 +76,7 @@ package enum UserStateCoding {
         var reader = StateByteReader(bytes)
         let version = try reader.byte()
         guard isKnown(version) else { throw StateDecodingError(.unknownVersion(version)) }
-        // A state takes about as much room in memory as it is written with.
+        // A state takes about as much memory as its encoding.
         state.reserve(words: min(bytes.count, 1 << 16) / 8 + 2, in: &pool)
         state.transactions = try reader.varint()
         state.lastTime = try reader.time()
@@ -89,7 +89,7 @@ package enum UserStateCoding {
         for _ in 0..<(try reader.byte(atMost: UserState.recentCapacity)) {
             state.addRecent(try reader.fixed(), in: &pool)
         }
-        // Once to see that all is well, once to take it: no symbol is retained for a state that never comes to be.
+        // One pass validates, the next reads: no symbol is retained for a state that is refused.
         let types = reader
         try forEachType(&reader, name: { _ in }, time: { _ in })
         let sequences = version == versionWithSequences ? try UserSequences(&reader) : nil
@@ -141,7 +141,7 @@ package enum UserStateCoding {
             time: { state.appendTime($0, in: &pool) })
     }
 
-    /// Each type's name, and after it its event times.
+    /// Each type's name, followed by its event times.
     @inline(__always)
     private static func forEachType(
         _ reader: inout StateByteReader, name: (UnsafeBufferPointer<UInt8>) -> Void, time: (EventTime) -> Void
