@@ -1,7 +1,7 @@
 import CivilTime
 
 extension EventTime {
-    /// A number is seconds, milliseconds or microseconds by its size. Nil when out of range.
+    /// A number is seconds, milliseconds or microseconds, depending on its size. Nil when out of range.
     @inline(__always)
     package init?(_ number: ScannedNumber) {
         if let integer = number.integer { self.init(integer: integer) } else { self.init(real: number.value) }
@@ -76,7 +76,7 @@ extension EventTime {
             return number
         }
 
-        /// Milliseconds of an optional fraction, cut behind the third digit. Nil for a point without digits.
+        /// Milliseconds of an optional fraction, cut after the third digit. Nil for a point without digits.
         mutating func fraction() -> Int64? {
             guard take(".") else { return 0 }
             guard var milliseconds = digit().map({ $0 * 100 }) else { return nil }
