@@ -1,4 +1,4 @@
-/// Cuts an expression into words.
+/// Splits an expression into tokens.
 struct Lexer {
     private let source: [UInt8]
     private var position = 0
@@ -110,7 +110,7 @@ struct Lexer {
 
     // MARK: Texts
 
-    /// A string or bytes, where one begins here.
+    /// Reads a string or bytes if one begins here.
     private mutating func literalWithPrefix() throws(SourceError) -> Token.Kind? {
         var ahead = 0
         let isBytes = byte() | 0x20 == UInt8(ascii: "b")
