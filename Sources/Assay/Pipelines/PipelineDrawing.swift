@@ -54,7 +54,7 @@ package struct PipelineDrawing {
             addOutputs(of: .stream(index), nodes.count - 1)
             for side in stream.sides {
                 let what =
-                    side.isLate ? "events too late for \(stream.name)" : "sequences of \(stream.name) out of time"
+                    side.isLate ? "events too late for \(stream.name)" : "timed-out sequences of \(stream.name)"
                 nodes.append(Node(title: side.name, lines: [what], source: streamNodes[index], isOutput: false))
                 if side.isLate { lateNodes[index] = nodes.count - 1 } else { timeoutNodes[index] = nodes.count - 1 }
                 addOutputs(of: side.isLate ? .late(index) : .timeouts(index), nodes.count - 1)
