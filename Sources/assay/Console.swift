@@ -52,7 +52,7 @@ final class Console: Sendable {
             "stream '\(stream)': its pattern has changed, and \(ended.runs) open sequences of it have ended"
                 + (ended.events > 0 ? ", \(ended.events) waiting events with them" : "")
         case .sequencesEnded(let count):
-            "\(count) open sequences have ended because their patterns were removed or changed"
+            "\(count) sequences have ended because their patterns were removed or changed"
         }
     }
 
