@@ -54,7 +54,7 @@ CREATE TABLE state_log (
     PRIMARY KEY (checkpoint, function)
 ) STRICT, WITHOUT ROWID;
 
--- How far each input was read. Offset and line are for people; position is what the source goes on from, in a
+-- How far each input was read. Offset and line are for people; position is what the source resumes from, in a
 -- form of its own.
 CREATE TABLE input_position (
     checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
@@ -68,7 +68,7 @@ CREATE TABLE input_position (
 ) STRICT, WITHOUT ROWID;
 
 -- How far each output was written: bytes or rows, for people. path: of a regular file or a database, else
--- empty. resume is what the sink goes on from, in a form of its own.
+-- empty. resume is what the sink resumes from, in a form of its own.
 CREATE TABLE output_position (
     checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
     output TEXT NOT NULL,
@@ -86,7 +86,7 @@ CREATE TABLE tally (
     PRIMARY KEY (checkpoint, name)
 ) STRICT, WITHOUT ROWID;
 
--- Numbers that the stage needs to go on, such as the watermark.
+-- Numbers that the stage needs to resume, such as the watermark.
 CREATE TABLE stage_field (
     checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
     name TEXT NOT NULL,

@@ -1,9 +1,9 @@
-/// A command as it is declared: everything that parsing, help and completion need to know.
+/// A declared command: everything for parsing, help and completion.
 package struct Command: Sendable {
     package var name: String
     /// One line for lists.
     package var summary: String
-    /// Paragraphs behind the lists of its help.
+    /// Paragraphs after the lists in its help.
     package var discussion: [String]
     package var operands: [Operand]
     package var options: [Option]
@@ -22,7 +22,7 @@ package struct Command: Sendable {
     }
 }
 
-/// What a value has to look like.
+/// The valid form of a value.
 package enum ValueKind: Sendable {
     case text
     /// Completed with file names.
@@ -38,15 +38,15 @@ package enum ValueKind: Sendable {
     case choice([String])
 }
 
-/// `--name VALUE`, or `--name` alone where there is no value.
+/// `--name VALUE`, or only `--name` without a value.
 package struct Option: Sendable {
     package var name: String
     package var short: Character?
-    /// What stands for the value in the help; nil for a flag.
+    /// Stands for the value in the help; nil for a flag.
     package var placeholder: String?
     package var kind: ValueKind
     package var help: String
-    /// As help shows it; the command applies it.
+    /// Shown in the help; the command applies it.
     package var defaultText: String?
 
     package static func flag(_ name: String, short: Character? = nil, help: String) -> Option {
@@ -81,7 +81,7 @@ package struct Operand: Sendable {
     }
 }
 
-/// What was given on the command line, already of the declared kinds.
+/// The arguments of a command line, already of the declared kinds.
 package struct ParsedArguments: Sendable, Equatable {
     /// By option name, in the order given.
     var values: [String: [ArgumentValue]] = [:]
@@ -95,7 +95,7 @@ package struct ParsedArguments: Sendable, Equatable {
         return text
     }
 
-    /// All that were given, in their order.
+    /// All that were given, in order.
     package func texts(_ name: String) -> [String] {
         (values[name] ?? []).compactMap { if case .text(let text) = $0 { text } else { nil } }
     }
@@ -119,9 +119,9 @@ enum ArgumentValue: Sendable, Equatable {
     case real(Double)
 }
 
-/// A command line that says something we don't understand.
+/// A command line that can't be understood.
 package struct UsageError: Error, Equatable {
-    /// One line, for people, with what to do next.
+    /// One line for people that says what to do next.
     package let message: String
 
     package init(_ message: String) {

@@ -1,12 +1,12 @@
-/// What a command line asks for.
+/// The request of a command line.
 package enum Invocation: Sendable, Equatable {
-    /// The names of the subcommands that lead there, and what was given to the last.
+    /// The names of the subcommands, and the arguments of the last one.
     case run(path: [String], ParsedArguments)
     /// A text for standard output: help, the version or a completion script.
     case show(String)
 }
 
-/// Reads command lines by a declaration.
+/// Parses command lines by a declaration.
 package struct CommandParser: Sendable {
     private let root: Command
     private let version: String
@@ -16,7 +16,7 @@ package struct CommandParser: Sendable {
         self.version = version
     }
 
-    /// Understood before and behind every subcommand.
+    /// Accepted before and after every subcommand.
     static let everywhere = [
         Option.flag("help", short: "h", help: "show this help"),
         Option.flag("version", help: "show the version"),

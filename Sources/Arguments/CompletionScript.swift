@@ -1,4 +1,4 @@
-/// Completion scripts for the three common shells, made from a command's declaration.
+/// Completion scripts for the three common shells, generated from a command's declaration.
 struct CompletionScript {
     private let root: Command
 
@@ -6,7 +6,7 @@ struct CompletionScript {
         self.root = root
     }
 
-    /// Which shells there are is declared with the option.
+    /// The option's declaration lists the shells.
     func text(for shell: String) -> String {
         switch shell {
         case "bash": bash
@@ -17,7 +17,7 @@ struct CompletionScript {
 
     private var function: String { "_" + root.name.replacing("-", with: "_") }
 
-    /// Every command with the words that lead to it, the root first.
+    /// Every command with the words before it, the root first.
     private var commands: [(path: [String], command: Command)] {
         func walk(_ command: Command, _ path: [String]) -> [(path: [String], command: Command)] {
             [(path, command)] + command.subcommands.flatMap { walk($0, path + [$0.name]) }
@@ -139,7 +139,7 @@ struct CompletionScript {
         }
     }
 
-    /// Shell quoting differs from place to place, so what would need it is left out.
+    /// Shell quoting differs between shells, so characters that need it are removed.
     private static func quoted(_ text: String, removing characters: String) -> String {
         String(text.filter { !characters.contains($0) })
     }

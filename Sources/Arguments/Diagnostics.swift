@@ -1,6 +1,6 @@
 import Glibc
 
-/// The exit codes that we use: those of sysexits, and 1 for a question whose answer is no.
+/// The exit codes: those of sysexits, and 1 for a question whose answer is no.
 package enum ExitCode: Int32, Sendable {
     case done = 0
     case no = 1
@@ -24,11 +24,11 @@ package struct Failure: Error {
     }
 }
 
-/// Standard error: one line each, in colour on a terminal.
+/// Standard error: one line per message, in colour on a terminal.
 package enum Diagnostics {
     package static let isTerminal = isatty(STDERR_FILENO) == 1
 
-    /// As it was called.
+    /// The name that it was called by.
     private static let program = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "assay"
 
     private static let usesColour =
@@ -49,7 +49,7 @@ package enum Diagnostics {
         write("\(program): \(printable(message))\n")
     }
 
-    /// Lines that show a place in a text, as they are but for what a terminal would obey.
+    /// Writes lines that show a place in a text, without what a terminal would obey.
     package static func excerpt(_ text: String) {
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             let parts = line.split(separator: "\t", omittingEmptySubsequences: false)
@@ -59,7 +59,7 @@ package enum Diagnostics {
 
     package static func write(_ text: String) {
         var text = text
-        // Where standard error goes nowhere, there is nobody to tell.
+        // If standard error goes nowhere, nobody can be informed.
         text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
@@ -71,7 +71,7 @@ package enum Diagnostics {
         usesColour ? "\u{1B}[\(colour)m\(word)\u{1B}[0m" : word
     }
 
-    /// One line whatever file names hold, and nothing that a terminal obeys but our own colours.
+    /// Returns one line whatever the file names, with nothing that a terminal obeys but our own colours.
     private static func printable(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         var isOwnColour = false

@@ -1,4 +1,4 @@
-/// Numbers as people read them.
+/// Numbers in a readable form.
 package enum Figures {
     /// `1234567` as `1,234,567`.
     package static func grouped(_ number: some BinaryInteger) -> String {
@@ -10,11 +10,11 @@ package enum Figures {
         return String(text.reversed())
     }
 
-    /// With as many decimals as asked for.
+    /// With this many decimals.
     package static func decimal(_ value: Double, digits: Int) -> String {
         var unit = 1.0
         for _ in 0..<digits { unit *= 10 }
-        // Past that the digits would not be exact, and mean nothing to people.
+        // Beyond that the digits are not exact, and useless to people.
         guard value.isFinite, abs(value * unit) < 0x1p63 else { return "\(value)" }
         if value < 0 { return "-" + decimal(-value, digits: digits) }
         let scaled = UInt64((value * unit).rounded())

@@ -1,4 +1,4 @@
-/// The help of one command, made from its declaration.
+/// The help of one command, generated from its declaration.
 struct HelpText {
     private let command: Command
     private let path: [String]
@@ -65,7 +65,7 @@ struct HelpText {
 
     /// Breaks a text between words; the first line's indent is the caller's.
     private static func wrap(_ text: String, indent: Int) -> String {
-        // Lines that begin with a space are laid out by hand.
+        // Lines that begin with a space are kept as they are.
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             if line.hasPrefix(" ") { return String(line) }
             var lines: [String] = []

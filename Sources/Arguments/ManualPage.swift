@@ -49,7 +49,7 @@ struct ManualPage {
         }
     }
 
-    /// Lines that begin with a space are laid out by hand.
+    /// Lines that begin with a space are kept as they are.
     private func paragraphs(_ texts: [String]) -> [String] {
         texts.flatMap { text -> [String] in
             var lines = [".PP"]
@@ -64,7 +64,7 @@ struct ManualPage {
         }
     }
 
-    /// Backslashes, hyphens, and what would be a request at the beginning of a line.
+    /// Escapes backslashes, hyphens, and what would be a request at the beginning of a line.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for character in text {

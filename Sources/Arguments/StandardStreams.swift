@@ -1,9 +1,9 @@
 import Glibc
 
-/// Standard input, output and error where whoever started the command has closed them.
+/// Standard input, output and error, which the caller may have closed.
 package enum StandardStreams {
-    /// Takes their numbers, so that no file or pipe of ours gets one. Opened the wrong way round, each still fails when
-    /// it is used.
+    /// Reserves their numbers, so that no file or pipe of ours gets one. They are opened the wrong way round, so that
+    /// using one still fails.
     package static func reserve() {
         for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) < 0 {
             _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)

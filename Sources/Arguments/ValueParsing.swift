@@ -1,5 +1,5 @@
 extension ValueKind {
-    /// Nil when the text is not of this kind.
+    /// Parses a text; nil when it is not of this kind.
     func parse(_ text: String) -> ArgumentValue? {
         switch self {
         case .text, .file, .directory: .text(text)
@@ -11,7 +11,7 @@ extension ValueKind {
         }
     }
 
-    /// Behind "takes".
+    /// The text after "takes" or "must be".
     var expectation: String {
         switch self {
         case .text: "a text"
@@ -27,7 +27,7 @@ extension ValueKind {
     }
 }
 
-/// Numbers with a unit behind them.
+/// Numbers with a unit.
 package enum Quantity {
     private static let timeUnits: [(String, Int64)] = [
         ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
@@ -47,7 +47,7 @@ package enum Quantity {
         parse(text, units: sizeUnits)
     }
 
-    /// A duration in the largest unit that says it exactly: `90m` for 5,400,000 ms.
+    /// A duration in the largest unit that is exact: `90m` for 5,400,000 ms.
     package static func text(milliseconds: Int64) -> String {
         let unit = timeUnits.last { milliseconds % $0.1 == 0 && milliseconds > 0 } ?? ("ms", 1)
         return "\(milliseconds / unit.1)\(unit.0)"
@@ -64,13 +64,13 @@ package enum Quantity {
 
 /// The known name that a mistyped one most likely means.
 package enum NearestName {
-    /// Nil when none is near enough to be meant.
+    /// Nil when none is near enough.
     package static func of(_ name: String, among known: [String]) -> String? {
         let near = known.map { ($0, distance(name, $0)) }.filter { $0.1 <= max(1, min($0.0.count, name.count) / 3 + 1) }
         return near.min { $0.1 < $1.1 }?.0
     }
 
-    /// Insertions, deletions, replacements and swaps of neighbours that turn one into the other.
+    /// The number of insertions, deletions, replacements and swaps of neighbours between two names.
     package static func distance(_ one: String, _ other: String) -> Int {
         let one = Array(one.lowercased().unicodeScalars)
         let other = Array(other.lowercased().unicodeScalars)

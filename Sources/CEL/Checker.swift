@@ -1,12 +1,12 @@
-/// Finds out what every name means and, when it is strict, that every operation has the types it takes.
+/// Resolves every name and, in strict mode, checks the types of every operation.
 struct Checker {
-    /// What a name stands for.
+    /// The meaning of a name.
     enum Meaning {
         case variable(Environment.Variable)
         case constant(Value)
         case local(Int)
         case kind(Value.Kind)
-        /// A function of the host's.
+        /// A function of the host.
         case function(HostFunction)
     }
 
@@ -14,7 +14,7 @@ struct Checker {
     let environment: Environment
     let isStrict: Bool
     var substitution = Substitution()
-    /// Nil for what is never looked at by itself, such as the first part of a dotted name.
+    /// Nil for parts that are never evaluated alone, such as the first part of a dotted name.
     private(set) var types: [Type?]
     private(set) var meanings: [Meaning?]
     private var scope: [(name: String, type: Type)] = []
@@ -23,7 +23,7 @@ struct Checker {
     struct Findings {
         let types: [Type]
         let meanings: [Meaning?]
-        /// Every part has a type of its own.
+        /// Whether every part has a definite type.
         let isFullyTyped: Bool
     }
 
@@ -53,7 +53,7 @@ struct Checker {
 
     mutating func check(_ expression: Expression) throws(SourceError) -> Type {
         let type = try find(expression)
-        // So deep a type tells nobody anything, and takes long to compare.
+        // A deeper type is of no use to anybody, and takes long to compare.
         let known = !isStrict || substitution.isDeeper(type, than: Limits.deepestType) ? .dyn : type
         types[expression.number] = known
         return known
@@ -120,7 +120,7 @@ struct Checker {
         }
     }
 
-    /// Types as messages list them.
+    /// The types as messages list them.
     func list(_ types: [Type]) -> String {
         types.map { substitution.settle($0).name }.joined(separator: " and ")
     }
@@ -154,7 +154,7 @@ struct Checker {
         return .map(keyType ?? substitution.fresh(), try joined(entries.map(\.value)))
     }
 
-    /// A type that keys can have. Of one that is not known yet nothing more will be found out.
+    /// Requires a type that keys can have. A type that is not known yet stays unknown.
     private mutating func keyed(_ type: Type, at expression: Expression) throws(SourceError) -> Type {
         guard isStrict else { return .dyn }
         switch substitution.apply(type) {
@@ -174,7 +174,7 @@ struct Checker {
         throw fault("undeclared reference to '\(name)'\(near)", at: expression)
     }
 
-    /// The type of what a name, dotted or not, stands for as a whole.
+    /// The type of a name as a whole, dotted or not.
     private mutating func qualified(_ expression: Expression) -> Type? {
         guard var name = Parser.qualifiedName(expression) else { return nil }
         let isRoot = name.hasPrefix(".")
@@ -204,7 +204,7 @@ struct Checker {
         return variable.type
     }
 
-    /// What lies in a field of the operand.
+    /// The type of a field of the operand.
     private mutating func member(of operand: Expression) throws(SourceError) -> Type {
         if isStrict, let name = Parser.qualifiedName(operand), qualified(operand) == nil, !isLocal(name),
             case let near = NearName.among(environment.names, under: name), !near.isEmpty
@@ -217,7 +217,7 @@ struct Checker {
         case .map(_, let value): return value
         case .dyn: return .dyn
         case .parameter:
-            // Whatever it turns out to be later, it was used as something with fields.
+            // Whatever it turns out to be, it was used as something with fields.
             _ = substitution.assign(.dyn, to: type)
             return .dyn
         default: throw fault("\(list([type])) has no fields", at: operand)
@@ -264,7 +264,7 @@ struct Checker {
         return try resolve(name, overloads, types, at: expression)
     }
 
-    /// The result of the overload that fits; of several that give different types, dyn.
+    /// The result of the overload that fits; dyn for several with different results.
     private mutating func resolve(
         _ name: String, _ overloads: [Function.Overload], _ operandTypes: [Type], at expression: Expression
     ) throws(SourceError) -> Type {
@@ -314,7 +314,7 @@ struct Checker {
         }
     }
 
-    /// The types of what a macro goes over: index and element, or key and value.
+    /// The types of a macro's variables: index and element, or key and value.
     private mutating func entries(
         of range: Type, at expression: Expression
     ) throws(SourceError) -> (key: Type, element: Type) {
@@ -349,7 +349,7 @@ extension Value {
 }
 
 extension Value.Kind {
-    /// Without knowing more of what it holds.
+    /// The type without that of its elements.
     var type: Type {
         switch self {
         case .null: .null

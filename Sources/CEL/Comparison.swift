@@ -1,4 +1,4 @@
-/// How two values that have an order stand to each other.
+/// The order of two values.
 enum Ordering: UInt8, Sendable {
     case less, lessOrEqual, greater, greaterOrEqual
 
@@ -12,7 +12,7 @@ enum Ordering: UInt8, Sendable {
         }
     }
 
-    /// The same question with the sides exchanged.
+    /// The same comparison with the sides exchanged.
     var mirrored: Ordering {
         switch self {
         case .less: .greater
@@ -29,10 +29,10 @@ enum Ordering: UInt8, Sendable {
         case (.double(let left), .double(let right)): holds(left, right)
         case (.string(let left), .string(let right)): holds(left, right)
         case (.uint(let left), .uint(let right)): holds(left, right)
-        // The standard library compares integers of both kinds by their value.
+        // The standard library compares integers of both kinds by value.
         case (.int(let left), .uint(let right)): left < 0 ? holds(-1, 0) : holds(UInt64(left), right)
         case (.uint, .int): mirrored.holds(right, left)
-        // And against a double as doubles, so that near 2^63 neighbours are equal.
+        // And with a double as doubles, so that neighbours near 2^63 are equal.
         case (.int(let left), .double(let right)): holds(Double(left), right)
         case (.double(let left), .int(let right)): holds(left, Double(right))
         case (.uint(let left), .double(let right)): holds(Double(left), right)
@@ -92,6 +92,6 @@ extension Value {
 }
 
 extension Value {
-    /// Whether the first comes before the second, as `<` tells; false where there is no order.
+    /// Whether the first is `<` the second; false without an order.
     package static func isLess(_ left: Value, _ right: Value) -> Bool { Ordering.less.holds(left, right) ?? false }
 }

@@ -1,13 +1,13 @@
-/// A condition taken apart into what names none of some variables and the rest. It holds where both hold.
+/// A condition split into terms without some variables, and the rest. It holds if both parts hold.
 package struct SplitCondition {
     package let apart: Compiler.Outline?
     package let rest: Compiler.Outline?
-    /// The names that are used as lists: gone through, or asked for an element or their size.
+    /// The names that are used as lists: iterated, indexed, or asked for their size.
     package let lists: Set<String>
 }
 
 extension Compiler {
-    /// Adds a condition: the terms of its `&&` that name any of `names` to this program, the others to `inner`.
+    /// Adds a condition: the terms of its `&&` that use any of `names` to this program, the others to `inner`.
     package mutating func add(
         condition text: String, naming names: Set<String>, others inner: inout Compiler
     ) throws(SourceError) -> SplitCondition {
@@ -35,7 +35,7 @@ extension Compiler {
 }
 
 extension Expression {
-    /// Whether any of some variables is named in it. A macro's own variable of the same name counts too.
+    /// Whether it uses any of some variables. A macro's own variable of the same name counts too.
     fileprivate func names(anyOf names: Set<String>) -> Bool {
         var isNamed = false
         visit { if case .name(let name, _) = $0.content, names.contains(name) { isNamed = true } }

@@ -1,4 +1,4 @@
-/// The conversions of the standard library. Nil: there is none between these types.
+/// The conversions of the standard library. Nil if there is none between these types.
 enum Conversion {
     static func int(_ value: Value) throws(EvaluationError) -> Value? {
         switch value {
@@ -7,7 +7,7 @@ enum Conversion {
             guard let int = Int64(exactly: uint) else { throw EvaluationError(.range, "\(uint) is no int") }
             return .int(int)
         case .double(let double):
-            // The range is open at both ends: the ends themselves may come from rounding.
+            // The range is open at both ends, which may come from rounding.
             guard double > -0x1p63, double < 0x1p63 else {
                 throw EvaluationError(.range, "\(text(double)) is no int")
             }
@@ -143,7 +143,7 @@ enum Conversion {
     static func text(_ double: Double) -> String {
         if double.isNaN { return "NaN" }
         if double.isInfinite { return double < 0 ? "-Infinity" : "Infinity" }
-        // Swift writes these digits too, in another layout: take them apart.
+        // Swift writes the same digits in another layout: take them apart.
         let sign = double.sign == .minus ? "-" : ""
         let parts = double.magnitude.description.split(separator: "e")
         let mantissa = parts[0].split(separator: ".")
@@ -170,10 +170,10 @@ enum Conversion {
 }
 
 extension Value {
-    /// For messages: of what is long, its type alone.
+    /// For messages: only the type of long values.
     var shortLiteral: String { weight <= 16 ? literal : kind.name }
 
-    /// As an expression would write it.
+    /// The value as an expression.
     package var literal: String {
         switch self {
         case .null: "null"
@@ -206,7 +206,7 @@ extension Value {
             case "\n": text += "\\n"
             case "\r": text += "\\r"
             case "\t": text += "\\t"
-            // Control characters, and those that turn the direction of what follows.
+            // Control characters, and those that change the direction of what follows.
             case "\u{0}"..<"\u{20}", "\u{7F}"..<"\u{A0}", "\u{202A}"..."\u{202E}", "\u{2066}"..."\u{2069}":
                 text += "\\u" + hexadecimal(scalar.value, digits: 4)
             default: text.unicodeScalars.append(scalar)

@@ -1,14 +1,14 @@
-/// Turns checked expressions into instructions, those for known types where it can.
+/// Compiles checked expressions to instructions, with typed ones where possible.
 struct Emitter {
     var environment: Environment
     var instructions: [Instruction] = []
     var tables = Program.Tables()
     var namedTextSets: [ObjectIdentifier: Int32] = [:]
     private var localCount = 0
-    /// How many variables of macros are in scope; the checker numbers them the same way.
+    /// The number of macro variables in scope; the checker numbers them in the same way.
     private var scopeDepth = 0
     private var reads: Set<String> = []
-    /// What can only fail when it is evaluated.
+    /// Parts that can only fail when they are evaluated.
     var doubts: [SourceError] = []
     private var types: [Type] = []
     private var meanings: [Checker.Meaning?] = []
@@ -48,7 +48,7 @@ struct Emitter {
 
     func type(_ expression: Expression) -> Type { types[expression.number] }
 
-    /// Whether the text that a name stands for stays where it is until the evaluation ends.
+    /// Whether the text of a name keeps its address until the evaluation ends.
     func meaningIsLasting(_ expression: Expression) -> Bool {
         switch meanings[expression.number] {
         case .variable?, .constant(.string)?: true
@@ -73,7 +73,7 @@ struct Emitter {
         return Int32(instructions.count - 1)
     }
 
-    /// A value that is known now.
+    /// Adds a value that is known now.
     mutating func constant(_ value: Value, _ expression: Expression) -> Int32 {
         switch value {
         case .bool(let bool): return add(.boolConstant, expression, bits: bool ? 1 : 0)
@@ -184,7 +184,7 @@ struct Emitter {
         return add(operation, expression, x: Int32(variable.slot))
     }
 
-    /// What nobody has declared was found out by its name.
+    /// An undeclared variable was discovered by its name.
     private func declaredName(of variable: Environment.Variable, _ expression: Expression) -> String {
         if let declared = environment.variables.first(where: { $0.value.slot == variable.slot }) { return declared.key }
         guard case .name(let name, _) = expression.content else { return "" }
@@ -214,7 +214,7 @@ struct Emitter {
             return failure(.noSuchOverload, "\(plain)()", expression)
         }
         if let folded = folded(function, operands) { return constant(folded, expression) }
-        // Looking for a zone takes a file: those that are named are looked for once.
+        // Finding a zone reads a file, so zones that are named in the expression are loaded once.
         if function.takesZone, operands.count == 2, case .literal(.string(let name)) = operands[1].content {
             tables.zones[name.string] = environment.zones(name.string)
         }
@@ -222,7 +222,7 @@ struct Emitter {
         return add(.call, expression, detail: UInt8(Function.allCases.firstIndex(of: function)!), x: first, y: count)
     }
 
-    /// What a call of constants comes to, unless that is an error, which is one only when it is evaluated.
+    /// The result of a call of constants, unless it is an error, which only occurs when it is evaluated.
     private func folded(_ function: Function, _ operands: [Expression]) -> Value? {
         var values: [Value] = []
         for operand in operands {

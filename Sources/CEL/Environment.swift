@@ -1,13 +1,13 @@
 import CivilTime
 
-/// What expressions may name, and what the host gives for it.
+/// The names in expressions, and the host's variables for them.
 package struct Environment {
-    /// Tried in front of names, innermost first: in `a.b` the name `c` is a.b.c, a.c or c.
+    /// Prefixes for names, innermost first: in `a.b` the name `c` is a.b.c, a.c or c.
     package var container = ""
     package private(set) var variables: [String: Variable] = [:]
     package private(set) var constants: [String: Value] = [:]
     package private(set) var functions: [String: HostFunction] = [:]
-    /// Asked for a simple name that nothing else declares; nil leaves it undeclared.
+    /// Called for a simple name that is not declared; nil leaves it undeclared.
     package var discover: ((String) -> Variable?)?
     /// Finds time zones by name.
     package var zones: @Sendable (String) -> TimeZoneRules? = { _ in nil }
@@ -15,7 +15,7 @@ package struct Environment {
     package init() {}
 
     package struct Variable: Sendable {
-        /// By which the host knows it.
+        /// Its number for the host.
         package let slot: Int
         package let type: Type
 
@@ -25,7 +25,7 @@ package struct Environment {
         }
     }
 
-    /// A name may have dots: the longest one that is declared wins.
+    /// Declares a name, which may have dots: the longest declared one wins.
     package mutating func declare(_ name: String, _ type: Type, slot: Int) {
         variables[name] = Variable(slot: slot, type: type)
     }
@@ -38,10 +38,10 @@ package struct Environment {
         functions[function.name] = function
     }
 
-    /// Everything that can be named, for hints.
+    /// All names, for hints.
     var names: [String] { Array(variables.keys) + Array(constants.keys) }
 
-    /// The full names that a name may mean, in the order in which they are tried.
+    /// The full names that a name may mean, in order of the lookups.
     func candidates(_ name: String, isRoot: Bool) -> [String] {
         guard !isRoot, !container.isEmpty else { return [name] }
         var parts = container.split(separator: ".")
@@ -54,16 +54,16 @@ package struct Environment {
     }
 }
 
-/// A function of the host's.
+/// A function of the host.
 package struct HostFunction {
     package let name: String
     package let parameters: [Type]
     package let result: Type
-    /// Asked once a call, when the expression is compiled, with those arguments that are constants.
+    /// Called once per call, when the expression is compiled, with the arguments that are constants.
     package let prepare: ([Value?]) -> Preparation
 
     package enum Preparation {
-        /// The call is this variable.
+        /// The call is replaced by this variable.
         case variable(Int)
         /// The host is called with the arguments each time, under this number.
         case call(Int)
@@ -80,22 +80,22 @@ package struct HostFunction {
     }
 }
 
-/// What gives a running program its variables. Slots and types are those of the environment.
+/// Provides the variables of a running program. Slots and types are those of the environment.
 package protocol Host: AnyObject {
     func value(_ slot: Int) throws(EvaluationError) -> Value
-    /// The entry of a variable that is a map, nil when it has none.
+    /// Returns the entry of a map variable, nil when it has none.
     func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value?
     func int(_ slot: Int) throws(EvaluationError) -> Int64
     func double(_ slot: Int) throws(EvaluationError) -> Double
     func bool(_ slot: Int) throws(EvaluationError) -> Bool
-    /// The steps that it takes to give a variable or one of its members, where that is more than a few.
+    /// The steps for reading a variable or one of its members, if that is more than a few.
     func cost(_ slot: Int) -> Int
     /// Valid until the evaluation ends.
     func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8>
     func call(_ function: Int, _ arguments: [Value]) throws(EvaluationError) -> Value
 }
 
-/// For hosts that have values and nothing faster.
+/// Defaults for hosts that only have values.
 extension Host {
     package func cost(_ slot: Int) -> Int { 0 }
 
@@ -124,7 +124,7 @@ extension Host {
     }
 }
 
-/// Texts of values at places that stay, for hosts that have to lend them.
+/// Texts of values at fixed addresses, for hosts that have to lend them.
 package final class LentTexts {
     private var texts: [Int: UnsafeMutableBufferPointer<UInt8>] = [:]
 
@@ -132,7 +132,7 @@ package final class LentTexts {
 
     deinit { for text in texts.values { text.deallocate() } }
 
-    /// The bytes of a slot's text, copied when they are asked for first.
+    /// Returns the bytes of a slot's text, copied at the first request.
     package func bytes(_ slot: Int, of value: () throws(EvaluationError) -> Value) throws(EvaluationError)
         -> UnsafeBufferPointer<UInt8>
     {

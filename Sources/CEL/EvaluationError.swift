@@ -1,4 +1,4 @@
-/// Why an expression came to no value.
+/// Why an expression has no value.
 package struct EvaluationError: Error, Sendable {
     package enum Cause: String, CaseIterable, Sendable {
         case noSuchOverload = "no_such_overload"
@@ -20,7 +20,7 @@ package struct EvaluationError: Error, Sendable {
 
     package let cause: Cause
     let detail: String
-    /// Where in the expression, in bytes from its beginning.
+    /// The offset in the expression, in bytes.
     package internal(set) var offset = 0
 
     package init(_ cause: Cause, _ detail: String = "") {
@@ -28,7 +28,7 @@ package struct EvaluationError: Error, Sendable {
         self.detail = detail
     }
 
-    /// For people.
+    /// A message for people.
     package var message: String {
         switch cause {
         case .noSuchOverload: detail.isEmpty ? "no such overload" : "no such overload: \(detail)"
@@ -49,13 +49,13 @@ package struct EvaluationError: Error, Sendable {
         }
     }
 
-    /// With the place in the expression's text where it happened.
+    /// Adds the position in the expression's text.
     package func located(in text: String) -> SourceError {
         SourceError(message, at: offset, in: Array(text.utf8))
     }
 }
 
-/// An expression that cannot be taken, and where it went wrong.
+/// An invalid expression, with the position of the fault.
 package struct SourceError: Error, Equatable, Sendable {
     package let message: String
     /// In bytes from the beginning of the text.
@@ -80,7 +80,7 @@ package struct SourceError: Error, Equatable, Sendable {
         self.offset = offset
         line = source[..<offset].count { $0 == newline } + 1
         column = before.count + 1
-        // Tabs stay, so that the caret stands where the reader sees the place; what a terminal would act on does not.
+        // Tabs stay, so that the caret is in the right column; characters that a terminal would act on do not.
         let shown = Self.printable(String(decoding: source[start..<end], as: UTF8.self))
         let indent = String(String.UnicodeScalarView(before.map { $0 == "\t" ? "\t" : " " }))
         excerpt = "\(shown)\n\(indent)^"

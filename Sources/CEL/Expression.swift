@@ -1,11 +1,11 @@
-/// An expression as the parser read it, macros already taken apart.
+/// A parsed expression with its macros expanded.
 final class Expression: Sendable {
     let content: Content
-    /// In bytes from the beginning of the source: the operator of operators, else where it begins.
+    /// The byte offset in the source: of the operator, or else of the beginning.
     let offset: Int
-    /// Of the tree below, itself included.
+    /// The depth of the tree below, itself included.
     let depth: Int
-    /// Counted from 0 in the order of making, without gaps.
+    /// Counted from 0 in order of creation, without gaps.
     let number: Int
 
     indirect enum Content: Sendable {
@@ -28,7 +28,7 @@ final class Expression: Sendable {
         case conditional(Expression, Expression, Expression)
         case list([Expression])
         case map([(key: Expression, value: Expression)])
-        /// A message of a type that we do not have.
+        /// A message of an unsupported type.
         case message(String)
         case comprehension(Comprehension)
     }
@@ -61,7 +61,7 @@ struct Comprehension: Sendable {
         case all, exists, existsOne, filter, transformList, transformMap, transformMapEntry
     }
 
-    /// As it was called.
+    /// The name as called.
     let name: String
     let form: Form
     let range: Expression
@@ -69,6 +69,6 @@ struct Comprehension: Sendable {
     let variables: [String]
     /// Which elements take part; the question itself for all, exists and exists_one.
     let condition: Expression?
-    /// What each becomes.
+    /// The result for each.
     let transform: Expression?
 }

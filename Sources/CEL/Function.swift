@@ -4,7 +4,7 @@ enum Function: String, CaseIterable, Sendable {
     case int, uint, double, string, bool, bytes, timestamp, duration, type, dyn
     case getFullYear, getMonth, getDate, getDayOfMonth, getDayOfWeek, getDayOfYear
     case getHours, getMinutes, getSeconds, getMilliseconds
-    /// Of lists. The language leaves them to libraries; Kubernetes has them under these names.
+    /// For lists. The language leaves them to libraries; Kubernetes uses these names.
     case sum, min, max
 
     struct Overload: Sendable {
@@ -21,11 +21,11 @@ enum Function: String, CaseIterable, Sendable {
         }
     }
 
-    /// Some type, the same wherever it stands in one overload.
+    /// Any type, the same one throughout an overload.
     static let some = Type.parameter(-1)
     static let other = Type.parameter(-2)
 
-    /// Of a method the receiver is the first parameter.
+    /// For a method, the receiver is the first parameter.
     var overloads: [Overload] {
         switch self {
         case .size:
@@ -48,7 +48,7 @@ enum Function: String, CaseIterable, Sendable {
             return [.member([.timestamp], .int), .member([.timestamp, .string], .int)]
         case .getHours, .getMinutes, .getSeconds, .getMilliseconds:
             return [.member([.timestamp], .int), .member([.timestamp, .string], .int), .member([.duration], .int)]
-        // Of no elements it is 0, and of ints and doubles a double: the elements' type does not say it all.
+        // The sum of no elements is 0, and of ints and doubles a double, so the elements' type does not decide.
         case .sum: return [.member([.list(.dyn)], .dyn)]
         case .min, .max: return [.member([.list(Self.some)], Self.some)]
         }
@@ -57,7 +57,7 @@ enum Function: String, CaseIterable, Sendable {
     /// Whether the second of two arguments is a time zone.
     var takesZone: Bool { overloads.contains { $0.parameters == [.timestamp, .string] } }
 
-    /// Whether it exists as a method, and otherwise.
+    /// Whether it exists as a method or as a function.
     func exists(asMember: Bool, arguments: Int) -> Bool {
         overloads.contains { $0.isMember == asMember && $0.parameters.count == arguments }
     }

@@ -2,7 +2,7 @@ import CBytes
 import CivilTime
 
 extension Function {
-    /// The result of a call, nil when the function takes no such values.
+    /// The result of a call, nil when the function does not accept these values.
     func apply(
         _ arguments: [Value], zones: (String) -> TimeZoneRules?
     ) throws(EvaluationError) -> Value? {
@@ -64,7 +64,7 @@ extension Function {
             case .getHours: return duration.nanoseconds / 3_600_000_000_000
             case .getMinutes: return duration.nanoseconds / 60_000_000_000
             case .getSeconds: return duration.nanoseconds / 1_000_000_000
-            // The part below a second, not the whole in milliseconds.
+            // The part below a second, not the total in milliseconds.
             case .getMilliseconds: return duration.nanoseconds / 1_000_000 % 1000
             default: return nil
             }
@@ -91,7 +91,7 @@ extension Function {
 }
 
 extension Value {
-    /// Code points, bytes, elements or entries.
+    /// The number of code points, bytes, elements or entries.
     fileprivate var size: Int? {
         switch self {
         case .string(let text): text.string.unicodeScalars.count

@@ -1,4 +1,4 @@
-/// Names that somebody may have meant.
+/// Similar names for hints.
 enum NearName {
     /// `; did you mean 'x'?`, or nothing.
     static func of(_ name: String, among names: [String]) -> String {
@@ -11,14 +11,14 @@ enum NearName {
         return "; did you mean '\(best.name)'?"
     }
 
-    /// What is declared with a dot behind the prefix, for whoever named another field of it: `a, b and c`.
+    /// The names declared with a dot after the prefix, for a reference to an unknown field of it: `a, b and c`.
     static func among(_ names: [String], under prefix: String) -> String {
         let fields = names.filter { $0.hasPrefix(prefix + ".") }.map { $0.dropFirst(prefix.count + 1) }.sorted()
         guard let last = fields.last else { return "" }
         return fields.count == 1 ? "only '\(last)'" : "\(fields.dropLast().joined(separator: ", ")) and \(last)"
     }
 
-    /// Insertions, removals, replacements and swaps of neighbours from one to the other.
+    /// The number of insertions, removals, replacements and swaps of neighbours between two names.
     private static func distance(_ first: [UInt8], _ second: [UInt8]) -> Int {
         guard abs(first.count - second.count) <= 8, first.count <= 64 else { return .max }
         var previous: [Int] = []
@@ -39,7 +39,7 @@ enum NearName {
     }
 }
 
-/// Operands that no overload takes, in words.
+/// Describes operands that no overload takes.
 struct Mismatch {
     let name: String
     let overloads: [Function.Overload]

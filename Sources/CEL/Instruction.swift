@@ -1,12 +1,12 @@
-/// One part of a compiled expression. The parts refer to each other by number, so that running them moves no
-/// references about.
+/// One part of a compiled expression. The parts refer to each other by number, so that running them counts no
+/// references.
 struct Instruction {
     enum Operation: UInt8 {
-        // Whatever the types are.
+        // For any types.
         case constant, variable, local, member, select, test, testMember, failure
         case not, negate, arithmetic, order, equal, contained, index, and, or, conditional, list, map
         case call, hostCall, comprehension
-        // Where the checker knows them.
+        // For types known to the checker.
         case boolVariable, intVariable, doubleVariable, textVariable
         case boolConstant, intConstant, doubleConstant, textConstant
         case orderInts, orderDoubles, orderTexts, equalInts, equalDoubles, equalTexts
@@ -17,9 +17,9 @@ struct Instruction {
     let operation: Operation
     /// An Ordering, Arithmetic, Function or whether a comparison is negated.
     var detail: UInt8 = 0
-    /// In the source.
+    /// The offset in the source.
     var offset: Int32
-    /// Other instructions, a slot, or where in one of the program's tables.
+    /// Other instructions, a slot, or an index in one of the program's tables.
     var x: Int32 = 0
     var y: Int32 = 0
     var z: Int32 = 0

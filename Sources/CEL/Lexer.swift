@@ -1,4 +1,4 @@
-/// Cuts an expression into words.
+/// Splits an expression into tokens.
 struct Lexer {
     private let source: [UInt8]
     private var position = 0
@@ -110,7 +110,7 @@ struct Lexer {
 
     // MARK: Texts
 
-    /// A string or bytes, where one begins here.
+    /// Reads a string or bytes if one begins here.
     private mutating func literalWithPrefix() throws(SourceError) -> Token.Kind? {
         var ahead = 0
         let isBytes = byte() | 0x20 == UInt8(ascii: "b")
@@ -131,7 +131,7 @@ struct Lexer {
         }
         for index in start..<end {
             let isGood = source[index].isNamePart || ".-/ ".utf8.contains(source[index])
-            guard isGood else { throw fault("a quoted name has letters, digits and _ . - / alone", at: index) }
+            guard isGood else { throw fault("a quoted name has only letters, digits and _ . - /", at: index) }
         }
         guard end > start else { throw fault("a quoted name cannot be empty") }
         position = end + 1

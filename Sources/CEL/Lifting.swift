@@ -1,17 +1,17 @@
-/// A call whose arguments are evaluated elsewhere, such as an aggregate's: for each event, while the expression that it
-/// stands in is evaluated once for all of them and sees the outcome as a variable.
+/// A call whose arguments are evaluated elsewhere, such as an aggregate's: for each event, while the surrounding
+/// expression is evaluated once for all of them and sees the result as a variable.
 package struct LiftedCall {
     package let name: String
     /// The numbers of the arguments in the program that evaluates them.
     package let arguments: [Int]
     package let types: [Type]
-    /// Those that are literals.
+    /// The values of those that are literals.
     package let literals: [Value?]
 }
 
 extension Compiler {
-    /// Adds an expression in which calls of some names are lifted out. `declare` gives each the variable that it
-    /// becomes, or says what is wrong with it. Answers also what the arguments read.
+    /// Adds an expression, lifting calls of some names out of it. `declare` gives each call its variable, or the fault.
+    /// Also returns what the arguments read.
     @discardableResult
     package mutating func add(
         _ text: String, expecting type: Type? = nil, lifting names: Set<String>, into inner: inout Compiler,
@@ -51,7 +51,7 @@ package struct LiftFault: Error {
     }
 }
 
-/// Takes calls out of an expression and leaves names in their places.
+/// Replaces calls in an expression by names.
 private struct Lifting {
     let names: Set<String>
     private(set) var calls: [Expression] = []
@@ -60,7 +60,7 @@ private struct Lifting {
         self.names = names
     }
 
-    /// A name that nobody can write.
+    /// A name that is not valid in source.
     static func name(_ number: Int) -> String { "#\(number)" }
 
     mutating func lift(_ expression: Expression) -> Expression {
@@ -108,7 +108,7 @@ private struct Lifting {
             return .map(lifted)
         case .comprehension(let comprehension):
             let range = lift(comprehension.range)
-            // An argument that names the macro's own variables is refused where arguments are compiled.
+            // An argument that uses the macro's own variables is refused where arguments are compiled.
             let condition = comprehension.condition.map { lift($0) }
             let transform = comprehension.transform.map { lift($0) }
             return .comprehension(

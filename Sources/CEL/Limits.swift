@@ -1,22 +1,22 @@
-/// What one evaluation may cost, and how large an expression may be: every evaluation ends, soon.
+/// The limits for the cost of an evaluation and the size of an expression: every evaluation ends soon.
 package struct Limits: Sendable {
-    /// Elements that macros visit, values that are copied or compared, and texts that are searched or built, each
-    /// `bytesPerStep` bytes for one.
+    /// Elements that macros visit, values that are copied or compared, and texts that are searched or built, with one
+    /// step per `bytesPerStep` bytes.
     package var steps = 1_000_000
 
     package init() {}
 
-    /// Values in one list or map, those inside counted too, and long texts by their length.
+    /// Values in one list or map, including nested ones, and long texts by their length.
     static let largestWeight = 1_000_000
-    /// Lists and maps inside each other: whoever walks through them goes as deep.
+    /// Nested lists and maps, which is also the depth of recursion over them.
     static let deepestValue = 500
     static let bytesPerStep = 16
-    /// Compiling a pattern, which one that is known takes only once.
+    /// The steps to compile a pattern; a constant one is compiled only once.
     static let stepsPerPatternByte = 16
     static let longestText = 1 << 20
-    /// Of the expression's own text.
+    /// The longest source of an expression.
     package static let longestSource = 1 << 17
-    /// Operators, calls, brackets and conditionals inside each other.
+    /// Nested operators, calls, brackets and conditionals.
     package static let deepestNesting = 250
     static let deepestType = 64
     /// A chain such as a + b + c is as deep as it is long.

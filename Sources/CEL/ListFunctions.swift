@@ -3,7 +3,7 @@ extension Function {
 }
 
 extension ListValue {
-    /// Nil for elements that cannot be added up. Ints and doubles together come to a double.
+    /// Nil for elements that cannot be added. Ints and doubles together give a double.
     func sum() throws(EvaluationError) -> Value? {
         if elements.isEmpty { return .int(0) }
         var total = elements[0].isAddable ? elements[0] : nil
@@ -18,7 +18,7 @@ extension ListValue {
     func extreme(_ ordering: Ordering) throws(EvaluationError) -> Value? {
         guard var found = elements.first else { throw EvaluationError(.range, "of no elements none is the extreme") }
         for element in elements {
-            // One alone has to be comparable too.
+            // A single element has to be comparable too.
             guard let isBetter = ordering.holds(element, found) else { return nil }
             if isBetter { found = element }
         }

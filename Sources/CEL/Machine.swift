@@ -1,4 +1,4 @@
-/// Runs a program once. Whoever makes one keeps the program alive meanwhile.
+/// Runs a program once. The caller keeps the program alive meanwhile.
 struct Machine: ~Copyable {
     unowned(unsafe) let program: Program
     private let hot: Program.Hot
@@ -25,7 +25,7 @@ struct Machine: ~Copyable {
         locals?.deallocate()
     }
 
-    /// Another expression, with all its steps.
+    /// Begins another expression, with all steps available again.
     @inline(__always)
     mutating func begin() { stepsLeft = stepsAllowed }
 
@@ -49,7 +49,7 @@ struct Machine: ~Copyable {
         }
     }
 
-    /// The error, with its place in the source.
+    /// Returns the error with its position in the source.
     func failure(_ error: EvaluationError, at index: Int) -> EvaluationError {
         var error = error
         error.offset = Int(instruction(index).offset)
@@ -62,7 +62,7 @@ struct Machine: ~Copyable {
         failure(EvaluationError(cause, detail), at: index)
     }
 
-    /// What a host or a library function throws, with the place of the instruction that asked.
+    /// Gives an error of a host or library function the position of the calling instruction.
     @inline(__always)
     func placed<T>(
         _ index: Int, _ body: () throws(EvaluationError) -> T
@@ -120,7 +120,7 @@ struct Machine: ~Copyable {
         }
     }
 
-    /// Whether all terms are what is wanted. One that is not decides, whatever errors the others have.
+    /// Whether all terms have the wanted value. One that has not decides, whatever errors the others have.
     private mutating func all(
         _ first: Int, _ count: Int, are wanted: Bool, _ host: any Host
     ) throws(EvaluationError) -> Bool {
@@ -141,7 +141,7 @@ struct Machine: ~Copyable {
         failure(.noSuchOverload, "\(name) of \(operands.map(\.kind.name).joined(separator: " and "))", at: index)
     }
 
-    /// Comparing takes as long as the smaller of the two is large.
+    /// A comparison takes as long as the smaller value is large.
     mutating func equal(_ left: Value, _ right: Value, at index: Int) throws(EvaluationError) -> Bool {
         try charge(min(left.weight, right.weight), at: index)
         return Value.equal(left, right)
@@ -173,7 +173,7 @@ struct Machine: ~Copyable {
         case .sizeOfText:
             let text = try text(x, host)
             try charge(text.count / Limits.bytesPerStep, at: index)
-            // Bytes that do not go on with a code point begin one.
+            // Bytes that do not continue a code point begin one.
             return Int64(text.count { $0 & 0xC0 != 0x80 })
         default:
             let value = try value(index, host)
@@ -206,7 +206,7 @@ struct Machine: ~Copyable {
         }
     }
 
-    // MARK: Texts that stay where they are
+    // MARK: Texts with a fixed address
 
     mutating func text(_ index: Int, _ host: any Host) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
         let instruction = instruction(index)
@@ -224,7 +224,7 @@ struct Machine: ~Copyable {
         switch instruction.operation {
         case .inTexts:
             if isText(x) { return hot.textSets[y].contains(try text(x, host)) }
-            // What is no text is no member either.
+            // A value that is not a text is not a member either.
             guard case .string(let text) = try value(x, host) else { return false }
             return text.withBytes { hot.textSets[y].contains($0) }
         case .inKeys:

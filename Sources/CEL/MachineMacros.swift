@@ -1,4 +1,4 @@
-/// What macros do with each element.
+/// Evaluation of macros over elements.
 extension Machine {
     mutating func comprehension(
         _ comprehension: Program.CompiledComprehension, _ host: any Host, _ index: Int
@@ -27,7 +27,7 @@ extension Machine {
         }
     }
 
-    /// Puts an element into the variables and answers whether it takes part.
+    /// Puts an element into the variables and returns whether it takes part.
     private mutating func visit(
         _ comprehension: Program.CompiledComprehension, _ range: Value, _ position: Int, _ host: any Host, _ index: Int
     ) throws(EvaluationError) -> Bool {
@@ -56,7 +56,7 @@ extension Machine {
         }
     }
 
-    /// For all and exists an element that decides does so whatever errors others have; exists_one wants all to be good.
+    /// For all and exists, a deciding element prevails over errors in others; exists_one requires all to be valid.
     private mutating func answer(
         _ comprehension: Program.CompiledComprehension, _ range: Value, _ count: Int, _ host: any Host, _ index: Int
     ) throws(EvaluationError) -> Bool {
@@ -73,7 +73,7 @@ extension Machine {
             do throws(EvaluationError) {
                 if try bool(condition, host) == deciding { return deciding }
             } catch let failure {
-                // What costs too much is not made good by another element.
+                // Another element does not make up for exceeded costs.
                 if failure.cause == .tooCostly { throw failure }
                 if error == nil { error = failure }
             }

@@ -1,4 +1,4 @@
-/// Evaluation where the types are not known before.
+/// Evaluation with types known only at run time.
 extension Machine {
     mutating func value(_ index: Int, _ host: any Host) throws(EvaluationError) -> Value {
         let instruction = instruction(index)
@@ -47,7 +47,7 @@ extension Machine {
         }
     }
 
-    /// The field of a map, nil when it has none of this name.
+    /// Returns the field of a map, nil when it has none of this name.
     func member(of value: Value, _ text: Int, at index: Int) throws(EvaluationError) -> Value? {
         guard case .map(let map) = value else {
             throw failure(.noSuchOverload, "\(value.kind.name) has no fields", at: index)
@@ -139,7 +139,7 @@ extension Machine {
         }
     }
 
-    /// The list, when it is not too large.
+    /// Returns the list if it is not too large.
     func bounded(_ list: ListValue, at index: Int) throws(EvaluationError) -> ListValue {
         guard list.weight <= Limits.largestWeight else { throw tooLarge("list", at: index) }
         guard list.depth <= Limits.deepestValue else { throw tooDeep(at: index) }
@@ -201,7 +201,7 @@ extension Machine {
         }
     }
 
-    // MARK: Making lists and maps
+    // MARK: Creating lists and maps
 
     private mutating func list(
         _ first: Int, _ count: Int, _ host: any Host, _ index: Int
@@ -240,7 +240,7 @@ extension Machine {
         if function == .matches, arguments.count == 2, case .string(let pattern) = arguments[1] {
             try charge(pattern.string.utf8.count * Limits.stepsPerPatternByte, at: index)
         }
-        // Lists and maps tell their size at once; texts are gone through.
+        // Lists and maps know their size; texts are scanned.
         for argument in arguments {
             switch argument {
             case .string, .bytes: try charge(argument.weight, at: index)

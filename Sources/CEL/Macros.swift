@@ -1,4 +1,4 @@
-/// Calls that are more than calls: their arguments are not values but something to do with each element.
+/// Macros: their arguments are not values but expressions for each element.
 extension Parser {
     mutating func has(_ argument: Expression, at offset: Int) throws(SourceError) -> Expression {
         guard case .select(let operand, let field, _) = argument.content else {
@@ -7,7 +7,7 @@ extension Parser {
         return try make(.test(operand, field: field), at: offset, over: [operand])
     }
 
-    /// Nil when the call is none of the macros, by name and number of arguments.
+    /// Returns nil when the call is not a macro, by name and number of arguments.
     mutating func macro(
         _ name: String, of range: Expression, _ arguments: [Expression], at offset: Int
     ) throws(SourceError) -> Expression? {

@@ -1,4 +1,4 @@
-/// Reads expressions by recursive descent, one function a level of precedence.
+/// Parses expressions by recursive descent, with one function per level of precedence.
 struct Parser {
     let source: [UInt8]
     let hasMacros: Bool
@@ -7,14 +7,14 @@ struct Parser {
     private var nesting = 0
     private var count = 0
 
-    /// Names that the language keeps for itself; behind a dot they are free.
+    /// Reserved names; after a dot they are allowed.
     static let reserved: Set<String> = [
         "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package",
         "namespace", "return", "var", "void", "while",
     ]
     private static let keywords: Set<String> = ["true", "false", "null", "in"]
 
-    /// The expression, and how many parts it has.
+    /// Returns the expression, and the number of its parts.
     static func parse(_ source: [UInt8], macros: Bool = true) throws(SourceError) -> (root: Expression, count: Int) {
         guard source.count <= Limits.longestSource else {
             throw SourceError("an expression has at most \(Limits.longestSource) bytes", at: 0, in: source)
@@ -58,7 +58,7 @@ struct Parser {
         SourceError(message, at: offset, in: source)
     }
 
-    // MARK: Making parts
+    // MARK: Creating parts
 
     mutating func make(
         _ content: Expression.Content, at offset: Int, over children: [Expression] = []
@@ -241,11 +241,11 @@ struct Parser {
         }
     }
 
-    /// The arguments up to the closing bracket, which is taken.
+    /// Parses the arguments and the closing bracket.
     private mutating func arguments(until end: Token.Symbol) throws(SourceError) -> [Expression] {
         var arguments: [Expression] = []
         if try take(end) { return [] }
-        // So says the grammar: a list may end in a comma, whatever is before it.
+        // By the grammar, a list may end in a comma.
         if end == .rightBracket, try take(.comma) {
             try expect(end)
             return []
@@ -258,7 +258,7 @@ struct Parser {
         return arguments
     }
 
-    /// The dotted name that an expression is, nil when it is anything else.
+    /// The dotted name of an expression, nil when it is anything else.
     static func qualifiedName(_ expression: Expression) -> String? {
         switch expression.content {
         case .name(let name, let isRoot): return isRoot ? "." + name : name
@@ -320,7 +320,7 @@ struct Parser {
         return try make(.map(entries), at: offset, over: entries.flatMap { [$0.key, $0.value] })
     }
 
-    /// Reads over a message's fields: whoever uses the message learns that its type is unknown.
+    /// Skips a message's fields: using the message reports that its type is unknown.
     private mutating func message(_ name: String, at offset: Int) throws(SourceError) -> Expression {
         try expect(.leftBrace)
         while !isAt(.rightBrace) {
@@ -335,7 +335,7 @@ struct Parser {
 
     // MARK: Literals
 
-    /// The value of the present token when it is one.
+    /// The value of the current token if it is a literal.
     private func literal() throws(SourceError) -> Value? {
         switch token.kind {
         case .string(let string): .string(string)
@@ -355,7 +355,7 @@ struct Parser {
             }
             return .int(int)
         case .uint(let digits, let radix):
-            // A minus before a uint is an operator that does not exist; it is told where operators are.
+            // A minus before a uint is an operator that does not exist; that is reported with the operators.
             if negative { return nil }
             guard let uint = UInt64(digits, radix: radix) else {
                 throw fault("\(digits) is more than a uint can hold", at: token.offset)

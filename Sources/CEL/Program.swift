@@ -2,7 +2,7 @@ import CivilTime
 
 /// Expressions compiled together, ready to be evaluated any number of times and by several threads at once.
 package final class Program: Sendable {
-    /// What the program needs besides its instructions. All of it is written by the emitter and never again.
+    /// What the program needs besides its instructions. Only the emitter writes it.
     struct Tables: Sendable {
         var constants: [Value] = []
         var texts: [Text] = []
@@ -14,7 +14,7 @@ package final class Program: Sendable {
         var patterns: [RegularExpression] = []
         /// By name, those that the program names itself.
         var zones: [String: TimeZoneRules] = [:]
-        /// Texts of which the bytes stay where they are.
+        /// Texts whose bytes have a fixed address.
         var storedTexts: [StoredText] = []
     }
 
@@ -22,7 +22,7 @@ package final class Program: Sendable {
         let name: String
         let form: Comprehension.Form
         let range: Int
-        /// Where its one or two variables begin.
+        /// The index of its one or two variables.
         let firstLocal: Int
         let variableCount: Int
         let condition: Int?
@@ -31,7 +31,7 @@ package final class Program: Sendable {
 
     /// A copy of a text that lives as long as the program.
     final class StoredText: Sendable {
-        // Written once, before anybody else knows it.
+        // Written once, before it is shared.
         nonisolated(unsafe) let bytes: UnsafeBufferPointer<UInt8>
 
         init(_ text: Text) {
@@ -46,12 +46,12 @@ package final class Program: Sendable {
     let tables: Tables
     let localCount: Int
     let zones: @Sendable (String) -> TimeZoneRules?
-    /// What running touches most, where no reference is counted.
+    /// What running uses most, without reference counting.
     let hot: Hot
 
-    /// Copies of the program's own tables, which live as long as it does.
+    /// Copies of the program's own tables, which live as long as the program.
     ///
-    /// @unchecked Sendable: written when the program is made, before anybody else knows it, and only read from then on.
+    /// @unchecked Sendable: written when the program is created, before it is shared, and only read from then on.
     struct Hot: @unchecked Sendable {
         let instructions: UnsafePointer<Instruction>
         let children: UnsafePointer<Int32>
@@ -80,7 +80,7 @@ package final class Program: Sendable {
     }
 
     deinit {
-        // All of them are made of plain numbers and addresses.
+        // All of them consist of plain numbers and addresses.
         hot.instructions.deallocate()
         hot.children.deallocate()
         hot.texts.deallocate()
@@ -88,7 +88,7 @@ package final class Program: Sendable {
         hot.roots.deallocate()
     }
 
-    /// The value of the expression that was added as number `index`.
+    /// Evaluates the expression that was added as number `index`.
     package func value(
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Value {
@@ -97,7 +97,7 @@ package final class Program: Sendable {
         return try machine.value(hot.roots[index], host)
     }
 
-    /// The same, for one that comes to an int.
+    /// The same for one with an int result.
     package func int(
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Int64 {
@@ -109,7 +109,7 @@ package final class Program: Sendable {
         return try machine.int(hot.roots[index], host)
     }
 
-    /// The same, for one that comes to a double.
+    /// The same for one with a double result.
     package func double(
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Double {
@@ -121,7 +121,7 @@ package final class Program: Sendable {
         return try machine.double(hot.roots[index], host)
     }
 
-    /// The same, for one that comes to a bool.
+    /// The same for one with a bool result.
     package func bool(
         _ index: Int = 0, host: any Host, limits: Limits = Limits()
     ) throws(EvaluationError) -> Bool {
@@ -130,10 +130,10 @@ package final class Program: Sendable {
     }
 }
 
-// MARK: Expressions that are a variable and nothing else
+// MARK: Expressions that are just a variable
 
 extension Program {
-    /// The value of a variable; nil of anything else.
+    /// The value of a variable; nil for any other expression.
     @inline(__always)
     private func plainValue(
         _ index: Int, _ host: any Host, _ limits: Limits
@@ -141,7 +141,7 @@ extension Program {
         let root = hot.instructions[index]
         switch root.operation {
         case .variable:
-            // Else the machine says what it costs.
+            // Otherwise the machine charges its cost.
             guard host.cost(Int(root.x)) <= limits.steps else { return nil }
             return try root.placed { () throws(EvaluationError) in try host.value(Int(root.x)) }
         case .textVariable:
@@ -153,7 +153,7 @@ extension Program {
 }
 
 extension Instruction {
-    /// What a host throws, with the place of the instruction that asked.
+    /// Gives a host's error the position of the calling instruction.
     @inline(__always)
     fileprivate func placed<T>(_ body: () throws(EvaluationError) -> T) throws(EvaluationError) -> T {
         do throws(EvaluationError) {
@@ -167,8 +167,8 @@ extension Instruction {
 }
 
 extension Program {
-    /// Evaluates several expressions, each within the limits, and tells of those that hold, without an error, and of
-    /// those that fail.
+    /// Evaluates several expressions, each within the limits, and reports those that hold, without an error, and those
+    /// that fail.
     package func select(
         _ indices: [Int], host: any Host, limits: Limits, _ found: (Int, EvaluationError?) -> Void
     ) {
@@ -190,7 +190,7 @@ package struct Compiler {
     private var emitter: Emitter
     private var roots: [Int] = []
 
-    /// How many expressions were added.
+    /// The number of added expressions.
     package var rootCount: Int { roots.count }
 
     package init(_ environment: Environment) {
@@ -198,18 +198,18 @@ package struct Compiler {
         emitter = Emitter(environment)
     }
 
-    /// What is known of an expression that was taken.
+    /// Facts about an added expression.
     package struct Outline: Sendable {
         package let type: Type
-        /// Whether the checker knows the type of every part: no evaluation can then fail for types.
+        /// Whether the checker knows the type of every part, so that no evaluation can fail for types.
         package let isFullyTyped: Bool
-        /// The variables that it reads, by their declared names, and the functions of the host that it calls.
+        /// The variables that it reads, by their declared names, and the host's functions that it calls.
         package let reads: Set<String>
-        /// Parts that fail whenever they are evaluated, such as bad patterns.
+        /// Parts that always fail when evaluated, such as bad patterns.
         package let doubts: [SourceError]
     }
 
-    /// Adds an expression as the program's next. Without `checked`, types are found out by evaluating.
+    /// Adds an expression as the program's next. Without `checked`, types are only checked at run time.
     @discardableResult
     package mutating func add(
         _ text: String, checked: Bool = true, macros: Bool = true, expecting type: Type? = nil
@@ -219,7 +219,7 @@ package struct Compiler {
         return try add(root, count: count, source, checked: checked, expecting: type)
     }
 
-    /// A variable that only expressions added from now on may name.
+    /// Declares a variable for expressions added from now on.
     package mutating func declare(_ name: String, _ type: Type, slot: Int) {
         environment.declare(name, type, slot: slot)
         emitter.environment = environment

@@ -1,4 +1,4 @@
-/// The content of a string or bytes literal. Behind it, the position is past the closing quote.
+/// The content of a string or bytes literal. Afterwards the position is past the closing quote.
 struct QuotedText {
     private(set) var bytes: [UInt8] = []
     private let source: [UInt8]

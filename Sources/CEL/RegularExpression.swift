@@ -1,8 +1,8 @@
 import CRE2
 
-/// A pattern of RE2: searching takes time in proportion to the text, whatever the pattern.
+/// A pattern of RE2: a search takes time in proportion to the text, whatever the pattern.
 final class RegularExpression: Sendable {
-    // The library promises that a compiled pattern may be used by several threads at once.
+    // RE2 guarantees that several threads may use a compiled pattern at once.
     nonisolated(unsafe) private let pattern: OpaquePointer
 
     static func compile(_ text: Text) -> Result<RegularExpression, EvaluationError> {
@@ -23,13 +23,13 @@ final class RegularExpression: Sendable {
     }
 
     static let longestPattern = 4096
-    /// What one pattern's automata may take; past it RE2 goes on more slowly.
+    /// The memory for one pattern's automata; beyond it RE2 is slower.
     private static let memoryBytes: Int64 = 1 << 20
 
-    /// How many instructions the pattern has.
+    /// The number of the pattern's instructions.
     private let size: Int
 
-    /// So many are tried at once for each byte at the cost of one step for sixteen bytes.
+    /// At this size a search costs one step per sixteen bytes.
     private static let usualSize = 64
 
     private init(_ pattern: OpaquePointer) {
@@ -37,12 +37,12 @@ final class RegularExpression: Sendable {
         size = Int(cel_re2_size(pattern))
     }
 
-    /// What a search costs at most.
+    /// The greatest cost of a search.
     func steps(for bytes: Int) -> Int { bytes / Limits.bytesPerStep * (1 + size / Self.usualSize) + 1 }
 
     deinit { cel_re2_delete(pattern) }
 
-    /// Whether it is found anywhere in the text.
+    /// Whether the pattern occurs anywhere in the text.
     func isFound(in text: UnsafeBufferPointer<UInt8>) -> Bool {
         cel_re2_find(
             pattern, text.baseAddress.map { UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) }, text.count)

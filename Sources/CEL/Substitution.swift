@@ -2,9 +2,9 @@
 struct Substitution {
     private var types: [Int: Type] = [:]
     private var count = 0
-    /// What a parameter was before each change, for attempts that fail.
+    /// The parameters before each change, for attempts that fail.
     private var changes: [(number: Int, before: Type?)] = []
-    /// Null was taken for a time somewhere, so that a value of that type may be none.
+    /// Whether null was taken for a time somewhere, so that a value of that type may be null.
     private(set) var hasMixedNull = false
 
     mutating func fresh() -> Type {
@@ -12,18 +12,18 @@ struct Substitution {
         return .parameter(count)
     }
 
-    /// The type with everything put in that is known; parameters of which nothing is known stay.
+    /// Returns the type with all known parameters replaced; unknown ones stay.
     func apply(_ type: Type) -> Type {
         type.mapParameters { number in types[number].map(apply) ?? .parameter(number) }
     }
 
-    /// And those become dyn.
+    /// The same, where unknown ones become dyn.
     func settle(_ type: Type) -> Type {
         type.mapParameters { number in types[number].map(settle) ?? .dyn }
     }
 
-    /// Whether a value of each type can be where the other is expected. What that says of parameters is remembered
-    /// when all of them can.
+    /// Whether values of the types can be used where the others are expected. What that says of parameters is kept only
+    /// if all of them can.
     mutating func assign(_ types: [Type], to expected: [Type]) -> Bool {
         guard types.count == expected.count else { return false }
         let hadMixedNull = hasMixedNull
@@ -40,7 +40,7 @@ struct Substitution {
         changes.append((number, types.updateValue(type, forKey: number)))
     }
 
-    /// Whether there are more than so many types inside each other, with everything put in that is known.
+    /// Whether more than `depth` types are nested, with all known parameters replaced.
     func isDeeper(_ type: Type, than depth: Int) -> Bool {
         if depth < 0 { return true }
         return switch type {
@@ -54,7 +54,7 @@ struct Substitution {
 
     mutating func assign(_ type: Type, to expected: Type) -> Bool { assign([type], to: [expected]) }
 
-    /// One type for both: the more general when one can stand for the other, else dyn.
+    /// Returns one type for both: the more general one if it can stand for the other, otherwise dyn.
     mutating func join(_ first: Type, _ second: Type) -> Type {
         assign(first, to: second) ? moreGeneral(first, second) : .dyn
     }
@@ -83,7 +83,7 @@ struct Substitution {
         }
     }
 
-    /// What met a value of any type may hold one: parameters inside it stand for no certain type any more.
+    /// A type that met dyn may hold a value of any type: its parameters no longer stand for one type.
     private mutating func dissolve(_ type: Type) {
         switch type {
         case .parameter(let number):
@@ -121,7 +121,7 @@ struct Substitution {
         }
     }
 
-    /// What is more general in one part and less in another is general in both.
+    /// If each is more general in some part, the result is general in both.
     private func moreGeneral(_ first: Type, _ second: Type) -> Type {
         switch (first, second) {
         case (.dyn, _), (_, .dyn): .dyn

@@ -1,15 +1,15 @@
 import CBytes
 
-/// Texts in which one is found by its bytes, wherever they lie.
+/// A set of texts for lookups by bytes.
 final class TextSet: Sendable {
-    /// What looking something up needs, for as long as the set lives.
+    /// The data for lookups, valid while the set lives.
     ///
-    /// @unchecked Sendable: written once, before anybody else knows it.
+    /// @unchecked Sendable: written once, before it is shared.
     struct View: @unchecked Sendable {
         fileprivate let bytes: UnsafeMutablePointer<UInt8>
-        /// Where each text begins in `bytes`, and where the last one ends.
+        /// The offset of each text in `bytes`, and the end of the last one.
         fileprivate let starts: UnsafeMutablePointer<Int>
-        /// The texts' numbers by hash, with free places between them.
+        /// The texts' numbers by hash, with free slots between them.
         fileprivate let table: UnsafeMutablePointer<Int32>
         fileprivate let mask: Int
 

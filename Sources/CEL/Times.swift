@@ -24,7 +24,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
     }
 
-    /// Nil past the years 1 to 9999.
+    /// Nil outside of the years 1 to 9999.
     static func + (timestamp: Timestamp, duration: Duration) -> Timestamp? {
         shifted(timestamp, duration.nanoseconds / 1_000_000_000, duration.nanoseconds % 1_000_000_000)
     }
@@ -33,7 +33,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         shifted(timestamp, -(duration.nanoseconds / 1_000_000_000), -(duration.nanoseconds % 1_000_000_000))
     }
 
-    /// By whole seconds and less than one more, both of any sign.
+    /// Shifts by whole seconds and less than one more, both of any sign.
     private static func shifted(_ timestamp: Timestamp, _ seconds: Int64, _ nanoseconds: Int64) -> Timestamp? {
         let sum = Int64(timestamp.nanoseconds) + nanoseconds
         let carry = sum.floorDivided(by: 1_000_000_000)
@@ -41,7 +41,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
             seconds: timestamp.seconds + seconds + carry, nanoseconds: Int32(sum - carry * 1_000_000_000))
     }
 
-    /// Nil when it is more than a duration can hold.
+    /// Nil when the difference exceeds a duration.
     static func - (left: Timestamp, right: Timestamp) -> Duration? {
         let (seconds, tooLong) = (left.seconds - right.seconds).multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, overflow) = seconds.addingReportingOverflow(Int64(left.nanoseconds - right.nanoseconds))
@@ -63,7 +63,7 @@ package struct Duration: Hashable, Comparable, Sendable {
 // MARK: As texts
 
 extension Timestamp {
-    /// RFC 3339. What is behind the ninth digit of a fraction is cut off.
+    /// Parses RFC 3339. A fraction is cut after the ninth digit.
     package init?(_ text: String) {
         var reader = TimeReader(text)
         guard let year = reader.digits(4), reader.take("-"), let month = reader.digits(2), reader.take("-"),
@@ -83,7 +83,7 @@ extension Timestamp {
             seconds: days * 86_400 + hour * 3600 + minute * 60 + second - offset, nanoseconds: Int32(nanoseconds))
     }
 
-    /// RFC 3339 in UTC, the fraction without zeros at its end.
+    /// RFC 3339 in UTC, the fraction without trailing zeros.
     package var text: String {
         let fields = TimeFields(self, offset: 0)
         var text = "\(padded(fields.date.year, 4))-\(padded(fields.date.month, 2))-\(padded(fields.date.day, 2))"
@@ -93,7 +93,7 @@ extension Timestamp {
 }
 
 extension Duration {
-    /// `1h15m30.918273645s`: numbers with a unit of h, m, s, ms, us or ns each, behind one sign; or `0`.
+    /// Parses `1h15m30.918273645s`: numbers with a unit of h, m, s, ms, us or ns each, after one sign; or `0`.
     package init?(_ text: String) {
         var reader = TimeReader(text)
         let negative = reader.take("-")
@@ -105,7 +105,7 @@ extension Duration {
         reader = TimeReader(text)
         _ = reader.take("-") || reader.take("+")
         guard !reader.isAtEnd else { return nil }
-        // Counted downwards, since the least duration has no opposite.
+        // Counted downwards, since the least duration has no positive counterpart.
         var total: Int64 = 0
         while !reader.isAtEnd {
             guard let part = reader.negatedQuantity() else { return nil }
@@ -162,7 +162,7 @@ private struct TimeReader {
         return Int64(bytes[position - 1] - UInt8(ascii: "0"))
     }
 
-    /// Exactly so many.
+    /// Reads exactly this many digits.
     mutating func digits(_ count: Int) -> Int64? {
         var number: Int64 = 0
         for _ in 0..<count {
@@ -172,7 +172,7 @@ private struct TimeReader {
         return number
     }
 
-    /// The digits behind a point, as nanoseconds.
+    /// Reads the digits after a point, as nanoseconds.
     mutating func fraction() -> Int64? {
         guard var nanoseconds = digit() else { return nil }
         var count = 1
@@ -195,7 +195,7 @@ private struct TimeReader {
         return (hours * 3600 + minutes * 60) * (negative ? -1 : 1)
     }
 
-    /// One part of a duration in nanoseconds below zero, nil when it is none or too long.
+    /// Reads one part of a duration in nanoseconds below zero, nil when it is invalid or too long.
     mutating func negatedQuantity() -> Int64? {
         var whole: Int64 = 0
         var hasDigits = false
@@ -206,7 +206,7 @@ private struct TimeReader {
             guard !tooLong, !overflow else { return nil }
             whole = sum
         }
-        // Up to eighteen digits behind the point, as so many parts of the unit.
+        // Up to eighteen digits after the point, as a fraction of the unit.
         var (numerator, denominator): (Int64, Int64) = (0, 1)
         if take(".") {
             while let digit = digit() {
@@ -241,7 +241,7 @@ private struct TimeReader {
 
 // MARK: Parts
 
-/// A timestamp as a calendar and a clock in some zone show it.
+/// A timestamp by the calendar and the clock of a zone.
 struct TimeFields {
     let date: CivilDate
     let hour: Int64
@@ -266,12 +266,12 @@ struct TimeFields {
     }
 }
 
-/// How local time is had from UTC.
+/// The offset of local time from UTC.
 package enum Zone: Sendable {
     case fixed(seconds: Int64)
     case rules(TimeZoneRules)
 
-    /// `02:00`, `-09:30` or a name that `named` knows.
+    /// Parses `02:00`, `-09:30` or a name that `named` knows.
     init?(_ text: String, named: (String) -> TimeZoneRules?) {
         if text == "UTC" || text == "Z" || text.isEmpty {
             self = .fixed(seconds: 0)

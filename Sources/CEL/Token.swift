@@ -1,8 +1,8 @@
-/// One word of an expression.
+/// A token of an expression.
 struct Token {
     enum Kind: Equatable {
         case name(String)
-        /// Between backticks, only behind a dot.
+        /// Between backticks, only after a dot.
         case quotedName(String)
         case int(String, radix: Int)
         case uint(String, radix: Int)
@@ -43,7 +43,7 @@ struct Token {
     let kind: Kind
     let offset: Int
 
-    /// For messages.
+    /// The token's name in messages.
     var name: String {
         switch kind {
         case .name(let name): "'\(name)'"

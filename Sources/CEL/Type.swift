@@ -1,4 +1,4 @@
-/// What the checker knows of a value before there is one.
+/// The static type of a value.
 package indirect enum Type: Hashable, Sendable {
     case dyn
     case null, bool, int, uint, double, string, bytes, timestamp, duration
@@ -28,7 +28,7 @@ package indirect enum Type: Hashable, Sendable {
         }
     }
 
-    /// Reads what `name` writes; `timestamp`, `duration`, `null`, `list`, `map` and `type` alone are understood too.
+    /// Parses what `name` writes; plain `timestamp`, `duration`, `null`, `list`, `map` and `type` are accepted too.
     package init?(name: String) {
         let name = name.filter { $0 != " " }
         if let open = name.firstIndex(of: "(") {
@@ -61,7 +61,7 @@ package indirect enum Type: Hashable, Sendable {
         }
     }
 
-    /// The types between commas that stand in no bracket.
+    /// The types between commas outside of brackets.
     private static func parts(_ text: Substring) -> [Type]? {
         var parts: [Type] = []
         var depth = 0
@@ -100,7 +100,7 @@ package indirect enum Type: Hashable, Sendable {
         }
     }
 
-    /// Whether null may be there instead.
+    /// Whether null is accepted instead.
     var takesNull: Bool {
         switch self {
         case .null, .timestamp, .duration: true
@@ -108,7 +108,7 @@ package indirect enum Type: Hashable, Sendable {
         }
     }
 
-    /// Every type parameter replaced.
+    /// Replaces every type parameter.
     func mapParameters(_ body: (Int) -> Type) -> Type {
         switch self {
         case .parameter(let number): body(number)

@@ -1,6 +1,6 @@
-/// Instructions for operands whose types the checker knows: they neither look at tags nor make values.
+/// Instructions for operands of known types: they neither check tags nor create values.
 extension Emitter {
-    /// Nil when there is none for this expression.
+    /// Returns nil when there is none for this expression.
     mutating func emitTyped(_ expression: Expression) throws(SourceError) -> Int32? {
         switch expression.content {
         case .order(let ordering, let left, let right):
@@ -27,7 +27,7 @@ extension Emitter {
         }
     }
 
-    /// Both operands in one form, and the operation for it.
+    /// Returns both operands in one form, and the operation for it.
     private mutating func operands(
         _ left: Expression, _ right: Expression, _ ints: Instruction.Operation, _ doubles: Instruction.Operation,
         _ texts: Instruction.Operation
@@ -62,7 +62,7 @@ extension Emitter {
         }
     }
 
-    /// Whether the text lies somewhere until the evaluation ends.
+    /// Whether the text keeps its address until the evaluation ends.
     private func isBorrowable(_ expression: Expression) -> Bool {
         guard type(expression) == .string else { return false }
         if case .literal = expression.content { return true }
@@ -87,7 +87,7 @@ extension Emitter {
         return add(.inKeys, expression, x: try emit(element), y: Int32(tables.keySets.count - 1))
     }
 
-    /// The number of the set of texts; one for all that name the same list.
+    /// Returns the number of the set of texts; expressions with the same list share one.
     private mutating func textSet(_ values: [Value], of range: Expression) -> Int32? {
         var name: ObjectIdentifier?
         if case .list(let list)? = knownConstant(range) { name = ObjectIdentifier(list) }
@@ -99,12 +99,12 @@ extension Emitter {
         }
         tables.textSets.append(TextSet(texts))
         let number = Int32(tables.textSets.count - 1)
-        // The environment keeps the list, and with it its identity.
+        // The environment keeps the list, and so its identity.
         if let name { namedTextSets[name] = number }
         return number
     }
 
-    /// The elements of a list of which all are known.
+    /// The elements of a list, if all are known.
     private func knownElements(_ expression: Expression) -> [Value]? {
         if case .list(let list)? = knownConstant(expression) { return list.elements }
         guard case .list(let elements) = expression.content else { return nil }
@@ -116,8 +116,8 @@ extension Emitter {
         return values
     }
 
-    /// A pattern that is known is compiled now, whatever it is looked for in. A bad one is an error when it is used,
-    /// and a doubt before.
+    /// A known pattern is compiled now, whatever text it is applied to. A bad one is a doubt now, and an error when it
+    /// is used.
     private mutating func matches(
         _ target: Expression, _ text: Text, at argument: Expression, _ expression: Expression
     ) throws(SourceError) -> Int32 {

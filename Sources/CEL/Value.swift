@@ -1,6 +1,6 @@
 import Glibc
 
-/// What an expression can come to.
+/// A result of an expression.
 package enum Value: Sendable {
     case null
     case bool(Bool)
@@ -18,7 +18,7 @@ package enum Value: Sendable {
     package static func string(_ string: String) -> Value { .string(Text(string)) }
     package static func list(_ elements: [Value]) -> Value { .list(ListValue(elements)) }
 
-    /// The run-time type: parameters of lists and maps are not part of it.
+    /// The run-time type, without the parameters of lists and maps.
     package enum Kind: UInt8, CaseIterable, Sendable {
         case null, bool, int, uint, double, string, bytes, list, map, timestamp, duration, type
 
@@ -62,7 +62,7 @@ package enum Value: Sendable {
         }
     }
 
-    /// How many lists and maps are inside each other.
+    /// How deeply lists and maps are nested.
     package var depth: Int {
         switch self {
         case .list(let list): list.depth
@@ -71,8 +71,8 @@ package enum Value: Sendable {
         }
     }
 
-    /// How many values this one consists of, itself included; long texts count by their length. What is shared counts
-    /// each time, as whoever walks through it meets it each time.
+    /// The number of values in this one, itself included; long texts count by their length. Shared values count each
+    /// time, since a traversal visits them each time.
     var weight: Int {
         switch self {
         case .list(let list): list.weight
@@ -84,7 +84,7 @@ package enum Value: Sendable {
     }
 }
 
-/// A string whose order and identity are those of its code points.
+/// A string that is compared by its code points.
 package struct Text: Sendable, Hashable, Comparable {
     package let string: String
 
@@ -92,7 +92,7 @@ package struct Text: Sendable, Hashable, Comparable {
         self.string = string
     }
 
-    /// Swift compares by canonical equivalence, CEL by code points, which order as their bytes do.
+    /// Swift compares by canonical equivalence, CEL by code points, which are ordered like their bytes.
     package static func == (left: Text, right: Text) -> Bool {
         left.withBytes { left in right.withBytes { right in left.isEqual(to: right) } }
     }
@@ -142,19 +142,19 @@ package final class ListValue: Sendable {
     }
 }
 
-/// Entries in the order in which they were given.
+/// Entries in the order given.
 package final class MapValue: Sendable {
     package let keys: [Value]
     package let values: [Value]
     let weight: Int
     let depth: Int
-    /// Where each key stands; small maps are searched.
+    /// The index of each key; small maps are searched.
     private let index: [MapKey: Int]
     private let normalizedKeys: [MapKey]
 
     private static let largestSearched = 8
 
-    /// Nil when a value cannot be a key, or two keys are the same.
+    /// Nil when a value cannot be a key, or a key repeats.
     package convenience init?(_ entries: [(key: Value, value: Value)]) {
         guard case .success(let map) = MapValue.of(keys: entries.map(\.key), values: entries.map(\.value)) else {
             return nil
@@ -200,7 +200,7 @@ package final class MapValue: Sendable {
         self.init(keys: other.keys, values: other.values, normalized: other.normalizedKeys, index: other.index)
     }
 
-    /// Numbers match across their types.
+    /// Finds a value; numbers match across types.
     package func find(_ key: Value) -> Value? {
         guard let key = MapKey(key) else { return nil }
         return find(key)
@@ -212,14 +212,14 @@ package final class MapValue: Sendable {
     }
 }
 
-/// A key in the one form that all equal keys share.
+/// A key in the form that all equal keys share.
 enum MapKey: Hashable, Sendable {
     case bool(Bool)
     case natural(UInt64)
     case negative(Int64)
     case text(Text)
 
-    /// Of a value that is looked for.
+    /// The key for a lookup.
     init?(_ value: Value) {
         switch value {
         case .bool(let bool): self = .bool(bool)
@@ -238,7 +238,7 @@ enum MapKey: Hashable, Sendable {
         }
     }
 
-    /// Of a value that becomes a key: no double may.
+    /// The key for a map literal, which must not be a double.
     init?(literal value: Value) {
         if case .double = value { return nil }
         self.init(value)

@@ -22,7 +22,7 @@ package struct CivilDate: Equatable, Sendable {
         self.day = day
     }
 
-    /// The other way round.
+    /// The date of a day number.
     package init(daysSince1970 days: Int64) {
         let shifted = days + 719_468
         let era = shifted.floorDivided(by: 146_097)

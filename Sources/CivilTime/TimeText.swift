@@ -1,4 +1,4 @@
-/// Writes moments in a zone as people read them.
+/// Writes times in a zone for people.
 package struct TimeText: Sendable {
     private let zone: TimeZoneRules
     private let separator: String
@@ -9,7 +9,7 @@ package struct TimeText: Sendable {
         self.separator = separator
     }
 
-    /// `2025-12-30 21:10:15+09:00`, with milliseconds where there are any.
+    /// `2025-12-30 21:10:15+09:00`, with milliseconds unless they are zero.
     package func text(_ milliseconds: Int64) -> String {
         String(unsafeUninitializedCapacity: Self.longestText + separator.utf8.count) { buffer in
             var writer = DigitWriter(buffer)
@@ -18,7 +18,7 @@ package struct TimeText: Sendable {
         }
     }
 
-    /// A year has nine digits at most, and may have a sign.
+    /// A year has at most nine digits, and may have a sign.
     private static let longestText = 48
 
     private func write(_ milliseconds: Int64, _ writer: inout DigitWriter) {
@@ -53,7 +53,7 @@ package struct TimeText: Sendable {
     }
 }
 
-/// Writes numbers with leading zeros: a text of them takes no string but the last.
+/// Writes numbers with leading zeros, with no string but the final one.
 private struct DigitWriter {
     private let buffer: UnsafeMutableBufferPointer<UInt8>
     private(set) var count = 0
@@ -77,7 +77,7 @@ private struct DigitWriter {
         write(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number) - ten * 10)
     }
 
-    /// With so many at least.
+    /// Writes at least this many digits.
     mutating func write(_ number: Int64, digits: Int) {
         if number < 0 { write("-") }
         let magnitude = number.magnitude

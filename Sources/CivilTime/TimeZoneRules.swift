@@ -1,11 +1,11 @@
-/// When a zone's offset from UTC changes: everything needed to tell local time from 1970 to 9999.
+/// The changes of a zone's offset from UTC: everything needed for local time from 1970 to 9999.
 package struct TimeZoneRules: Sendable {
     package let name: String
     /// Seconds since 1970 at which `offsets[i + 1]` begins to hold, ascending.
     private let transitions: [Int64]
     /// One more than transitions.
     private let offsets: [Int64]
-    /// From here on the calendar repeats itself every 400 years, and the rules with it.
+    /// From here on the calendar repeats every 400 years, and so do the rules.
     private let cycleStart: Int64
 
     /// 400 Gregorian years are a whole number of weeks.
@@ -21,7 +21,7 @@ package struct TimeZoneRules: Sendable {
         self.cycleStart = cycleStart
     }
 
-    /// The offset that holds at an instant, and until when it surely holds.
+    /// The offset at an instant, and the range in which it certainly holds.
     package func offset(at instant: Int64) -> (seconds: Int64, from: Int64, until: Int64) {
         var shift: Int64 = 0
         if instant >= cycleStart {
@@ -38,17 +38,17 @@ package struct TimeZoneRules: Sendable {
         return (offsets[index], from, until)
     }
 
-    /// The instant of a local time: the first of two, and in a gap by the offset from before it.
+    /// The instant of a local time: the first of two, and in a gap by the offset before it.
     package func instant(local: Int64) -> Int64 {
-        // No offset is larger than a day and a bit, so the right interval begins within two days before.
+        // No offset is much larger than a day, so the right interval begins at most two days before.
         var probe = local - 2 * 86_400
         var gap: Int64?
         while probe <= local + 2 * 86_400 {
             let (seconds, from, until) = offset(at: probe)
             let candidate = local - seconds
             if candidate >= from, candidate < until { return candidate }
-            // Past the interval's end by this offset, and not yet begun by the next: the last such offset is the
-            // one from before the gap.
+            // After the interval's end with this offset, and before its beginning with the next: the last such offset
+            // is the one before the gap.
             if candidate >= until { gap = candidate }
             if until == .max { break }
             probe = until

@@ -1,22 +1,22 @@
 import Synchronization
 
-/// Zones that were asked for before, so that each takes its file once.
+/// A cache of zones, so that each file is read once.
 package final class ZoneCache: Sendable {
     private let zones = Mutex<[String: TimeZoneRules?]>([:])
 
-    /// Whoever asks for ever new names gets answers, but fills no memory.
+    /// Requests for ever new names are answered, but not cached.
     private static let mostNames = 1000
 
     package init() {}
 
-    /// Nil for a name that is none.
+    /// Nil for an unknown name.
     package func zone(_ name: String) -> TimeZoneRules? {
         if let known = zones.withLock({ $0[name] }) { return known }
         var found: TimeZoneRules?
         do throws(ZoneError) {
             found = try ZoneFile.load(name)
         } catch {
-            // An expression says itself that there is no such zone.
+            // The expression reports the unknown zone.
             found = nil
         }
         zones.withLock { zones in

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Why a time zone could not be had.
+/// Why a time zone could not be loaded.
 package enum ZoneError: Error, Equatable {
     case unknown(name: String, directory: String)
     case damaged(path: String)
@@ -14,7 +14,7 @@ package enum ZoneError: Error, Equatable {
     }
 }
 
-/// Reads the system's time zone files (TZif, RFC 9636). Foundation would do it too, at ten milliseconds of start-up.
+/// Reads the system's time zone files (TZif, RFC 9636). Foundation could do it too, at ten milliseconds of start-up.
 package enum ZoneFile {
     /// Where Debian's tzdata puts the zones.
     package static let defaultDirectory = "/usr/share/zoneinfo"
@@ -55,7 +55,7 @@ package enum ZoneFile {
 
     /// Nil when the bytes are not a zone of version 2 or later.
     static func parse(_ bytes: [UInt8], name: String) -> TimeZoneRules? {
-        // The first block has 32-bit times, kept for old readers; its header tells how long it is.
+        // The first block has 32-bit times, for old readers; its header gives its length.
         guard let first = Header(bytes, at: 0), first.version >= UInt8(ascii: "2"),
             let header = Header(bytes, at: first.end(timeSize: 4))
         else { return nil }
@@ -81,7 +81,7 @@ package enum ZoneFile {
         return extended(name: name, transitions: transitions, offsets: offsets, rule: footer)
     }
 
-    /// Writes out 400 years of the closing rule; after them the calendar repeats.
+    /// Expands 400 years of the closing rule; after that the calendar repeats.
     private static func extended(
         name: String, transitions: [Int64], offsets: [Int64], rule: Substring?
     ) -> TimeZoneRules? {
@@ -102,7 +102,7 @@ package enum ZoneFile {
                 offsets.append(change.offset)
             }
         }
-        // A year in which only the rule speaks, so that its 400th repetition is exact.
+        // A year in which only the rule applies, so that its 400th repetition is exact.
         let cycleStart = CivilDate(year: firstYear + 1, month: 6, day: 1).daysSince1970 * 86_400
         return TimeZoneRules(name: name, transitions: transitions, offsets: offsets, cycleStart: cycleStart)
     }

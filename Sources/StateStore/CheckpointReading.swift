@@ -15,7 +15,7 @@ enum CheckpointReading {
             """)
         try statement.bind(id)
         guard try statement.step(), let reason = CheckpointRecord.Reason(rawValue: statement.text(1)) else {
-            throw StoreError(.damaged, "reading checkpoint \(id)", "it is not there")
+            throw StoreError(.damaged, "reading checkpoint \(id)", "it is missing")
         }
         var record = CheckpointRecord()
         record.id = id
@@ -39,7 +39,7 @@ enum CheckpointReading {
         return record
     }
 
-    /// The rows of a table that belong to a checkpoint.
+    /// Returns the rows of a table that belong to a checkpoint.
     private static func rows<Row>(
         _ sql: String, of id: Int64, _ database: borrowing Database, _ row: (borrowing Statement) -> Row
     ) throws(StoreError) -> [Row] {

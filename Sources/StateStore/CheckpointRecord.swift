@@ -1,11 +1,11 @@
 import AssayCore
 import CBytes
 
-/// Everything about a checkpoint but the pages of state themselves.
+/// Everything about a checkpoint except the pages of state.
 package struct CheckpointRecord: Equatable, Sendable {
     package enum Reason: String, CaseIterable, Sendable {
         case start, interval, count, memory, signal, end
-        /// Whoever read the output went away.
+        /// The reader of the output went away.
         case closed
     }
 
@@ -14,10 +14,10 @@ package struct CheckpointRecord: Equatable, Sendable {
         package var name: String
         package var path = ""
         package var format = ""
-        /// For people; what counts is the position.
+        /// For people; the position is what counts.
         package var offset: UInt64 = 0
         package var line: UInt64 = 0
-        /// What the source needs to go on from here. Only the source reads it.
+        /// What the source needs to resume from here. Only the source reads it.
         package var position: [UInt8] = []
 
         package init(name: String) {
@@ -28,10 +28,10 @@ package struct CheckpointRecord: Equatable, Sendable {
     /// How far an output was written.
     package struct Output: Equatable, Sendable {
         package var name: String
-        /// For people, and so is the length: bytes or rows. Empty for what is no regular file.
+        /// For people, and so is the length: bytes or rows. Empty for what is not a regular file.
         package var path: String
         package var length: UInt64
-        /// What the sink needs to go on from here. Only the sink reads it.
+        /// What the sink needs to resume from here. Only the sink reads it.
         package var resume: [UInt8]
 
         package init(name: String, path: String, length: UInt64, resume: [UInt8]) {
@@ -57,7 +57,7 @@ package struct CheckpointRecord: Equatable, Sendable {
 
     package init() {}
 
-    /// Of everything above, in a fixed order.
+    /// The checksum of everything above, in a fixed order.
     var checksum: UInt64 {
         var digest = FieldDigest()
         for number in [
@@ -97,7 +97,7 @@ package struct CheckpointRecord: Equatable, Sendable {
     }
 }
 
-/// A checksum over fields, each with its length, so that none can run into the next.
+/// A checksum over fields, each with its length, so that field boundaries count.
 struct FieldDigest {
     private var bytes: [UInt8] = []
 

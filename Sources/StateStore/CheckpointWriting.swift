@@ -1,6 +1,6 @@
 import AssayCore
 
-/// Writes checkpoints by prepared statements.
+/// Writes checkpoints with prepared statements.
 struct CheckpointWriting: ~Copyable {
     private var insertPage: Statement
     private var deletePages: Statement
@@ -12,7 +12,7 @@ struct CheckpointWriting: ~Copyable {
     private var insertField: Statement
     private var deleteCheckpoints: Statement
 
-    /// So many checkpoints are listed.
+    /// The number of checkpoints that are listed.
     static let keptCheckpoints = 100
 
     init(_ database: borrowing Database) throws(StoreError) {
@@ -39,7 +39,7 @@ struct CheckpointWriting: ~Copyable {
         let insertTally = try database.prepare("INSERT INTO tally (checkpoint, name, count) VALUES (?, ?, ?)")
         let insertField = try database.prepare("INSERT INTO stage_field (checkpoint, name, value) VALUES (?, ?, ?)")
         let deleteCheckpoints = try database.prepare("DELETE FROM checkpoint WHERE id <= ?")
-        // All of them or none: a value without copies has no half-made form.
+        // All of them or none: a noncopyable value can't be partly initialized.
         self.insertPage = insertPage
         self.deletePages = deletePages
         self.insertCheckpoint = insertCheckpoint
@@ -115,7 +115,7 @@ struct CheckpointWriting: ~Copyable {
         try insertInput.run()
     }
 
-    /// After an error.
+    /// Resets the statements after an error.
     mutating func reset() {
         insertPage.reset()
         deletePages.reset()

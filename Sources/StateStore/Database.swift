@@ -1,7 +1,7 @@
 import AssayCore
 import CSQLite
 
-/// One connection to a database, and the statements that belong to it.
+/// One connection to a database, and its statements.
 struct Database: ~Copyable {
     fileprivate let handle: OpaquePointer
 
@@ -32,7 +32,7 @@ struct Database: ~Copyable {
         sqlite3_close_v2(handle)
     }
 
-    /// Runs statements that give no rows back.
+    /// Runs statements that return no rows.
     func execute(_ sql: String) throws(StoreError) {
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error("running '\(sql.prefix(60))'") }
     }
@@ -49,7 +49,7 @@ struct Database: ~Copyable {
         StoreError.of(handle, operation)
     }
 
-    /// Whether a transaction was begun and not ended.
+    /// Whether a transaction is open.
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
     /// The first column of the first row.
@@ -58,13 +58,13 @@ struct Database: ~Copyable {
         return try statement.step() ? statement.integer(0) : nil
     }
 
-    /// Copies the whole database, as it is at one moment, while others go on writing it.
+    /// Copies the whole database as of one moment, while others continue to write it.
     func backUp(to path: String) throws(StoreError) {
         let target = try Database(path: path, access: .create)
         guard let backup = sqlite3_backup_init(target.handle, "main", handle, "main") else {
             throw target.error("copying to \(path)")
         }
-        // All at once: the copy then belongs to one moment. Nobody waits for it but its own thread.
+        // All at once: the copy then belongs to one moment. Only its own thread waits for it.
         let stepped = sqlite3_backup_step(backup, -1)
         let finished = sqlite3_backup_finish(backup)
         guard stepped == SQLITE_DONE, finished == SQLITE_OK else { throw target.error("copying to \(path)") }
@@ -81,7 +81,7 @@ struct Statement: ~Copyable {
     }
 
     deinit {
-        // Its code repeats the last step's, which was looked at.
+        // Its code repeats that of the last step, which was checked.
         sqlite3_finalize(handle)
     }
 
@@ -90,7 +90,7 @@ struct Statement: ~Copyable {
         return StoreError.of(sqlite3_db_handle(handle), "\(operation) '\(sql.prefix(60))'")
     }
 
-    // MARK: Binding, from the first parameter on
+    // MARK: Binding, in order of the parameters
 
     mutating func bind(_ value: Int64) throws(StoreError) {
         guard sqlite3_bind_int64(handle, nextIndex, value) == SQLITE_OK else { throw error("binding") }
@@ -124,7 +124,7 @@ struct Statement: ~Copyable {
 
     mutating func bind(_ value: [UInt8]) throws(StoreError) {
         let code = value.withUnsafeBytes { bytes in
-            // No address at all would be NULL.
+            // A null address would be NULL.
             assay_bind_blob(handle, nextIndex, bytes.baseAddress ?? UnsafeRawPointer(handle), UInt64(bytes.count))
         }
         guard code == SQLITE_OK else { throw error("binding") }
@@ -133,7 +133,7 @@ struct Statement: ~Copyable {
 
     // MARK: Running
 
-    /// True while there is a row.
+    /// Returns true while there is a row.
     mutating func step() throws(StoreError) -> Bool {
         switch sqlite3_step(handle) {
         case SQLITE_ROW: return true
@@ -145,20 +145,20 @@ struct Statement: ~Copyable {
         }
     }
 
-    /// Runs a statement that gives no row, and makes it ready for the next time.
+    /// Runs a statement that returns no row, and resets it.
     mutating func run() throws(StoreError) {
         _ = try step()
         reset()
     }
 
     mutating func reset() {
-        // Its code repeats the last step's, which was looked at.
+        // Its code repeats that of the last step, which was checked.
         sqlite3_reset(handle)
         sqlite3_clear_bindings(handle)
         nextIndex = 1
     }
 
-    // MARK: The present row
+    // MARK: The current row
 
     func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
@@ -170,7 +170,7 @@ struct Statement: ~Copyable {
 
     /// Valid until the next step.
     func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
-        // The address first: asking for it may convert the value and so change the count.
+        // The address first: reading it may convert the value and change the count.
         let address = sqlite3_column_blob(handle, column)
         return UnsafeRawBufferPointer(start: address, count: Int(sqlite3_column_bytes(handle, column)))
     }

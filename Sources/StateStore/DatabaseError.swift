@@ -10,7 +10,7 @@ extension StoreError {
 
     private static func kind(_ extendedCode: Int32) -> Kind {
         switch extendedCode & 0xFF {
-        // A constraint or a type that does not hold is as wrong as a broken page.
+        // A violated constraint or type is as wrong as a broken page.
         case SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_ERROR, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_SCHEMA: .damaged
         case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_READONLY, SQLITE_AUTH: .cannotOpen
         default: .inputOutput

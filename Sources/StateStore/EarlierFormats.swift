@@ -1,9 +1,9 @@
 import AssayCore
 
-/// Reads the checkpoints of formats 1 and 2 as the present format has them.
+/// Reads the checkpoints of formats 1 and 2 in the current form.
 ///
-/// They knew one log, files alone as inputs, and numbers of the stage among the tallies. Both formats hold the same of
-/// a checkpoint.
+/// They had one log, only files as inputs, and numbers of the stage among the tallies. Both formats have the same
+/// content in a checkpoint.
 struct EarlierFormats: ~Copyable {
     private let function: Int64
 
@@ -26,7 +26,7 @@ struct EarlierFormats: ~Copyable {
             """)
         try statement.bind(id)
         guard try statement.step(), let reason = CheckpointRecord.Reason(rawValue: statement.text(1)) else {
-            throw StoreError(.damaged, "reading checkpoint \(id)", "it is not there")
+            throw StoreError(.damaged, "reading checkpoint \(id)", "it is missing")
         }
         var record = CheckpointRecord()
         record.id = id
@@ -137,9 +137,9 @@ struct EarlierFormats: ~Copyable {
     }
 }
 
-/// Positions of formats 1 and 2 in the forms that sources and sinks read now.
+/// Positions of formats 1 and 2 in the current forms of sources and sinks.
 package enum EarlierPosition {
-    /// Of a file or pipe of lines.
+    /// The position of a file or pipe of lines.
     package static func file(
         offset: UInt64, line: UInt64, endsInsideLine: Bool, digests: [[UInt8]], csvHeader: [UInt8]
     ) -> [UInt8] {
@@ -147,7 +147,7 @@ package enum EarlierPosition {
             + csvHeader
     }
 
-    /// Of a file, a folder of parts, or a table with the id of its delivery behind the path.
+    /// The position of a file, a folder of parts, or a table with the id of its delivery after the path.
     package static func output(name: String, path: String, length: UInt64) -> CheckpointRecord.Output {
         let resume = [1] + length.littleEndianBytes
         if name.hasPrefix("table:") {
@@ -167,7 +167,7 @@ package enum EarlierPosition {
 }
 
 extension StateStore {
-    /// Brings state of an earlier format to the present one, all of it or nothing.
+    /// Migrates state of an earlier format to the current one, all of it or nothing.
     static func migrate(_ database: borrowing Database, from found: Int64) throws(StoreError) {
         try database.execute("BEGIN IMMEDIATE")
         if found < 2 { try database.execute(StateSchema.audit) }

@@ -1,6 +1,6 @@
 import AssayCore
 
-/// A page of state as a query's present row has it: its checksum holds.
+/// A verified page of state in a query's current row.
 struct VerifiedPage {
     let id: Int64
     let entryCount: Int64
@@ -24,8 +24,8 @@ struct VerifiedPage {
 
     /// Calls `body` with each page of a log, the newest first.
     ///
-    /// The pages as a whole are compared with what the checkpoint says of them, so a page that is missing, or
-    /// another's, is damage too.
+    /// The pages as a whole are compared with the checkpoint's record, so a page that is missing, or belongs to another
+    /// log, is damage too.
     static func readAll(
         of log: LogExtent, _ database: borrowing Database,
         _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void

@@ -2,7 +2,7 @@ import AssayCore
 import CSQLite
 import Glibc
 
-/// Answers SQL over tables that are made up as they are read. Nothing can be written, attached or loaded.
+/// Runs SQL over tables whose rows are made as they are read. Nothing can be written, attached or loaded.
 package final class QueryDatabase {
     private let handle: OpaquePointer
     private var definitions: [Definition] = []
@@ -19,16 +19,16 @@ package final class QueryDatabase {
         for table in tables {
             definitions.append(Definition(table))
             let definition = Unmanaged.passRetained(definitions[definitions.count - 1])
-            // SQLite releases the definition, also when this fails.
+            // SQLite releases the definition, even when this fails.
             let code = sqlite3_create_module_v2(handle, table.name, &Self.module, definition.toOpaque()) {
                 Unmanaged<Definition>.fromOpaque($0!).release()
             }
-            guard code == SQLITE_OK else { throw StoreError.of(handle, "making the table '\(table.name)'") }
+            guard code == SQLITE_OK else { throw StoreError.of(handle, "creating the table '\(table.name)'") }
         }
-        // SQLite declares each table at its first use, which nobody could do any more behind the next line.
+        // SQLite declares each table at its first use, which the authorizer below would refuse.
         for table in tables {
             guard sqlite3_exec(handle, "SELECT 1 FROM \(table.name) LIMIT 0", nil, nil, nil) == SQLITE_OK else {
-                throw StoreError.of(handle, "making the table '\(table.name)'")
+                throw StoreError.of(handle, "creating the table '\(table.name)'")
             }
         }
         guard sqlite3_set_authorizer(handle, Self.authorize, nil) == SQLITE_OK else {
@@ -40,12 +40,12 @@ package final class QueryDatabase {
         sqlite3_close_v2(handle)
     }
 
-    /// A query that is no good, in SQLite's words.
+    /// An invalid query, with SQLite's message.
     package struct QueryError: Error {
         package let message: String
     }
 
-    /// Runs one query: gives the names of its columns, then each row.
+    /// Runs one query: passes on the names of its columns, then each row.
     package func run(
         _ sql: String, columns: ([String]) -> Void, row: ([QueryValue]) throws -> Void
     ) throws {
@@ -90,7 +90,7 @@ package final class QueryDatabase {
         }
     }
 
-    /// Reading and computing, and nothing else.
+    /// Allows reading and computing, and nothing else.
     private static let authorize:
         @convention(c) (
             UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?,
@@ -102,24 +102,24 @@ package final class QueryDatabase {
             }
         }
 
-    // MARK: The tables as SQLite knows them
+    // MARK: The tables in SQLite's form
 
     fileprivate final class Definition {
         let table: QueryTable
-        /// What went wrong with its rows; SQLite passes on the words alone.
+        /// What went wrong with its rows; SQLite only passes on the message.
         var failure: StoreError?
 
         init(_ table: QueryTable) {
             self.table = table
         }
 
-        /// As SQLite wants it declared.
+        /// The declaration that SQLite expects.
         var declaration: String {
             "CREATE TABLE x(" + table.columns.map { "\"\($0.name)\"" }.joined(separator: ", ") + ")"
         }
     }
 
-    /// SQLite's part comes first, ours behind it.
+    /// SQLite's part comes first, ours after it.
     fileprivate struct Table {
         var base = sqlite3_vtab()
         let definition: Unmanaged<Definition>
@@ -138,7 +138,7 @@ package final class QueryDatabase {
     // SQLite keeps its address and only reads it.
     nonisolated(unsafe) private static var module: sqlite3_module = {
         var module = sqlite3_module()
-        // Without a way to create them the tables are just there.
+        // Without a way to create them, the tables simply exist.
         module.xConnect = { database, context, _, _, table, _ in
             let definition = Unmanaged<Definition>.fromOpaque(context!)
             let code = sqlite3_declare_vtab(database, definition.takeUnretainedValue().declaration)
@@ -206,7 +206,7 @@ package final class QueryDatabase {
         return module
     }()
 
-    /// All rows, or those of the user whose id the query gives.
+    /// Plans for all rows, or those of the user whose id the query gives.
     private static func plan(_ table: QueryTable, _ plan: UnsafeMutablePointer<sqlite3_index_info>) -> Int32 {
         plan.pointee.estimatedCost = Double(table.estimatedRows)
         plan.pointee.estimatedRows = table.estimatedRows
@@ -215,10 +215,10 @@ package final class QueryDatabase {
             let constraint = plan.pointee.aConstraint[index]
             guard constraint.usable != 0, constraint.iColumn == 0,
                 constraint.op == UInt8(SQLITE_INDEX_CONSTRAINT_EQ),
-                // Under another order than that of the bytes several users may be meant.
+                // With a collation other than the bytes' order, several users may match.
                 let collation = sqlite3_vtab_collation(plan, Int32(index)), strcmp(collation, "BINARY") == 0
             else { continue }
-            // SQLite compares again: the value may be no text.
+            // SQLite compares again: the value may not be a text.
             plan.pointee.aConstraintUsage[index].argvIndex = 1
             plan.pointee.idxNum = oneUser
             plan.pointee.estimatedCost = 10
@@ -246,7 +246,7 @@ extension UnsafeMutablePointer<sqlite3_vtab_cursor> {
         body(UnsafeMutableRawPointer(self).assumingMemoryBound(to: QueryDatabase.Cursor.self))
     }
 
-    /// Tells SQLite of an error, which it passes on in its own.
+    /// Reports an error to SQLite, which passes it on as its own.
     fileprivate func attempt(
         _ body: (UnsafeMutablePointer<QueryDatabase.Cursor>) throws(StoreError) -> Void
     ) -> Int32 {

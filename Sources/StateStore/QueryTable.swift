@@ -1,5 +1,5 @@
 import AssayCore
-/// A value of a row that a query sees or gives.
+/// A value of a row in or out of a query.
 package enum QueryValue: Equatable, Sendable {
     case null
     case integer(Int64)
@@ -7,7 +7,7 @@ package enum QueryValue: Equatable, Sendable {
     case text(String)
 }
 
-/// A table that queries read, made of whatever its rows come from.
+/// A table for queries, whose rows come from anywhere.
 package struct QueryTable {
     package struct Column: Sendable {
         package let name: String
@@ -21,9 +21,9 @@ package struct QueryTable {
 
     package let name: String
     package let columns: [Column]
-    /// How many rows there are, about.
+    /// The approximate number of rows.
     package let estimatedRows: Int64
-    /// The rows of one user, or of all. The first column is the user's id where rows can be had so.
+    /// The rows of one user, or of all. If rows can be selected by user, the first column is the user's id.
     package let rows: (_ user: String?) throws(StoreError) -> QueryRows
     package let hasUsers: Bool
 
@@ -39,11 +39,11 @@ package struct QueryTable {
     }
 }
 
-/// A walk over the rows of a table.
+/// A cursor over the rows of a table.
 package struct QueryRows {
-    /// To the next row, the first one to begin with; false behind the last.
+    /// Moves to the next row, at first to the first one; returns false after the last.
     package let advance: () throws(StoreError) -> Bool
-    /// A column of the present row.
+    /// A column of the current row.
     package let value: (Int) throws(StoreError) -> QueryValue
 
     package init(

@@ -1,8 +1,8 @@
 import Glibc
 
-/// The files of a folder of snapshots.
+/// The files in a folder of snapshots.
 package enum SnapshotFiles {
-    /// Removes what attempts that were cut short have left behind.
+    /// Removes what interrupted attempts have left.
     package static func removeUnfinished(in folder: String) {
         for name in names(in: folder) where name.contains(".unfinished") { unlink("\(folder)/\(name)") }
     }
@@ -19,8 +19,8 @@ package enum SnapshotFiles {
         return names
     }
 
-    /// The checkpoints that there are snapshots of, in the order in which they were made: after a restore, or with a
-    /// fresh state, the numbers begin again.
+    /// The checkpoints with snapshots, in the order in which they were made: after a restore, or with a fresh state,
+    /// the numbers begin again.
     package static func ids(in folder: String) -> [Int64] {
         var made: [(id: Int64, seconds: Int, nanoseconds: Int)] = []
         for name in names(in: folder) {

@@ -1,10 +1,10 @@
 import AssayCore
 import Glibc
 
-/// Writes a whole state anew beside the present one, and puts it in its place: the way in which single states leave
-/// without a trace, and states of elsewhere come in.
+/// Writes a complete new state beside the current one, and replaces it: this is how single states are removed without a
+/// trace, and how states from elsewhere are imported.
 package final class StateRewriting {
-    /// What an audit row says.
+    /// The action in an audit row.
     package enum Action: String, Sendable {
         case forget, `import`, restore
     }
@@ -19,7 +19,7 @@ package final class StateRewriting {
     private let functionNumber: Int64
     private var isFinished = false
 
-    /// The state of one function. Whoever begins this holds the folder's lock.
+    /// Begins the state of one function. The caller holds the folder's lock.
     package init(folder: String, function: (id: Int64, name: String)) throws(StoreError) {
         target = "\(folder)/state.db"
         unfinished = "\(target).unfinished"
@@ -30,7 +30,7 @@ package final class StateRewriting {
     }
 
     deinit {
-        // What came to nothing shall not lie about: it is full of users.
+        // A failed attempt must not stay: it is full of users.
         if !isFinished { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(unfinished + suffix) } }
     }
 
@@ -47,8 +47,8 @@ package final class StateRewriting {
         try store.write(LogChanges(function: functionNumber, pages: [page], firstPage: 1))
     }
 
-    /// Puts the new state in place of the old one, at a checkpoint that differs only in the states. `older` are the
-    /// checkpoints before it, `audits` what was done before.
+    /// Replaces the old state by the new one, at a checkpoint that differs only in the states. `older` are the
+    /// checkpoints before it, `audits` the earlier changes.
     package func finish(
         _ record: CheckpointRecord, older: [CheckpointRecord], audits: [AuditRow], action: Action, users: Int64,
         at now: Int64, keepingOld: Bool = false
@@ -72,7 +72,7 @@ package final class StateRewriting {
     }
 }
 
-/// What was done to a state besides scoring.
+/// A change of a state other than by scoring.
 package struct AuditRow: Sendable {
     package let at: Int64
     package let action: String
@@ -88,7 +88,7 @@ package struct AuditRow: Sendable {
 }
 
 extension StateStore {
-    /// Notes what was done to a database that nobody else uses.
+    /// Records a change of a database that nobody else uses.
     package static func note(
         _ row: AuditRow, in path: String, functions: [(id: Int64, name: String)]
     ) throws(StoreError) {
@@ -108,10 +108,10 @@ extension StateStore {
     }
 }
 
-/// Puts one database in the place of another.
+/// Replaces one database by another.
 package enum StateReplacement {
-    /// At every moment a whole database has the name, the old one or the new one. `keepingOld` leaves the old one under
-    /// the name of `target` with `.old`; what can't be opened is kept as it is, its log beside it.
+    /// The name always belongs to a whole database, the old one or the new one. `keepingOld` keeps the old one under
+    /// the name of `target` with `.old`; what can't be opened is kept as it is, with its log.
     package static func replace(_ target: String, with source: String, keepingOld: Bool) throws(StoreError) {
         try sync(source)
         let folder = target.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
@@ -123,7 +123,7 @@ package enum StateReplacement {
                     guard link(target, "\(target).old") == 0 else { throw naming("\(target).old") }
                 }
             } catch {
-                // One that is broken has nothing that could be brought into it: it goes aside with its log.
+                // A broken one can't take in its log: it is moved aside together with the log.
                 if case .inUse = error.kind { throw error }
                 guard keepingOld else { throw error }
                 try keepOld(target)
@@ -134,17 +134,17 @@ package enum StateReplacement {
         try sync(folder.isEmpty ? "." : folder)
     }
 
-    /// Brings what the log holds into the database, so that no log is left that another could take for its own.
+    /// Moves the log's content into the database, so that no log is left that another database could take for its own.
     private static func emptyLog(of path: String) throws(StoreError) {
         let database = try Database(path: path, access: .readWrite)
         var statement = try database.prepare("PRAGMA wal_checkpoint(TRUNCATE)")
         guard try statement.step(), statement.integer(0) == 0 else {
-            throw StoreError(.inUse(pid: nil), "emptying the log of '\(path)'", "somebody is reading the state")
+            throw StoreError(.inUse(pid: nil), "emptying the log of '\(path)'", "another process is reading the state")
         }
     }
 
     private static func removeFiles(of path: String) {
-        // What is not there need not go.
+        // Missing files need not be removed.
         for suffix in ["-wal", "-shm", ""] { unlink(path + suffix) }
     }
 
@@ -152,21 +152,21 @@ package enum StateReplacement {
         StoreError(.inputOutput, "naming '\(path)'", String(cString: strerror(errno)))
     }
 
-    /// Gives a database, whole or damaged, and its log other names.
+    /// Renames a database, whole or damaged, and its log.
     package static func keepOld(_ target: String) throws(StoreError) {
         for suffix in ["-wal", ""] {
             let source = target + suffix
             let old = "\(target).old\(suffix)"
             if rename(source, old) != 0 {
                 guard errno == ENOENT else { throw naming(old) }
-                // An older log beside a newer database would be taken for its own.
+                // A newer database would take an older log beside it for its own.
                 unlink(old)
             }
         }
         unlink("\(target)-shm")
     }
 
-    /// Copies a database that nobody writes, so that it can be put in a place.
+    /// Copies a database that nobody writes, so that the copy can replace another.
     package static func copy(_ source: String, to target: String) throws(StoreError) {
         removeFiles(of: target)
         let database = try Database(path: source, access: .readOnly)

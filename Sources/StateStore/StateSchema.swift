@@ -1,4 +1,4 @@
-/// The tables of the state. Published as `schemas/state.sql`; a test holds the two together.
+/// The tables of the state. Published as `schemas/state.sql`; a test compares the two.
 enum StateSchema {
     static let sql =
         """
@@ -66,7 +66,7 @@ enum StateSchema {
             PRIMARY KEY (checkpoint, function)
         ) STRICT, WITHOUT ROWID;
 
-        -- How far each input was read. Offset and line are for people; position is what the source goes on from, in a
+        -- How far each input was read. Offset and line are for people; position is what the source resumes from, in a
         -- form of its own.
         CREATE TABLE input_position (
             checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
@@ -80,7 +80,7 @@ enum StateSchema {
         ) STRICT, WITHOUT ROWID;
 
         -- How far each output was written: bytes or rows, for people. path: of a regular file or a database, else
-        -- empty. resume is what the sink goes on from, in a form of its own.
+        -- empty. resume is what the sink resumes from, in a form of its own.
         CREATE TABLE output_position (
             checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
             output TEXT NOT NULL,
@@ -98,7 +98,7 @@ enum StateSchema {
             PRIMARY KEY (checkpoint, name)
         ) STRICT, WITHOUT ROWID;
 
-        -- Numbers that the stage needs to go on, such as the watermark.
+        -- Numbers that the stage needs to resume, such as the watermark.
         CREATE TABLE stage_field (
             checkpoint INTEGER NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
             name TEXT NOT NULL,
@@ -109,7 +109,7 @@ enum StateSchema {
 
         """
 
-    /// What format 1 lacked.
+    /// What format 1 lacks.
     static let audit = """
         -- What was done to the state besides scoring. Nothing in it tells whose state it was.
         CREATE TABLE audit (

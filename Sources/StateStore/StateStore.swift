@@ -4,11 +4,11 @@ import Glibc
 
 /// The durable state of one folder: written by checkpoints, one transaction each.
 ///
-/// @unchecked Sendable: it is used by one thread at a time. Whoever opens it hands it to the thread that commits, and
-/// does not touch it again.
+/// @unchecked Sendable: one thread uses it at a time. Its creator hands it to the committing thread, and does not use
+/// it again.
 package final class StateStore: @unchecked Sendable {
     package static let format: Int64 = 3
-    /// A page of the database, with room for one page of state and what SQLite adds.
+    /// The size of a database page: one page of state and what SQLite adds.
     private static let pageBytes = 32768
     private static let pagesWrittenBackAtOnce = 1_000
 
@@ -16,7 +16,7 @@ package final class StateStore: @unchecked Sendable {
     let database: Database
     private var writing: CheckpointWriting
 
-    /// Opens the state in a folder, or makes it.
+    /// Opens the state in a folder, or creates it.
     package convenience init(folder: String, functions: [(id: Int64, name: String)]) throws(StoreError) {
         try self.init(path: "\(folder)/state.db", functions: functions)
     }
@@ -31,7 +31,7 @@ package final class StateStore: @unchecked Sendable {
     private static func prepare(
         _ database: borrowing Database, _ functions: [(id: Int64, name: String)]
     ) throws(StoreError) {
-        // The size of pages can only be chosen before there are any.
+        // The page size can only be chosen in an empty database.
         try database.execute("PRAGMA page_size = \(pageBytes)")
         try database.execute("PRAGMA journal_mode = WAL")
         try database.execute("PRAGMA synchronous = FULL")
@@ -74,14 +74,14 @@ package final class StateStore: @unchecked Sendable {
         }
         guard found <= format else {
             throw StoreError(
-                .newerFormat, "reading the format", "the state has format \(found), this version knows \(format)")
+                .newerFormat, "reading the format", "the state has format \(found), this version reads \(format)")
         }
         return found
     }
 
     // MARK: Reading
 
-    /// The process functions whose state this is.
+    /// The process functions that keep this state.
     package func functionNames() throws(StoreError) -> [String] {
         var statement = try database.prepare("SELECT name FROM process_function ORDER BY id")
         var names: [String] = []
@@ -96,7 +96,7 @@ package final class StateStore: @unchecked Sendable {
 
     // MARK: Writing
 
-    /// One transaction: all of it or nothing. After an error what was committed before is untouched.
+    /// Commits in one transaction: all of it or nothing. An error leaves earlier commits untouched.
     package func commit(_ record: CheckpointRecord, _ changes: [LogChanges]) throws(StoreError) {
         do throws(StoreError) {
             try database.execute("BEGIN IMMEDIATE")
@@ -106,7 +106,7 @@ package final class StateStore: @unchecked Sendable {
         } catch {
             writing.reset()
             if database.isInTransaction {
-                // SQLite has given up already where this fails; the first error is the one to tell.
+                // If this fails, SQLite has rolled back already; the first error is the one to report.
                 try? database.execute("ROLLBACK")
             }
             throw error
@@ -119,9 +119,9 @@ package final class StateStore: @unchecked Sendable {
 
     // MARK: Snapshots
 
-    /// Makes a snapshot of a database in a folder, named by its last checkpoint, which it answers.
+    /// Makes a snapshot of a database in a folder, named by its last checkpoint, which it returns.
     package static func writeSnapshot(of path: String, in folder: String) throws(StoreError) -> Int64 {
-        // Of its own, because nobody is kept from making another at the same time.
+        // A unique name, since another process may make a snapshot at the same time.
         let unfinished = "\(folder)/new.\(getpid()).unfinished"
         unlink(unfinished)
         var isFinished = false
@@ -130,7 +130,7 @@ package final class StateStore: @unchecked Sendable {
         try source.backUp(to: unfinished)
         try settle(unfinished)
         let view = try StateView(path: unfinished)
-        // A copy of what is damaged would be taken for something to go back to.
+        // A copy of a damaged state would be taken for a valid backup.
         try view.readPages { _, _, _ in }
         guard let id = view.checkpoint?.id else {
             throw StoreError(.damaged, "making a snapshot", "there is no checkpoint in it")
@@ -142,20 +142,20 @@ package final class StateStore: @unchecked Sendable {
         return id
     }
 
-    /// Copies the committed state, whole, to a file of its own.
+    /// Copies the whole committed state to a file.
     package func writeSnapshot(to target: String) throws(StoreError) {
         let unfinished = target + ".unfinished"
         unlink(unfinished)
         let source = try Database(path: path, access: .readOnly)
         try source.backUp(to: unfinished)
         try Self.settle(unfinished)
-        // Only a whole snapshot ever has the name of one.
+        // Only a complete snapshot gets the final name.
         guard rename(unfinished, target) == 0 else {
             throw StoreError(.inputOutput, "naming '\(target)'", String(cString: strerror(errno)))
         }
     }
 
-    /// A snapshot stands alone: no log beside it that could get lost.
+    /// A snapshot is a single file: no log beside it that could get lost.
     private static func settle(_ path: String) throws(StoreError) {
         let database = try Database(path: path, access: .readWrite)
         try database.execute("PRAGMA journal_mode = DELETE")

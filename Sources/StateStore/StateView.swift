@@ -1,14 +1,14 @@
 import AssayCore
 
-/// A look at committed state, in a folder or a snapshot: all of it at one checkpoint, from the first read to the last,
-/// whatever others write meanwhile. It changes nothing and nobody waits for it.
+/// A view of committed state, in a folder or a snapshot: all of it at one checkpoint, from the first read to the last,
+/// whatever others write meanwhile. It changes nothing and blocks nobody.
 package final class StateView {
     package let path: String
     private let database: Database
     private var selectPage: Statement
-    /// What is looked at; nil before the first checkpoint.
+    /// The checkpoint in view; nil before the first one.
     package let checkpoint: CheckpointRecord?
-    /// Of the stored state.
+    /// The format of the stored state.
     package let format: Int64
     /// Milliseconds since 1970.
     package let createdAt: Int64
@@ -16,7 +16,7 @@ package final class StateView {
     package init(path: String) throws(StoreError) {
         self.path = path
         let database = try Database(path: path, access: .readOnly)
-        // The first read fixes the moment; it lasts as long as the transaction.
+        // The first read fixes the moment until the transaction ends.
         try database.execute("BEGIN")
         format = try StateStore.knownFormat(database)
         createdAt = try database.integer("SELECT created_ms FROM store WHERE id = 1") ?? 0
@@ -28,7 +28,7 @@ package final class StateView {
         self.database = database
     }
 
-    /// The process functions whose state this is.
+    /// The process functions that keep this state.
     package func functionNames() throws(StoreError) -> [String] {
         var statement = try database.prepare("SELECT name FROM process_function ORDER BY id")
         var names: [String] = []
@@ -36,7 +36,7 @@ package final class StateView {
         return names
     }
 
-    /// The last ones, newest first.
+    /// The last checkpoints, newest first.
     package func checkpoints() throws(StoreError) -> [CheckpointRecord] {
         var ids: [Int64] = []
         var statement = try database.prepare("SELECT id FROM checkpoint ORDER BY id DESC")
@@ -51,7 +51,7 @@ package final class StateView {
         return records
     }
 
-    /// What was done to the state besides scoring, the oldest first.
+    /// Changes of the state other than by scoring, the oldest first.
     package func audits() throws(StoreError) -> [AuditRow] {
         guard format >= 2 else { return [] }
         var statement = try database.prepare("SELECT at_ms, action, checkpoint, users FROM audit ORDER BY id")
@@ -68,8 +68,8 @@ package final class StateView {
     /// The log of the first function that keeps state.
     package var log: LogExtent? { checkpoint?.stage.logs.first }
 
-    /// Calls `body` with each page of that log, the newest first, after having verified its checksum and that it
-    /// belongs to the checkpoint.
+    /// Calls `body` with each page of that log, the newest first, after verifying its checksum and that it belongs to
+    /// the checkpoint.
     package func readPages(
         _ body: (_ id: Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
     ) throws(StoreError) {
@@ -88,17 +88,17 @@ package final class StateView {
         return body(selectPage.bytes(3))
     }
 
-    /// One page as it stands, with what is wrong about it.
+    /// One page as stored, with its problem if there is one.
     package struct ExaminedPage {
         package let id: Int64
         package let entryCount: Int64
-        /// Valid inside the closure that gets it.
+        /// Valid inside the closure.
         package let entries: UnsafeRawBufferPointer
         package let problem: String?
     }
 
-    /// Calls `body` with every page that can be read at all, the newest first, whether it is whole or not. Answers what
-    /// is wrong with the rest.
+    /// Calls `body` with every readable page, the newest first, whether it is whole or not. Returns the problems of the
+    /// rest.
     package func examinePages(_ body: (ExaminedPage) -> Void) -> [String] {
         checkpoint?.stage.logs.flatMap { examine($0, body) } ?? []
     }
@@ -135,7 +135,7 @@ package final class StateView {
         return problems
     }
 
-    /// What SQLite's own check finds wrong with the file.
+    /// The problems that SQLite's own check finds in the file.
     package func integrityProblems() throws(StoreError) -> [String] {
         var problems: [String] = []
         var statement = try database.prepare("PRAGMA integrity_check")

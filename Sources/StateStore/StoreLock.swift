@@ -1,7 +1,7 @@
 import AssayCore
 import Glibc
 
-/// The right to change the state in a folder: one process at a time. The system takes it back when the process ends,
+/// The right to change the state in a folder: one process at a time. The system releases it when the process ends,
 /// however it ends.
 package struct StoreLock: ~Copyable {
     private let descriptor: Int32
@@ -21,7 +21,7 @@ package struct StoreLock: ~Copyable {
                 ? StoreError(.inUse(pid: owner), "locking '\(folder)'", "another process has it")
                 : StoreError(.inputOutput, "locking '\(path)'", reason)
         }
-        // Only for the message that a second process gives, so it need not be durable.
+        // Only for the message of a second process, so it need not be durable.
         let text = "\(getpid())\n"
         if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.utf8.count, 0) }
     }

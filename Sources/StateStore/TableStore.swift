@@ -10,18 +10,18 @@ package enum TableValue: Sendable {
     case bytes([UInt8])
 }
 
-/// A database of somebody else's that rows are put into, each exactly once.
+/// A foreign database whose tables get rows, each exactly once.
 ///
-/// Each delivery counts its rows in the transaction that has them. Who goes on after a crash asks how many there are
-/// and leaves out as many: nothing is lost and nothing is there twice.
+/// Each delivery counts its rows in the transaction that inserts them. A run that resumes after a crash asks for that
+/// count and skips as many rows: nothing is lost and nothing is duplicated.
 ///
-/// @unchecked Sendable: it is used by one thread at a time. Whoever opens it hands it to the thread that writes, and
-/// does not touch it again.
+/// @unchecked Sendable: one thread uses it at a time. Its creator hands it to the writing thread, and does not use it
+/// again.
 package final class TableStore: @unchecked Sendable {
     package let path: String
     private let database: Database
     private var insertions: [String: Insertion] = [:]
-    /// Rows that nobody can see yet.
+    /// Whether there are rows that are not visible yet.
     package private(set) var isHolding = false
 
     private final class Insertion {
@@ -44,7 +44,7 @@ package final class TableStore: @unchecked Sendable {
     package init(path: String) throws(StoreError) {
         self.path = path
         database = try Database(path: path, access: .create)
-        // Whoever reads the tables does not hold up whoever writes them.
+        // Readers of the tables do not block writers.
         try database.execute("PRAGMA journal_mode = WAL")
         try database.execute("PRAGMA synchronous = FULL")
     }
@@ -54,7 +54,7 @@ package final class TableStore: @unchecked Sendable {
         "\"\(name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
     }
 
-    // MARK: Looking
+    // MARK: Reading
 
     /// The columns of a table; none when there is no such table.
     package func columns(of table: String) throws(StoreError) -> [String] {
@@ -69,7 +69,7 @@ package final class TableStore: @unchecked Sendable {
         try database.integer("SELECT EXISTS (SELECT 1 FROM \(Self.quoted(table)))") == 1
     }
 
-    /// How many rows a delivery has brought; nil when it is not known here.
+    /// The number of rows that a delivery has inserted; nil for an unknown delivery.
     package func delivered(_ id: String) throws(StoreError) -> Int64? {
         guard try !columns(of: Self.deliveries).isEmpty else { return nil }
         var statement = try database.prepare("SELECT rows FROM \(Self.deliveries) WHERE id = ?")
@@ -79,7 +79,7 @@ package final class TableStore: @unchecked Sendable {
 
     package static let deliveries = "assay_delivery"
 
-    // MARK: Making
+    // MARK: Creating
 
     /// `columns`: names with SQLite's types.
     package func createTable(
@@ -98,7 +98,7 @@ package final class TableStore: @unchecked Sendable {
                 + "(id TEXT PRIMARY KEY, table_name TEXT NOT NULL, rows INTEGER NOT NULL) STRICT, WITHOUT ROWID")
     }
 
-    /// Empties a table for a delivery that begins anew.
+    /// Empties a table for a new delivery.
     package func clear(_ table: String) throws(StoreError) {
         try database.execute("BEGIN IMMEDIATE")
         try database.execute("DELETE FROM \(Self.quoted(table))")
@@ -108,7 +108,7 @@ package final class TableStore: @unchecked Sendable {
         try database.execute("COMMIT")
     }
 
-    /// Makes ready for rows of a delivery that has brought so many.
+    /// Prepares for rows of a delivery that has inserted this many.
     package func open(
         _ table: String, columns: [String], delivery id: String, rows: Int64
     ) throws(StoreError) {
@@ -144,7 +144,7 @@ package final class TableStore: @unchecked Sendable {
         insertion.isChanged = true
     }
 
-    /// Makes everything so far visible and durable, of all tables together.
+    /// Makes everything so far visible and durable, in all tables together.
     package func commit() throws(StoreError) {
         guard isHolding else { return }
         for insertion in insertions.values where insertion.isChanged {

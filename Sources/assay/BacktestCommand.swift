@@ -40,7 +40,7 @@ enum BacktestCommand {
         if arguments.flag("json") { print(report.json.text) } else { show(report) }
     }
 
-    /// Lines of changed transactions, written in blocks.
+    /// Writes the lines of changed transactions in blocks.
     private final class ChangeFile {
         private let descriptor: Int32
         private let path: String
@@ -80,7 +80,7 @@ enum BacktestCommand {
         }
     }
 
-    // MARK: For people
+    // MARK: Text output
 
     private static func show(_ report: BacktestReport) {
         let (new, old) = (report.newSide, report.oldSide)

@@ -2,9 +2,9 @@ import Arguments
 import Assay
 import AssayCore
 
-/// Configurations as commands need them.
+/// Loads configurations for commands.
 enum Configurations {
-    /// What a file says, and what it comes to.
+    /// The content of a file, and what it resolves to.
     struct Loaded {
         let file: Configuration
         let resolved: Configuration.Resolved
@@ -20,7 +20,7 @@ enum Configurations {
         }
     }
 
-    /// A mistake in a file, shown with its place.
+    /// A mistake in a file, shown with its position.
     static func failure(_ error: ConfigurationError) -> Failure {
         if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
         return Failure(code: .badConfiguration, message: error.description)
@@ -28,7 +28,7 @@ enum Configurations {
 }
 
 extension Configurations {
-    /// Reads the file again for its rules and lists: all of them are taken or none.
+    /// Reads the file's rules and lists again: all of them are taken or none.
     static func reload(
         _ path: String, instead present: Configuration, _ console: Console, _ take: (RunChange<ScoringStage>) -> Void
     ) {
@@ -38,7 +38,7 @@ extension Configurations {
             guard others.isEmpty else {
                 throw Failure(
                     code: .badConfiguration,
-                    message: "\(path): a reload takes rules, patterns and lists alone, and this file changes "
+                    message: "\(path): a reload only takes rules, patterns and lists, and this file changes "
                         + others.joined(separator: ", ") + "; start again for that")
             }
             console.expect(rules: loaded.resolved.rules?.outlines.count ?? 0)

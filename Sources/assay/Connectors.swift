@@ -1,6 +1,6 @@
 import Assay
 
-/// The kinds of inputs and outputs that files can name: the one place where a connector is registered.
+/// The kinds of inputs and outputs that files can name: the only place where a connector is registered.
 enum Connectors {
     static let all = ConnectorKinds(
         sources: [FileSourceKind()],

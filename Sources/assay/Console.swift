@@ -3,11 +3,11 @@ import Assay
 import AssayCore
 import Synchronization
 
-/// What a run says to people while it lasts, from whichever thread.
+/// Messages to people during a run, from any thread.
 final class Console: Sendable {
     private struct State {
         var progress: ProgressLine
-        /// Of a reload that does not hold yet: the streams that it changes, or how many rules there are then.
+        /// For a pending reload: the streams that it changes, or the new number of rules.
         var changed: [String]?
         var rules: Int?
     }
@@ -22,7 +22,7 @@ final class Console: Sendable {
         state = Mutex(State(progress: ProgressLine(total: totalBytes)))
     }
 
-    /// What a reload brings, for when it holds.
+    /// Records what a reload changes, until it takes effect.
     func expect(changed: [String]) { state.withLock { $0.changed = changed } }
     func expect(rules: Int) { state.withLock { $0.rules = rules } }
 
@@ -39,20 +39,20 @@ final class Console: Sendable {
     private static func text(_ notice: StageNotice) -> String {
         switch notice {
         case .expressionFailed(let stream, let message):
-            "an expression of stream '\(stream)' failed: \(message); this is said once, and counted"
+            "an expression of stream '\(stream)' failed: \(message); this is reported once, and counted"
         case .ruleFailed(let rule, let message):
-            "rule '\(rule)' failed and counts as not fired: \(message); this is said once, and counted"
+            "rule '\(rule)' failed and counts as not fired: \(message); this is reported once, and counted"
         case .sequencesDropped(let pattern):
             "pattern '\(pattern)': a user has more open than its limits allow, so that the oldest sequences are "
-                + "dropped; this is said once, and counted"
+                + "dropped; this is reported once, and counted"
         case .runsDropped(let stream, let limits):
             "stream '\(stream)': a key has more than \(limits.runs) sequences open, or one of more than "
-                + "\(limits.events) events, so that the oldest are dropped; this is said once, and counted"
+                + "\(limits.events) events, so that the oldest are dropped; this is reported once, and counted"
         case .streamSequencesEnded(let stream, let ended):
-            "stream '\(stream)': its pattern is another one, and \(ended.runs) open sequences of it have ended"
-                + (ended.events > 0 ? ", \(ended.events) events that waited for event time with them" : "")
+            "stream '\(stream)': its pattern has changed, and \(ended.runs) open sequences of it have ended"
+                + (ended.events > 0 ? ", \(ended.events) waiting events with them" : "")
         case .sequencesEnded(let count):
-            "\(count) sequences have ended that patterns had begun which are gone or other ones now"
+            "\(count) sequences have ended because their patterns were removed or changed"
         }
     }
 
@@ -64,7 +64,7 @@ final class Console: Sendable {
                 let count = state.rules.map { "\($0) rules hold" } ?? "the rules hold"
                 return Diagnostics.say("reloaded: \(count) from sequence \(sequence + 1) on")
             }
-            let names = changed.isEmpty ? "no pattern is another one" : "changed are \(changed.joined(separator: ", "))"
+            let names = changed.isEmpty ? "no pattern has changed" : "changed: \(changed.joined(separator: ", "))"
             Diagnostics.say("reloaded: the patterns hold from event \(sequence + 1) on; \(names)")
         }
     }

@@ -2,14 +2,14 @@ import Arguments
 import Assay
 import AssayCore
 
-/// The command line of `assay` as help, parsing and completion know it.
+/// The command line of `assay` for help, parsing and completion.
 enum Declaration {
     static let version = "0.1.0"
 
     static let root = Command(
         "assay", summary: "Scores payment transactions for fraud, remembering every user.",
         discussion: [
-            "'assay COMMAND --help' tells about one command.",
+            "'assay COMMAND --help' describes one command.",
             exitCodes,
         ],
         subcommands: [score, runPipeline, checkConfig, patterns, testRules, backtest, eval, generate])
@@ -18,7 +18,7 @@ enum Declaration {
         Exit codes:
            0  done, also when lines were rejected
           64  the command line is wrong
-          65  bad data: --strict met a bad line, or the state, the input or the output is not what it was
+          65  bad data: --strict met a bad line, or the state, the input or the output has changed
           66  the input cannot be opened
           73  the output cannot be created
           74  reading or writing failed
@@ -30,15 +30,16 @@ enum Declaration {
         "score", summary: "Reads transactions and writes one risk assessment for each.",
         discussion: [
             """
-            Input is one JSON object a line (or CSV with a header), output one JSON object a line, in the same order. \
-            A line that is no transaction is rejected: it changes nothing, is counted by reason, and written to \
-            --rejects. A live stream is answered at once: whenever no further input waits, everything scored is out.
+            Input is one JSON object per line (or CSV with a header), output one JSON object per line, in the same \
+            order. A line that is not a transaction is rejected: it changes nothing, is counted by reason, and \
+            written to --rejects. A live stream is answered at once: when no more input waits, everything scored is \
+            written.
             """,
             """
-            Checkpoints make a run safe against anything: killed at any moment, the same command run again goes on \
-            where the last checkpoint was and ends with the same output, byte for byte. What was written behind the \
-            checkpoint is cut off and written again; into a pipe it is written a second time. Another input carries \
-            the state on.
+            Checkpoints make a run safe against anything: killed at any moment, the same command run again resumes at \
+            the last checkpoint and ends with the same output, byte for byte. What was written after the checkpoint \
+            is cut off and written again; into a pipe it is written a second time. Another input continues with the \
+            state.
             """,
             """
             SIGINT and SIGTERM finish what was read, take a checkpoint, write the summary and exit 0; a second one \
@@ -47,7 +48,7 @@ enum Declaration {
             """
             With --config, SIGHUP reads the file's rules, patterns and lists again, all of them or, when one is \
             wrong, none. The lines before are scored with the old ones and are in a checkpoint before the first line \
-            is scored with the new ones, so that a run that goes on from there or from later scores the same.
+            is scored with the new ones, so that a run that resumes from there or later scores the same.
             """,
             exitCodes,
             "Example:\n    assay score payments.jsonl -o assessments.jsonl --rejects rejects.jsonl",
@@ -60,10 +61,10 @@ enum Declaration {
             .value(
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
                 help: "how transactions are written: jsonl or csv", default: "jsonl"),
-            .flag("overwrite", help: "start output files over that are not empty"),
+            .flag("overwrite", help: "replace output files that are not empty"),
         ]
             + RunOptions.checkpointing(
-                of: "transactions", state: "where users are remembered; made when missing",
+                of: "transactions", state: "where users are remembered; created when missing",
                 stateDefault: "Checkpoints") + [] + RunOptions.resources + RunOptions.telling)
 
     static let runPipeline = Command(
@@ -71,18 +72,18 @@ enum Declaration {
         discussion: [
             """
             The pipeline file says how the input is read, what streams are made of it and where they go; expressions \
-            are CEL. Everything is checked before the first line is read. Events are JSON objects, one a line, or CSV \
-            with a header.
+            are CEL. Everything is checked before the first line is read. Events are JSON objects, one per line, or \
+            CSV with a header.
             """,
             """
-            Event time is that of the events: a window is told once no event can come for it any more, which is when \
-            one has come whose time is 'out_of_order' later. Events that come later still are counted and go to the \
-            stream that 'late' names. At the end of the input everything that is open is told.
+            Event time is that of the events: a window is emitted once an event has come whose time is 'out_of_order' \
+            after its end. Events that come too late are counted and go to the stream that 'late' names. At the end \
+            of the input everything that is open is emitted.
             """,
             """
             Checkpoints are those of 'assay score': killed at any moment, the same command run again ends with the \
-            same files, parts and tables. What was written into a pipe behind the last checkpoint comes a second time. \
-            Without 'outputs' whatever no other stream reads goes to standard output, with the stream's name in each \
+            same files, parts and tables. What was written into a pipe after the last checkpoint comes a second time. \
+            Without 'outputs' streams that no other stream reads go to standard output, with the stream's name in each \
             line.
             """,
             exitCodes,
@@ -101,27 +102,27 @@ enum Declaration {
             .value("svg", "FILE", .file, help: "with --explain: also draw them as SVG into this file"),
             .value("output-folder", "DIR", .directory, help: "where relative outputs of the pipeline go", default: "."),
             .value("rejects", "FILE", .file, help: "write rejected lines to this file"),
-            .flag("overwrite", help: "start output files, parts and tables over that are not empty"),
-            .flag("keep-open", help: "at the end of the input leave open what is open, for a run that goes on"),
+            .flag("overwrite", help: "replace output files, parts and tables that are not empty"),
+            .flag("keep-open", help: "at the end of the input leave open what is open, for the next run"),
         ]
             + RunOptions.checkpointing(
-                of: "events", state: "where the state is kept; made when missing",
+                of: "events", state: "where the state is kept; created when missing",
                 stateDefault: "Checkpoints/NAME of the pipeline file") + RunOptions.resources + RunOptions.telling)
 
     static let checkConfig = Command(
         "check-config", summary: "Checks a configuration or a pipeline file, or prints the reference.",
         discussion: [
             """
-            Of a pipeline, what each stream makes is printed, with types. Of a configuration, every rule is checked \
-            with the types of what it names; what each reads is printed. A mistake is told with file, line and column, \
-            and shown.
+            For a pipeline, the columns of each stream are printed with their types. For a configuration, every rule \
+            is checked with the types of what it names, and what each reads is printed. A mistake is reported with \
+            file, line and column, and shown.
             """
         ],
         operands: [Operand("FILE", help: "the file to check")],
         options: [
             .flag("print-defaults", help: "print every setting with its default and what it is for"),
             .flag("print-schema", help: "print the JSON Schema of configuration files"),
-            .flag("print-variables", help: "print what rules can name, with types"),
+            .flag("print-variables", help: "print the variables of rules, with types"),
         ])
 
     static let patterns = Command(
@@ -129,9 +130,9 @@ enum Declaration {
         summary: "Shows the patterns of a pipeline or a configuration: what they look for, and their states.",
         discussion: [
             """
-            Each pattern is compiled into states and what leads from one to the next. With --draw the conditions and \
-            all states are told; --svg draws them, whole lines for events that are taken, dashed ones for those that \
-            are passed over, dotted ones for those that are shown to the next state.
+            Each pattern is compiled into states and the edges between them. --draw prints the conditions and all \
+            states; --svg draws them, with solid lines for events that are taken, dashed ones for those that are \
+            skipped, dotted ones for those that are shown to the next state.
             """,
             """
             Example:
@@ -140,8 +141,8 @@ enum Declaration {
         ],
         operands: [Operand("FILE", help: "the pipeline file, or a configuration of 'assay score'", isRequired: true)],
         options: [
-            .flag("draw", help: "tell the conditions and the states"),
-            .value("name", "PATTERN", .text, help: "this one alone"),
+            .flag("draw", help: "print the conditions and the states"),
+            .value("name", "PATTERN", .text, help: "only this pattern"),
             .value("svg", "FILE", .file, help: "draw the states of one pattern as SVG into this file"),
         ])
 
@@ -150,11 +151,11 @@ enum Declaration {
         discussion: [
             """
             CASES is a list of cases, each with a name, the transactions given before ('given'), the transaction in \
-            question ('transaction') and what is expected of it ('expect'): 'fired', 'shadow' and 'failed' are the \
-            rules that do so, all of them; 'decision', 'decided_by', 'level' and 'score' as in assessments. Only what \
-            is named is compared. Every case begins without any memory. In given transactions 'count' and 'every' \
-            repeat one. What a transaction lacks is supplied: an id, the user u, the amount 1, the time a minute \
-            behind the one before.
+            question ('transaction') and what is expected of it ('expect'): 'fired', 'shadow' and 'failed' list all \
+            rules that do so; 'decision', 'decided_by', 'level' and 'score' as in assessments. Only what \
+            is named is compared. Every case begins with an empty state. In given transactions 'count' and 'every' \
+            repeat one. What a transaction lacks is supplied: an id, the user u, the amount 1, a time one minute \
+            after the previous one.
             """,
             """
             Example:
@@ -176,13 +177,13 @@ enum Declaration {
         "backtest", summary: "Compares two configurations over the same history.",
         discussion: [
             """
-            Both score the input in one pass, each with a memory of its own, which is forgotten at the end. Shown are \
+            Both score the input in one pass, each with its own state, which is discarded at the end. The report shows \
             levels, decisions, what changed, how often each rule fired in both, and with labels how well they find \
             fraud: precision, recall, and average precision over all scores.
             """,
             """
             Labels are lines of a transaction id, or of an id and a label; 0, false, no, legitimate and normal mean \
-            that it was none.
+            that it was not fraud.
             """,
             "Example:\n    assay backtest payments.jsonl --config new.yaml --against old.yaml --labels fraud.csv",
         ],
@@ -206,8 +207,8 @@ enum Declaration {
             Language, without protobuf messages. Types are checked before anything is evaluated.
             """,
             """
-            --batch reads a request a line, such as {"expr":"a + 1","bindings":{"a":{"int":"1"}},"container":"", \
-            "check":true,"macros":true,"type_env":[{"name":"a","type":"int"}]}, and answers each with a line: \
+            --batch reads one request per line, such as {"expr":"a + 1","bindings":{"a":{"int":"1"}},"container":"", \
+            "check":true,"macros":true,"type_env":[{"name":"a","type":"int"}]}, and answers each with one line: \
             {"value":{"int":"2"}}, {"error":"..."} or, where the request has "check_only":true, {"type":"int"}.
             """,
             exitCodes,
@@ -220,11 +221,11 @@ enum Declaration {
         options: [
             .value("with", "JSON", .file, help: "variables: a JSON object, or a file that holds one"),
             .flag("json", help: "print the value as JSON with types, as --batch does"),
-            .flag("batch", help: "answer requests from standard input, a line each"),
+            .flag("batch", help: "answer requests from standard input, one per line"),
         ])
 
     static let generate = Command(
-        "generate", summary: "Makes up a stream of transactions or orders for demonstrations and benchmarks.",
+        "generate", summary: "Generates a stream of transactions or orders for demonstrations and benchmarks.",
         discussion: [
             """
             Users have homes, habits and amounts; a part of the transactions belongs to fraud of four kinds: burst, \
@@ -236,19 +237,19 @@ enum Declaration {
         options: [
             .value("transactions", short: "n", "N", .integer(0...Int64.max), help: "how many", default: "100000"),
             .value("kind", "KIND", .choice(["transactions", "orders"]), help: "of what", default: "transactions"),
-            .value("users", "N", .integer(1...1_000_000_000), help: "of how many users", default: "1000"),
+            .value("users", "N", .integer(1...1_000_000_000), help: "the number of users", default: "1000"),
             .value(
-                "days", "DAYS", .real(0.001...36_500), help: "spread over so many days",
+                "days", "DAYS", .real(0.001...36_500), help: "spread over this many days",
                 default: "30, or 1 for orders; with --rate as long as it takes"),
             .value(
-                "start", "WHEN", .choice(["2025", "now"]), help: "the first event is of 2025-01-01, or of now",
+                "start", "WHEN", .choice(["2025", "now"]), help: "the time of the first event: 2025-01-01, or now",
                 default: "2025"),
-            .value("rate", "N", .real(0.001...1e9), help: "write N lines a second, in real time"),
+            .value("rate", "N", .real(0.001...1e9), help: "write N lines per second, in real time"),
             .value("seed", "N", .integer(0...Int64.max), help: "another seed, another stream", default: "1"),
-            .value("fraud", "RATE", .real(0...0.5), help: "the part that belongs to fraud", default: "0.01"),
+            .value("fraud", "RATE", .real(0...0.5), help: "the part of transactions that is fraud", default: "0.01"),
             .value(
-                "disorder", "SECONDS", .real(0...86_400), help: "arrive up to this much too late", default: "0"),
-            .value("labels", "FILE", .file, help: "write the ids of what is suspicious here, as CSV"),
+                "disorder", "SECONDS", .real(0...86_400), help: "transactions arrive up to this late", default: "0"),
+            .value("labels", "FILE", .file, help: "write the ids of suspicious events to this file, as CSV"),
             .value("output", short: "o", "FILE", .file, help: "write to this file", default: "-"),
         ])
 }

@@ -40,7 +40,7 @@ enum EvalCommand {
             } catch {
                 throw Failure(
                     code: .noInput,
-                    message: "cannot open '\(given)', which is no JSON object either: \(error.description)")
+                    message: "cannot open '\(given)', which is not a JSON object either: \(error.description)")
             }
         }
         let json: JSON
@@ -55,7 +55,7 @@ enum EvalCommand {
         return members.map { ($0.0, Value(plain: $0.1)) }
     }
 
-    /// Answers at once, since whoever asks may wait for it.
+    /// Answers each line at once, since the caller may wait for it.
     private static func answerLines() throws(Failure) {
         while let line = readLine() {
             var answer = ExpressionTrial.answer(line.utf8) + "\n"
@@ -73,7 +73,7 @@ enum EvalCommand {
                 }
             }
             guard isWritten else {
-                // Whoever asked and went away needs no answer.
+                // A caller that went away needs no answer.
                 if errno == EPIPE { return }
                 throw Failure(code: .inputOutput, message: "cannot write answers: \(Diagnostics.explain(errno))")
             }

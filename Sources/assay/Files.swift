@@ -1,7 +1,7 @@
 import Arguments
 import Glibc
 
-/// Opens what the command line names, with a clear word when that fails.
+/// Opens the files of a command line, with a clear message on failure.
 enum Files {
     static func openInput(_ path: String) throws(Failure) -> Int32 {
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
@@ -30,14 +30,14 @@ enum Files {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Whether a path names the file that a descriptor has open.
+    /// Whether a path names the file of an open descriptor.
     static func isOpen(_ path: String, as descriptor: Int32) -> Bool {
         var (named, opened) = (stat(), stat())
         guard stat(path, &named) == 0, fstat(descriptor, &opened) == 0 else { return false }
         return named.st_dev == opened.st_dev && named.st_ino == opened.st_ino && named.st_mode & S_IFMT == S_IFREG
     }
 
-    /// Makes a file of a text, or starts it over; - is standard output.
+    /// Writes a text to a file, replacing its content; - is standard output.
     static func write(_ text: String, to file: String) throws(Failure) {
         let descriptor = try create(file)
         defer { if file != "-" { close(descriptor) } }
@@ -48,7 +48,7 @@ enum Files {
         }
     }
 
-    /// A file that is made, or started over.
+    /// Creates a file, or truncates it.
     static func create(_ path: String) throws(Failure) -> Int32 {
         if path == "-" { return STDOUT_FILENO }
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)

@@ -59,7 +59,7 @@ enum GenerateCommand {
         return options
     }
 
-    /// As asked for, or as long as the lines take at their rate, so that event time goes with real time.
+    /// As given, or as long as the lines take at their rate, so that event time follows real time.
     private static func days(_ arguments: ParsedArguments, lines: UInt64) -> Double? {
         arguments.real("days") ?? arguments.real("rate").map { Double(lines) / $0 / 86_400 }
     }

@@ -16,7 +16,7 @@ enum PatternsCommand {
         }
         if let file = arguments.text("svg") {
             guard let chosen = try chosen(drawings, arguments).first, try self.chosen(drawings, arguments).count == 1
-            else { throw Failure(code: .usage, message: "several patterns: say with --name which one to draw") }
+            else { throw Failure(code: .usage, message: "several patterns: use --name to choose the one to draw") }
             try Files.write(chosen.svg, to: file)
             if file == "-" { return }
         }

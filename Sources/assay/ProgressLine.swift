@@ -2,7 +2,7 @@ import Arguments
 import Assay
 import AssayCore
 
-/// One line on a terminal that is written over: done, rate, part of the whole, time left, last checkpoint.
+/// A line on a terminal that is overwritten: lines done, rate, part of the whole, time left, last checkpoint.
 struct ProgressLine {
     private let total: UInt64?
     private let started = MonotonicClock.seconds
@@ -12,7 +12,7 @@ struct ProgressLine {
 
     private static let secondsBetween = 0.2
 
-    /// `total`: bytes of input, where they are known.
+    /// `total`: bytes of input, if they are known.
     init(total: UInt64?) {
         self.total = total
     }

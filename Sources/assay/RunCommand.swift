@@ -11,7 +11,7 @@ enum RunCommand {
 
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         guard let path = arguments.operands.first else { preconditionFailure("the pipeline is a required operand") }
-        // A reload that is asked for while the file is still being read waits for it.
+        // A reload that is requested while the file is still being read waits for it.
         if !arguments.flag("explain") { StopSignals.hold(SIGHUP) }
         let pipeline = try Pipelines.load(path)
         if arguments.flag("explain") { return try explain(pipeline, arguments) }
@@ -37,7 +37,7 @@ enum RunCommand {
         if let result = try running.carryOut(run, stage, request) { try Running.end(result) }
     }
 
-    /// What the file names, or what the command line does.
+    /// The inputs of the file, or that of the command line.
     private static func inputs(
         _ pipeline: Pipeline, _ path: String, _ arguments: ParsedArguments
     ) throws(Failure) -> ([NamedInput], totalBytes: UInt64?) {
@@ -53,7 +53,7 @@ enum RunCommand {
         return ([NamedInput(name: NamedInput.onlyName, input)], Files.size(descriptor))
     }
 
-    /// Each pipeline has one of its own.
+    /// Each pipeline has its own folder.
     private static func stateFolder(_ path: String) -> String {
         let file = path.split(separator: "/").last.map(String.init) ?? path
         let name = file.split(separator: ".").first.map(String.init) ?? file
@@ -70,7 +70,7 @@ enum RunCommand {
     }
 }
 
-/// Pipelines as commands need them.
+/// Loads pipelines for commands.
 enum Pipelines {
     static func load(_ path: String) throws(Failure) -> Pipeline {
         do throws(ConfigurationError) {
@@ -81,7 +81,7 @@ enum Pipelines {
         }
     }
 
-    /// Reads the file again for its patterns: all of them are taken or none.
+    /// Reads the file's patterns again: all of them are taken or none.
     static func reload(
         _ path: String, _ pipeline: Pipeline, _ console: Console,
         _ take: @escaping @Sendable (RunChange<StreamStage>) -> Void

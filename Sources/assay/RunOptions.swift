@@ -2,7 +2,7 @@ import Arguments
 import Assay
 import AssayCore
 
-/// What runs of scoring and of pipelines are asked in the same way: checkpoints, snapshots, progress.
+/// The options that scoring and pipelines share: checkpoints, snapshots, progress.
 enum RunOptions {
     /// `elements`: what the input consists of.
     static func checkpointing(of elements: String, state: String, stateDefault: String) -> [Option] {
@@ -12,12 +12,12 @@ enum RunOptions {
                 "checkpoint-interval", "TIME", .duration, help: "the time between checkpoints, such as 250ms or 1m",
                 default: "10s"),
             .value(
-                "checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint each N \(elements)"),
+                "checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint every N \(elements)"),
             .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
-            .flag("fresh", help: "forget the state first, kept beside as state.db.old, and start its outputs over"),
+            .flag("fresh", help: "discard the state first, kept as state.db.old, and start its outputs over"),
             .value(
                 "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
-                help: "the input of the last checkpoint (same), another one (new), or see for yourself (auto)",
+                help: "the input of the last checkpoint (same), another one (new), or decide from its content (auto)",
                 default: "auto"),
             .value("snapshot-interval", "TIME", .duration, help: "make snapshots of the state this often"),
             .value(
@@ -25,7 +25,7 @@ enum RunOptions {
         ]
     }
 
-    /// What a run may take of the machine, and of bad lines.
+    /// Options for resources, and for bad lines.
     static let resources: [Option] = [
         .value(
             "memory", "SIZE", .size,
@@ -33,7 +33,7 @@ enum RunOptions {
             default: "three quarters of the machine's"),
         .value(
             "threads", "N", .integer(1...1024),
-            help: "compute with at most N threads at once; more than 3 change nothing, and none the result",
+            help: "compute with at most N threads at once; more than 3 change nothing, the result never changes",
             default: "3"),
         .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
     ]
@@ -47,7 +47,7 @@ enum RunOptions {
         .flag("quiet", short: "q", help: "no summary, no progress, no list of rejected lines"),
     ]
 
-    /// Options that make no sense together, or alone. `output`: what standard output is for.
+    /// Refuses options that contradict each other, or lack another. `output`: what standard output is for.
     static func checkTogether(
         _ arguments: ParsedArguments, input: String, output: String
     ) throws(Failure) {
@@ -66,7 +66,7 @@ enum RunOptions {
                 "memory",
             ]
             if let option = options.first(where: { arguments.flag($0) }) {
-                throw Failure(code: .usage, message: "--\(option) is about checkpoints; leave out --no-checkpoints")
+                throw Failure(code: .usage, message: "--\(option) needs checkpoints; leave out --no-checkpoints")
             }
         }
         if arguments.flag("snapshots-keep"), !arguments.flag("snapshot-interval") {

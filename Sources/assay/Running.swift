@@ -3,7 +3,7 @@ import Assay
 import AssayCore
 import Glibc
 
-/// What the runs of scoring and of pipelines have in common, from their options to their exit codes.
+/// What runs of scoring and of pipelines have in common, from their options to their exit codes.
 struct Running {
     let arguments: ParsedArguments
     var parts: RunParts
@@ -11,7 +11,7 @@ struct Running {
 
     private static let leastMemory: Int64 = 64 << 20
 
-    /// `sizes`: of the inputs, where they are known.
+    /// `sizes`: those of the inputs, if they are known.
     init(_ arguments: ParsedArguments, inputs: [NamedInput], totalBytes: UInt64?) throws(Failure) {
         self.arguments = arguments
         parts = RunParts(inputs: inputs)
@@ -27,7 +27,7 @@ struct Running {
     }
 
     private static func memory(_ arguments: ParsedArguments) throws(Failure) -> Int {
-        // What is remembered nowhere else can't be let go.
+        // Without checkpoints nothing can be evicted.
         if arguments.flag("no-checkpoints") { return .max }
         guard let given = arguments.integer("memory") else {
             let pages = sysconf(Int32(_SC_PHYS_PAGES))
@@ -39,7 +39,7 @@ struct Running {
         return Int(given)
     }
 
-    /// The request with what both kinds of run are asked in the same way.
+    /// Adds the options that both kinds of run share to the request.
     func completed(_ request: RunRequest, stateDefault: String) -> RunRequest {
         var request = request
         request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? stateDefault
@@ -51,7 +51,7 @@ struct Running {
         return request
     }
 
-    /// Carries a run out; nil when there was nothing to do.
+    /// Performs a run; nil when there was nothing to do.
     func carryOut<Stage: RunStage & ~Copyable>(
         _ run: consuming Run<Stage>, _ stage: consuming Stage, _ request: RunRequest
     ) throws(Failure) -> RunResult? {
@@ -74,7 +74,7 @@ struct Running {
         return result
     }
 
-    /// Whoever read the output had enough: that is an end like any other.
+    /// The reader of the output may close it: that is a normal end.
     static func end(_ result: RunResult) throws(Failure) {
         guard let failure = result.failure, failure.kind != .closed else { return }
         throw Failure(failure)

@@ -8,7 +8,7 @@ enum ScoreCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         let inputPath = arguments.operands.first ?? "-"
         try RunOptions.checkTogether(arguments, input: inputPath, output: "assessments")
-        // A reload that is asked for while the rules are still being read waits for them.
+        // A reload that is requested while the rules are still being read waits for them.
         if arguments.text("config") != nil { StopSignals.hold(SIGHUP) }
         let configuration = try Configurations.load(arguments.text("config"))
         let scoring = try Scoring(arguments, configuration, inputPath: inputPath)
@@ -29,14 +29,14 @@ enum ScoreCommand {
     }
 }
 
-/// What is scored, with what, and where it goes.
+/// The inputs, outputs and settings of scoring.
 private struct Scoring {
     let configuration: Configurations.Loaded
     let inputs: [NamedInput]
     private let outputs: [NamedOutput]
-    /// What each of them gets.
+    /// What each output gets.
     private let selections: [AssessmentOutput]
-    /// The only input, if it is open already.
+    /// The only input, if it is already open.
     private let descriptor: Int32?
 
     init(
@@ -90,8 +90,8 @@ private struct Scoring {
         return stage
     }
 
-    /// The reader of the output went away. A file can be read again: up to what was delivered, for a checkpoint there.
-    /// Without one the next run goes on from the last checkpoint and delivers some lines twice.
+    /// The reader of the output went away. A file can be read again up to what was delivered, for a checkpoint there.
+    /// Without one the next run resumes from the last checkpoint and delivers some lines twice.
     func saveDelivered(_ parts: RunParts, _ request: RunRequest, _ result: RunResult) throws(Failure) {
         let offset = result.deliveredOffset
         guard request.folder != nil, let descriptor, Files.size(descriptor) != nil, offset > 0 else { return }
@@ -101,14 +101,14 @@ private struct Scoring {
         parts.report = { _ in }
         var rules = configuration.resolved.rules
         do throws(ConfigurationError) {
-            // A reload has a checkpoint of its own: everything after the last one is of the rules taken last.
+            // A reload has its own checkpoint: everything after the last one was scored with the last rules.
             if let text = result.configuration {
                 let reloaded = try Configuration.recorded(text)
                 rules = try reloaded.resolve(path: "the reloaded configuration").rules
                 request.configuration = text
             }
         } catch {
-            // Its lists may be others by now: then the next run goes on from the last checkpoint.
+            // Its lists may have changed: then the next run resumes from the last checkpoint.
             return
         }
         request.interruption = parts.interruption.descriptor

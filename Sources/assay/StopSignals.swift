@@ -2,12 +2,12 @@ import Assay
 import AssayCore
 import Glibc
 
-/// SIGINT and SIGTERM ask a run to stop, a second one ends the process; SIGUSR1 asks for a checkpoint, and SIGHUP,
-/// where there is something to reload, for that.
+/// SIGINT and SIGTERM ask a run to stop, a second one ends the process; SIGUSR1 requests a checkpoint, and SIGHUP a
+/// reload, if there is something to reload.
 ///
 /// A thread waits for them, so no code runs inside a signal handler.
 enum StopSignals {
-    /// Called before any other thread is made: those inherit that the signals are not theirs.
+    /// Called before any other thread is created, since threads inherit the signal mask.
     static func watch(
         _ interruption: Interruption, checkpoint: @escaping @Sendable () -> Void, reload: (@Sendable () -> Void)?
     ) {
@@ -26,7 +26,7 @@ enum StopSignals {
                 return nil
             }, context.toOpaque())
         guard code == 0 else {
-            // Then they do what they always do.
+            // Then they have their default effect.
             context.release()
             pthread_sigmask(SIG_UNBLOCK, &signals, nil)
             return
@@ -34,7 +34,7 @@ enum StopSignals {
         pthread_detach(thread)
     }
 
-    /// Keeps a signal from having its way until somebody watches for it.
+    /// Holds a signal back until it is watched.
     static func hold(_ signal: Int32) {
         var signals = sigset_t()
         sigemptyset(&signals)

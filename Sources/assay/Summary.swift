@@ -2,7 +2,7 @@ import Arguments
 import Assay
 import AssayCore
 
-/// What is said at the end of a run.
+/// The summary at the end of a run.
 struct Summary {
     let lines: [String]
     /// What is wrong with most of the input.
@@ -55,9 +55,9 @@ struct Summary {
             lines.append(
                 "\(stream.name): \(Figures.grouped(stream.taken)) in, \(Figures.grouped(stream.made)) out"
                     + (stream.late > 0 ? ", \(Figures.grouped(stream.late)) late" : "")
-                    + (stream.timedOut > 0 ? ", \(Figures.grouped(stream.timedOut)) not ended in time" : "")
+                    + (stream.timedOut > 0 ? ", \(Figures.grouped(stream.timedOut)) timed out" : "")
                     + (stream.dropped > 0 ? ", \(Figures.grouped(stream.dropped)) sequences dropped" : "")
-                    + (stream.ended > 0 ? ", \(Figures.grouped(stream.ended)) ended by other patterns" : "")
+                    + (stream.ended > 0 ? ", \(Figures.grouped(stream.ended)) ended by changed patterns" : "")
                     + (stream.failed > 0 ? ", \(Figures.grouped(stream.failed)) failed expressions" : ""))
         }
         let done = counts.lines - result.earlier.lines

@@ -1,4 +1,4 @@
-/// Rows under each other: the first column to the left, numbers to the right.
+/// A table of rows: the first column to the left, numbers to the right.
 enum TextTable {
     static func show(_ rows: [[String]]) {
         let columns = rows.map(\.count).max() ?? 0

@@ -37,7 +37,7 @@ import Testing
         "Wrong calls are told apart",
         arguments: [
             ([], 64, "name an expression"), (["--batch", "1"], 64, "--batch takes"),
-            (["1", "--with", "/does/not/exist"], 66, "no JSON object"), (["1", "--with", #"{"a":}"#], 65, "--with"),
+            (["1", "--with", "/does/not/exist"], 66, "not a JSON object"), (["1", "--with", #"{"a":}"#], 65, "--with"),
         ] as [([String], Int32, String)])
     func usage(_ arguments: [String], _ code: Int32, _ message: String) throws {
         let result = try Binary.run(["eval"] + arguments)

@@ -193,12 +193,12 @@ import Testing
             run.lines == [
                 #"{"stream":"ab","k":"u"}"#, #"{"stream":"ac","k":"v"}"#, #"{"stream":"ab","k":"z"}"#,
             ] || run.lines.contains(#"{"stream":"ac","k":"v"}"#), "\(run.lines)")
-        #expect(run.lines.contains { $0.contains("reloaded: the patterns hold from event 4 on; changed are ac") })
-        #expect(run.lines.contains { $0.contains("'ac': its pattern is another one, and 2 open sequences") })
+        #expect(run.lines.contains { $0.contains("reloaded: the patterns hold from event 4 on; changed: ac") })
+        #expect(run.lines.contains { $0.contains("'ac': its pattern has changed, and 2 open sequences") })
         #expect(
             run.lines.contains { $0.contains("a reload takes patterns alone, and this file differs in 'stream ab'") })
         #expect(
-            run.lines.contains { $0.contains("'ac': its pattern is another one, and 1 open sequences") }, "\(run.lines)"
+            run.lines.contains { $0.contains("'ac': its pattern has changed, and 1 open sequences") }, "\(run.lines)"
         )
         // That of 'ab' that began before both changes.
         #expect(run.lines.contains(#"{"stream":"ab","k":"u"}"#) && run.lines.contains(#"{"stream":"ab","k":"z"}"#))
@@ -235,7 +235,7 @@ import Testing
                 """)
             #expect(
                 run.lines == [
-                    "0 open sequences of it have ended, 1 events that waited for event time with them", "1",
+                    "0 open sequences of it have ended, 1 waiting events with them", "1",
                 ], "\(format) \(run.lines) \(run.errors)")
         }
     }

@@ -56,7 +56,7 @@ import Testing
             ("{tumbling: 1m}", "{}", "15:21", "a window is one of"),
             ("{tumbling: 1m}", "{tumbling: 7h, align: midnight}", "15:32", "a day is a multiple of"),
             ("from: too_late", "from: to_late", "14:21", "no such stream; did you mean 'too_late'?"),
-            ("from: too_late", "from: late_ones", "14:21", "reads what it makes itself"),
+            ("from: too_late", "from: late_ones", "14:21", "reads its own rows"),
             ("price: int", "price: in", "4:65", "did you mean 'int'?"),
             ("timezone: Asia/Seoul", "timezone: Asia/Soul", "2:13", "Asia/Soul"),
             ("emit: {orders: count()}, late", "emt: {orders: count()}, late", "15:51", "did you mean 'emit'?"),

@@ -152,8 +152,8 @@ import Testing
         "Outputs that are not as the checkpoint left them are told of, and not filled up",
         arguments: [
             ("truncate -s 10 parts/.part-0-0*", "part 0 has 10 bytes where"),
-            ("rm parts/.part-0-0*", "bring that part back"),
-            ("touch parts/part-0-7.jsonl", "which checkpoint"),
+            ("rm parts/.part-0-0*", "restore that part"),
+            ("touch parts/part-0-7.jsonl", "is unknown to checkpoint"),
             ("sqlite3 x.db 'DROP TABLE a'", "table 'a' of 'x.db' is not as checkpoint"),
             ("rm x.db*", "table 'a' of 'x.db' is not as checkpoint"),
             ("sqlite3 x.db 'UPDATE assay_delivery SET rows = 1'", "table 'a' of 'x.db' is not as checkpoint"),

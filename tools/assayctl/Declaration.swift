@@ -2,18 +2,18 @@ import Arguments
 import Assay
 import AssayCore
 
-/// The command line of `assayctl` as help, parsing and completion know it.
+/// The command line of `assayctl` for help, parsing and completion.
 enum Declaration {
     static let version = "0.1.0"
 
     static let root = Command(
-        "assayctl", summary: "Looks at the state of assay, and looks after it.",
+        "assayctl", summary: "Inspects and maintains the state of assay.",
         discussion: [
             """
             Reading commands work while 'assay score' runs: they see the last checkpoint, all of it, and nobody waits \
-            for them. Changing ones (snapshot restore and prune, import, forget) need the state for themselves.
+            for them. Changing ones (snapshot restore and prune, import, forget) need exclusive access to it.
             """,
-            "'assayctl COMMAND --help' tells about one command.", exitCodes,
+            "'assayctl COMMAND --help' describes one command.", exitCodes,
         ],
         subcommands: [
             status, checkpoints, users, user, patterns, explain, query, verify, snapshot, restore, diff, export,
@@ -24,9 +24,9 @@ enum Declaration {
     private static let exitCodes = """
         Exit codes:
            0  done
-           1  there is no such user, or nothing to do it with
+           1  there is no such user, or nothing to work on
           64  the command line, or the query, is wrong
-          65  the state is damaged, or an import is no good
+          65  the state is damaged, or an import is invalid
           66  there is no state, or no such file
           73  a file or folder cannot be created
           74  reading or writing failed
@@ -47,7 +47,7 @@ enum Declaration {
     }
 
     private static let status = Command(
-        "status", summary: "What is here: last checkpoint, users, transactions, size, owner.", options: common)
+        "status", summary: "Shows the state: last checkpoint, users, transactions, size, owner.", options: common)
 
     private static let checkpoints = Command(
         "checkpoints", summary: "The last checkpoints with their figures, newest first.",
@@ -67,23 +67,23 @@ enum Declaration {
         operands: [Operand("ID", .text, help: "the user's id", isRequired: true)], options: common)
 
     private static let patterns = Command(
-        "patterns", summary: "The sequences that patterns have begun: where each stands, and when it ends.",
+        "patterns", summary: "The sequences that patterns have begun: the state of each, and when it ends.",
         discussion: [
             """
-            Of the state of 'assay run' with patterns, and of 'assay score' with patterns in its configuration. For \
+            For the state of 'assay run' with patterns, and of 'assay score' with patterns in its configuration. For \
             each open sequence: what it has taken, what it waits for, what ends it, and when its time is over.
             """,
             "Example:\n    assayctl patterns u0042 --state Checkpoints/sequences",
         ],
-        operands: [Operand("KEY", .text, help: "this key, or user, alone; the parts of one joined by ', '")],
+        operands: [Operand("KEY", .text, help: "only this key or user; parts of a key are joined by ', '")],
         options: [limit("keys")] + common)
 
     private static let explain = Command(
         "explain", summary: "Why transactions would get their scores now.",
         discussion: [
             """
-            Each line is scored against the state as it is, which stays as it is. What 'assay score' would write next \
-            is shown with each check's inputs, its comparisons and what came of them.
+            Each line is scored against the state, which does not change. What 'assay score' would write next \
+            is shown with each check's inputs, its comparisons and their results.
             """,
             "Example:\n    grep tx000136282 payments.jsonl | assayctl explain --set amount=50",
         ],
@@ -145,7 +145,7 @@ enum Declaration {
         options: [format, state])
 
     private static let importing = Command(
-        "import", summary: "Makes state of what export wrote.",
+        "import", summary: "Creates a state from an export.",
         operands: [Operand("FILE", help: "what was exported, or - for standard input (default)")],
         options: [format, .flag("overwrite", help: "replace the state; it is kept as state.db.old")] + common)
 
@@ -153,8 +153,8 @@ enum Declaration {
         "forget", summary: "Removes users from the state without a trace.",
         discussion: [
             """
-            No byte of the users is left in the database, its log and its free space. Their going is recorded, not \
-            their names. Snapshots that still know one of them are named.
+            No byte of the users is left in the database, its log and its free space. Their removal is recorded, not \
+            their names. Snapshots that still have one of them are listed.
             """
         ],
         operands: [Operand("ID", .text, help: "a user's id", isRequired: true, isRepeated: true)], options: common)

@@ -22,7 +22,7 @@ enum DiffCommand {
         show(difference, before, after, limit: Int(arguments.integer("limit") ?? 20))
     }
 
-    /// A snapshot by its number, a file by its name, or the present state.
+    /// A snapshot by its number, a file by its name, or the current state.
     private static func open(_ name: String, _ folder: StateFolder) throws(Failure) -> OpenState {
         if name == "now" { return try folder.open() }
         if let id = Int64(name), folder.snapshots.ids.contains(id) { return try folder.open(folder.snapshots.file(id)) }

@@ -55,7 +55,7 @@ enum ExplainCommand {
         }
     }
 
-    /// The settings and rules of the last checkpoint, or those of a file.
+    /// The settings and rules of the last checkpoint, or of a file.
     private static func configuration(
         _ arguments: ParsedArguments, _ state: OpenState
     ) throws(Failure) -> Configuration.Resolved {
@@ -93,7 +93,7 @@ enum ExplainCommand {
             }
             field = String(text[..<sign])
             let given = String(text[text.index(after: sign)...])
-            // What is JSON is meant so; everything else is a text.
+            // JSON is taken as such; everything else is a text.
             do throws(JSONError) {
                 if case .string = try JSON(parsing: given.utf8) {
                     value = JSON.string(given).text
@@ -105,7 +105,7 @@ enum ExplainCommand {
             }
         }
 
-        /// The last of several members with one name counts, so changes go behind all others. Coordinates go together.
+        /// The last of several members with one name counts, so changes go after all others. Coordinates go together.
         static func apply(_ changes: [Change], to line: [UInt8]) -> [UInt8] {
             guard !changes.isEmpty, let end = line.lastIndex(of: UInt8(ascii: "}")) else { return line }
             let isEmpty = line[..<end].last { $0 != UInt8(ascii: " ") } == UInt8(ascii: "{")

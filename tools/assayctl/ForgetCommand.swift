@@ -9,7 +9,7 @@ enum ForgetCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         let folder = StateFolder(arguments)
         let lock = try folder.lock()
-        // By their bytes: texts that look alike are not the same user.
+        // By their bytes: texts that look alike are different users.
         let wanted = Array(Set(arguments.operands.map { Array($0.utf8) }))
         let known = try forget(wanted, folder)
         SnapshotFiles.removeUnfinished(in: folder.snapshots.path)
@@ -41,7 +41,7 @@ enum ForgetCommand {
         }
     }
 
-    /// A state without some users, ready to take the old one's place.
+    /// A state without some users, ready to replace the old one.
     private struct Rewritten {
         let rewriting: StateRewriting
         let record: CheckpointRecord
@@ -50,7 +50,7 @@ enum ForgetCommand {
         let forgotten: Set<[UInt8]>
     }
 
-    /// Answers those who were known. The whole state is written anew without them, so that no page, log or free space
+    /// Returns the users who were known. The whole state is rewritten without them, so that no page, log or free space
     /// has a byte of theirs.
     private static func forget(_ ids: [[UInt8]], _ folder: StateFolder) throws(Failure) -> Set<[UInt8]> {
         guard let new = try rewrite(without: ids, folder) else { return [] }
@@ -64,8 +64,8 @@ enum ForgetCommand {
         return new.forgotten
     }
 
-    /// Nil when none of them is known. The old state is looked at in here only: as long as somebody reads it, the new
-    /// one can't take its place.
+    /// Returns nil when none of them is known. The old state is only read in here: the new one can't replace it while
+    /// it is being read.
     private static func rewrite(without ids: [[UInt8]], _ folder: StateFolder) throws(Failure) -> Rewritten? {
         let state = try folder.open()
         let users = try state.users()
@@ -92,7 +92,7 @@ enum ForgetCommand {
                 let users = try folder.open(file).users()
                 return ids.contains { users.place(of: $0) != nil }
             } catch {
-                // What can't be read may know them.
+                // An unreadable file may have them.
                 return true
             }
         }

@@ -18,7 +18,7 @@ enum Page {
         do throws(Failure) {
             try flush()
         } catch {
-            // Told at the end; what follows would have a hole before it.
+            // Reported at the end; output after this would have a gap before it.
             failure = error
         }
     }
@@ -52,7 +52,7 @@ enum Page {
     static func bold(_ text: String) -> String { usesColour ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
     static func alarming(_ text: String) -> String { usesColour ? "\u{1B}[31m\(text)\u{1B}[0m" : text }
 
-    /// A text from outside as it can be shown: nothing in it moves the cursor, turns the direction or hides.
+    /// Makes a foreign text safe to show: nothing in it moves the cursor, changes the direction or hides.
     static func shown(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
@@ -70,7 +70,7 @@ enum Page {
         return result
     }
 
-    /// Rows in aligned columns, numbers to the right. Answers the columns' widths.
+    /// Writes rows in aligned columns, numbers to the right. Returns the columns' widths.
     @discardableResult
     static func table(_ header: [String], _ rows: [[String]], rightAligned: Set<Int> = []) -> [Int] {
         var widths = header.map(\.count)
@@ -91,7 +91,7 @@ enum Page {
         return text
     }
 
-    /// Names and values below each other.
+    /// Writes names and values below each other.
     static func list(_ entries: [(name: String, value: String)]) {
         let width = entries.map(\.name.count).max() ?? 0
         for (name, value) in entries {

@@ -16,7 +16,7 @@ enum PatternsCommand {
             throw Failure(code: .badData, message: error.description)
         }
         guard !listing.isEmpty else {
-            throw Failure(code: .no, message: "the last checkpoint knows no patterns")
+            throw Failure(code: .no, message: "the last checkpoint has no patterns")
         }
         let wanted = arguments.operands.first
         let limit = Int(arguments.integer("limit") ?? 20)
@@ -31,7 +31,7 @@ enum PatternsCommand {
         if let wanted, found.isEmpty {
             throw Failure(code: .no, message: "no sequence of '\(Page.shown(wanted))' is open")
         }
-        // The same list each time.
+        // The same order each time.
         let keys = found.values.sorted { $0.key < $1.key }
         let shown = keys.prefix(limit)
         if arguments.flag("json") {
@@ -77,7 +77,7 @@ enum PatternsCommand {
             }
         }
         if key.waiting > 0 {
-            Page.line(Page.dim("  \(Figures.grouped(key.waiting)) events that event time has not come to"))
+            Page.line(Page.dim("  \(Figures.grouped(key.waiting)) events that event time has not reached"))
         }
     }
 }

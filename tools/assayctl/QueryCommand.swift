@@ -7,7 +7,7 @@ import StateStore
 enum QueryCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         if arguments.flag("json"), arguments.flag("csv") {
-            throw Failure(code: .usage, message: "--json and --csv are two answers; leave one out")
+            throw Failure(code: .usage, message: "--json and --csv exclude each other; leave one out")
         }
         let state = try StateFolder(arguments).open()
         let users = try state.users()
@@ -39,7 +39,7 @@ private protocol QueryResult {
     func end()
 }
 
-/// For people: in columns as wide as the first rows need; many more come with the same widths, as they are found.
+/// For people: in columns as wide as the first rows need; later rows are printed with these widths as they are found.
 private struct TableResult: QueryResult {
     private var header: [String] = []
     private var rows: [[String]] = []
@@ -103,7 +103,7 @@ private struct CSVResult: QueryResult {
 }
 
 extension QueryValue {
-    /// As a cell; texts as `shown` writes them, what is missing as nothing.
+    /// The value as a cell; texts are written by `shown`, missing values are empty.
     fileprivate func cell(_ shown: (String) -> String) -> String {
         switch self {
         case .null: ""
@@ -118,7 +118,7 @@ extension QueryValue {
 enum CSV {
     static func cell(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return text }
-        // By scalars: a quote with an accent behind it is one character and still a quote.
+        // By scalars: a quote with an accent after it is one character and still a quote.
         var quoted = "\"".unicodeScalars
         for scalar in text.unicodeScalars {
             if scalar == "\"" { quoted.append(scalar) }

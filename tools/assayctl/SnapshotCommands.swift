@@ -75,7 +75,7 @@ enum SnapshotCommands {
         let id = try number(arguments.operands.first, folder)
         let source = folder.snapshots.file(id)
         let state = try folder.openAny(source)
-        // Reads everything, so that nothing broken is put in place.
+        // Reads everything, so that no damaged snapshot is restored.
         let keys = try state.isPipeline ? state.view.checkpoint?.stage.keys ?? 0 : Int64(state.users().count)
         if state.isPipeline {
             try state.reading { () throws(StoreError) in try state.view.readPages { _, _, _ in } }
@@ -104,8 +104,8 @@ enum SnapshotCommands {
         Page.line(
             "snapshot \(id) is restored: \(Figures.grouped(keys)) \(state.isPipeline ? "keys" : "users"), transaction "
                 + "\(Figures.grouped(checkpoint?.stage.sequence ?? 0)). "
-                + "The next 'assay score' goes on from there; the state "
-                + "before is kept as \(Page.shown(folder.database)).old")
+                + "The next 'assay score' resumes from there; the "
+                + "previous state is kept as \(Page.shown(folder.database)).old")
     }
 
     static func prune(_ arguments: ParsedArguments) throws(Failure) {
@@ -131,7 +131,7 @@ enum SnapshotCommands {
             removed.isEmpty ? "nothing to remove" : "removed \(removed.map { "\($0)" }.joined(separator: ", "))")
     }
 
-    /// The snapshot that is named, or the newest.
+    /// The given snapshot, or the newest.
     private static func number(_ text: String?, _ folder: StateFolder) throws(Failure) -> Int64 {
         guard let text else {
             guard let newest = folder.snapshots.ids.last else {

@@ -5,7 +5,7 @@ import CivilTime
 import Glibc
 import StateStore
 
-/// The folder of state that a command is about.
+/// The folder of state that a command works on.
 struct StateFolder {
     let path: String
 
@@ -16,8 +16,8 @@ struct StateFolder {
     var database: String { "\(path)/state.db" }
     var snapshots: SnapshotFolder { SnapshotFolder(state: path) }
 
-    /// The process that scores here, if one does. Its lock is left alone, and so is the system's list of all locks:
-    /// whoever reads that keeps everybody from locking for some milliseconds.
+    /// The process that scores here, if there is one. Its lock is not touched, and the system's list of all locks is
+    /// not read, since that blocks all locking for some milliseconds.
     var owner: Int32? {
         let lock = "\(path)/lock"
         guard let resolved = realpath(lock, nil),
@@ -26,7 +26,7 @@ struct StateFolder {
         else { return nil }
         defer { free(resolved) }
         guard let descriptors = opendir("/proc/\(pid)/fd") else {
-            // Another user's process does not show what it has open.
+            // Another user's process hides what it has open.
             return errno == EACCES ? pid : nil
         }
         defer { closedir(descriptors) }
@@ -44,31 +44,31 @@ struct StateFolder {
         return nil
     }
 
-    /// A look at the last checkpoint of the users' state.
+    /// Opens the last checkpoint of the users' state for reading.
     func open() throws(Failure) -> OpenState {
         try open(database)
     }
 
-    /// A look at a snapshot, or at a database by its path, of the users' state.
+    /// Opens a snapshot of the users' state, or a database by its path, for reading.
     func open(_ file: String) throws(Failure) -> OpenState {
         let state = try openAny(file)
         guard !state.isPipeline else {
             throw Failure(
                 code: .usage,
                 message:
-                    "'\(file)' is the state of a pipeline, which knows no users; 'assayctl status', 'checkpoints', "
+                    "'\(file)' is the state of a pipeline, which has no users; 'assayctl status', 'checkpoints', "
                     + "'verify', 'snapshot' and 'restore' look after it")
         }
         return state
     }
 
-    /// The same, also of a pipeline's state.
+    /// The same, also for a pipeline's state.
     func openAny(_ file: String? = nil) throws(Failure) -> OpenState {
         let file = file ?? database
         guard access(file, F_OK) == 0 else {
             throw Failure(code: .noInput, message: "there is no state at '\(file)'; name its folder with --state")
         }
-        // Whoever scores goes first.
+        // A process that scores has priority.
         if owner != nil { Courtesy.yieldToOthers() }
         do throws(StoreError) {
             return try OpenState(StateView(path: file))
@@ -77,7 +77,7 @@ struct StateFolder {
         }
     }
 
-    /// The right to change the state, for as long as it is kept.
+    /// Takes the right to change the state, until the lock is released.
     func lock() throws(Failure) -> StoreLock {
         guard access(path, F_OK) == 0 else {
             throw Failure(code: .noInput, message: "there is no state in '\(path)'; name its folder with --state")
@@ -100,18 +100,18 @@ struct SnapshotFolder {
 
     func file(_ id: Int64) -> String { "\(path)/\(id).db" }
 
-    /// The checkpoints that there are snapshots of, in the order in which they were made.
+    /// The checkpoints with snapshots, in the order in which they were made.
     var ids: [Int64] { SnapshotFiles.ids(in: path) }
 }
 
-/// State that is being looked at, with the settings that it was made with.
+/// State that is open for reading, with the settings that it was made with.
 final class OpenState {
     let view: StateView
     let settings: ScoringSettings
     let resolved: Configuration.Resolved
     let clock: TimeText
     private var found: UserStates?
-    /// It is that of 'assay run', which knows no users.
+    /// Whether it is that of 'assay run', which has no users.
     let isPipeline: Bool
 
     init(_ view: StateView) throws(StoreError) {
@@ -129,7 +129,7 @@ final class OpenState {
         clock = TimeText(resolved.zone)
     }
 
-    /// With the rules of the last checkpoint, as long as their lists are what they were.
+    /// Resolves the settings with the rules of the last checkpoint, unless their lists have changed.
     func resolvedWithRules() throws(ConfigurationError) -> Configuration.Resolved {
         try Configuration.recorded(view.checkpoint?.configuration ?? "").resolve(
             path: "the checkpoint's configuration")
@@ -146,7 +146,7 @@ final class OpenState {
         }
     }
 
-    /// What follows reads the state.
+    /// Runs `body`, which reads the state.
     func reading<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
         do throws(StoreError) {
             return try body()
@@ -174,7 +174,7 @@ extension Failure {
     }
 }
 
-/// The present moment, for ages.
+/// The current moment, for ages.
 enum Now {
     static let milliseconds: Int64 = {
         var time = timespec()
@@ -182,7 +182,7 @@ enum Now {
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }()
 
-    /// `3 min ago`, or `in 2 h` for what lies ahead.
+    /// `3 min ago`, or `in 2 h` for the future.
     static func age(_ moment: Int64) -> String {
         let seconds = Double(abs(milliseconds - moment)) / 1000
         let span =

@@ -51,7 +51,7 @@ enum TransferCommands {
         guard !isThere || arguments.flag("overwrite") else {
             throw Failure(
                 code: .cannotCreate,
-                message: "there is state in '\(folder.path)' already; name another folder, or say --overwrite")
+                message: "there is state in '\(folder.path)' already; name another folder, or use --overwrite")
         }
         let path = arguments.operands.first ?? "-"
         var documents = try Documents(path: path, isCSV: arguments.text("format") == "csv")
@@ -84,7 +84,7 @@ enum TransferCommands {
             return Page.line(
                 JSON.object([("imported", .integer(count)), ("checkpoint", .integer(record.id))]).text)
         }
-        Page.line("\(Figures.grouped(count)) users imported; the next 'assay score' goes on from there")
+        Page.line("\(Figures.grouped(count)) users imported; the next 'assay score' resumes from there")
     }
 
     private static func storedBytes(_ user: UserRecord) -> [UInt8] {
@@ -100,7 +100,7 @@ enum TransferCommands {
         private let path: String
         private let isCSV: Bool
         private let bytes: [UInt8]
-        /// Of CSV.
+        /// The header of CSV.
         private var header: [String] = []
         private var position = 0
         private var line = 0
@@ -117,7 +117,7 @@ enum TransferCommands {
             }
         }
 
-        /// As an error of what is read.
+        /// An error about the document.
         func failure(_ message: String) -> StoreError {
             StoreError(.damaged, "importing", "'\(path)', line \(line): \(message)")
         }
@@ -126,7 +126,7 @@ enum TransferCommands {
             do throws(StoreError) {
                 if isCSV {
                     header = try nextRow() ?? []
-                    // Those before patterns had no sequences.
+                    // Exports before patterns had no sequences.
                     guard header == columns || header == columns.filter({ $0 != "sequences" }) else {
                         throw failure("the columns are not those of an export")
                     }

@@ -33,7 +33,7 @@ enum UserCommands {
                     ranked.append(Ranked(rank: rank, place: place))
                 }
             }
-            // Equal ones by their ids, so that the list is the same each time.
+            // Ties are ordered by id, so that the list is the same each time.
             ranked.sort { $0.rank > $1.rank }
             let worst = ranked.prefix(limit).last?.rank ?? 0
             var rows: [(name: String, summary: UserStateSummary, rank: Double)] = []
@@ -186,7 +186,7 @@ struct Glob {
     func matches(_ text: String) -> Bool {
         let text = Array(text)
         var (position, place) = (0, 0)
-        // Where to try again: behind the last star, with one character more given to it.
+        // Where to retry: after the last star, which takes one character more.
         var star: (position: Int, place: Int)?
         while place < text.count {
             if position < pattern.count, pattern[position] == "*" {

@@ -5,11 +5,11 @@ import StateStore
 
 /// `assayctl verify`.
 enum VerifyCommand {
-    /// What was found wrong, and who is affected.
+    /// The problems found, and who is affected.
     private struct Findings {
         var problems: [String] = []
         var affected: Set<String> = []
-        /// Some of whom cannot even be named.
+        /// Whether some of them cannot even be named.
         var hasUnnamed = false
         /// Users, or a pipeline's keys.
         var kind = "users"
@@ -48,7 +48,7 @@ enum VerifyCommand {
             findings.problems.append(error.description)
         }
         var good: Set<[UInt8]> = []
-        // An entry without a value says that a key is no more.
+        // An entry without a value says that the key is gone.
         var forgotten: Set<[UInt8]> = []
         var suspects: Set<[UInt8]> = []
         let problems = state.view.examinePages { page in
@@ -58,7 +58,7 @@ enum VerifyCommand {
             while let entry = reader.next() {
                 seen += 1
                 let id = Array(entry.key)
-                // The newest entry of a user is the one that counts.
+                // The newest entry of a user counts.
                 if good.contains(id) || suspects.contains(id) || forgotten.contains(id) { continue }
                 if page.problem == nil, entry.value.isEmpty {
                     forgotten.insert(id)

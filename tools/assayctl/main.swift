@@ -1,7 +1,7 @@
 import Arguments
 import Glibc
 
-// Writing to a pipe that nobody reads is an answer like any other.
+// Writing to a pipe without a reader is an ordinary error.
 signal(SIGPIPE, SIG_IGN)
 
 StandardStreams.reserve()

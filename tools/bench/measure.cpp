@@ -1,5 +1,5 @@
 // Runs a command with its output thrown away and prints what it took, as JSON. A process of its own, because a child's
-// peak memory begins with that of whoever starts it.
+// peak memory begins with that of its parent.
 //
 // Usage: measure COMMAND [ARGUMENT...]
 

@@ -107,7 +107,7 @@ def paced(assay, pipeline, folder, seconds):
         # Windows that the end of the input completed, and those that began before it, say nothing.
         if begun + OUT_OF_ORDER < at + OUT_OF_ORDER < ended - 1:
             delays.append(moment - at - OUT_OF_ORDER)
-    print(f"rows could be read {max(delays):.2f} s behind the watermark at the latest ({len(delays)} windows, "
+    print(f"rows could be read {max(delays):.2f} s after the watermark at most ({len(delays)} windows, "
           f"looked for each 0.05 s)")
 
 

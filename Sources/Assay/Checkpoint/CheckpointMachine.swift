@@ -1,29 +1,29 @@
 import AssayCore
 import StateStore
 
-/// The order in which checkpoints are made, and nothing else: collect the changed states and drain the output, both
-/// while scoring goes on; then commit; then release. At most one is under way.
+/// The order of the steps of a checkpoint, and nothing else: collect the changed states and drain the output, both
+/// during the run; then commit; then release. At most one is under way.
 struct CheckpointMachine {
     enum Event: Equatable {
         case requested(CheckpointRecord.Reason)
-        /// Every state that was changed before the cut is written down.
+        /// Every state that changed before the cut is written.
         case statesCollected
-        /// Every line that was scored before the cut is written out.
+        /// Every line that was scored before the cut is written.
         case outputDrained
         case committed
         case failed
     }
 
     enum Action: Equatable {
-        /// Cut between two batches: what was scored so far belongs to this checkpoint.
+        /// Cut between two batches: everything so far belongs to this checkpoint.
         case cut(CheckpointRecord.Reason)
         /// Make the output durable, then commit states and positions in one transaction.
         case commit
         /// Wait a while, then report `requested` again.
         case waitForRetry
-        /// It failed too often.
+        /// Too many failures in a row.
         case giveUp
-        /// The last checkpoint is made.
+        /// The last checkpoint is complete.
         case finish
     }
 
@@ -31,12 +31,12 @@ struct CheckpointMachine {
         case resting
         case gathering(collected: Bool, drained: Bool)
         case committing
-        /// A commit failed; the same one is tried again.
+        /// A commit failed and will be retried.
         case failed
         case over
     }
 
-    /// After so many failures in a row a run has no future.
+    /// After this many failures in a row the run ends.
     static let mostFailures = 3
 
     private var phase = Phase.resting
@@ -48,7 +48,7 @@ struct CheckpointMachine {
 
     var waitsForRetry: Bool { phase == .failed }
 
-    /// The last checkpoint is being made, or is wanted.
+    /// The last checkpoint is under way or requested.
     var isEnding: Bool { present?.isLast == true || waiting?.isLast == true }
 
     mutating func handle(_ event: Event) -> [Action] {
@@ -86,7 +86,7 @@ struct CheckpointMachine {
             phase = .committing
             return [.commit]
         case .gathering, .committing:
-            // One more is enough, however often it was asked for; the last one comes last.
+            // One more is enough, however often it was requested; the last one comes last.
             if waiting?.isLast != true { waiting = reason }
             return []
         case .over: return []

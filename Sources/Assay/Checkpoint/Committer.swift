@@ -2,24 +2,24 @@ import AssayCore
 import Glibc
 import StateStore
 
-/// The thread that makes checkpoints durable: output first, then state and positions in one transaction. It alone uses
-/// the store while a run lasts.
+/// The thread that makes checkpoints durable: output first, then state and positions in one transaction. Only this
+/// thread uses the store during a run.
 struct Committer: ~Copyable {
     struct Job: Sendable {
         var record: CheckpointRecord
         let changes: [LogChanges]
-        /// Descriptors of files that have to be on the disk first.
+        /// Descriptors of files to sync first.
         let files: [Int32]
-        /// When the cut was made, of the monotonic clock.
+        /// When the cut was made, on the monotonic clock.
         let begun: Double
     }
 
     enum Outcome: Sendable {
         case committed(CheckpointRecord)
         case storeFailed(StoreError)
-        /// The output's bytes may be lost: nothing can be built on them.
+        /// The output's bytes may be lost, so nothing can be built on them.
         case outputNotDurable(errorNumber: Int32)
-        /// A snapshot could not be made; the run is not harmed.
+        /// A snapshot failed, which does not harm the run.
         case snapshotFailed(StoreError)
     }
 
@@ -50,7 +50,7 @@ struct Committer: ~Copyable {
         jobs.send(job)
     }
 
-    /// Waits for what is being committed.
+    /// Waits for the commit that is under way.
     consuming func stop() {
         jobs.close()
         thread.join()
@@ -69,7 +69,7 @@ struct Committer: ~Copyable {
     }
 }
 
-/// When snapshots are made and how many are kept.
+/// When snapshots are made, and how many are kept.
 package struct SnapshotPlan: Sendable {
     package var intervalSeconds: Double
     package var kept: Int
@@ -80,7 +80,7 @@ package struct SnapshotPlan: Sendable {
     }
 }
 
-/// Makes a snapshot when it is time, and removes the oldest.
+/// Makes a snapshot when one is due, and removes the oldest.
 struct SnapshotMaker {
     private let plan: SnapshotPlan
     private let folder: String

@@ -2,11 +2,11 @@ import AssayCore
 import CBytes
 import Glibc
 
-/// One step in the order in which a run took from its sources.
+/// One step in the order in which a run takes from its sources.
 enum OrderEntry: Equatable, Sendable {
     /// Everything of a source up to an offset.
     case lines(source: Int, upTo: UInt64)
-    /// A source gave nothing, or had ended: it held nobody back from there on.
+    /// A source was silent or had ended, and held nothing back from there on.
     case idle(source: Int)
 
     var source: Int {
@@ -17,31 +17,31 @@ enum OrderEntry: Equatable, Sendable {
 }
 
 /// The order in which a run with several sources took their batches, as a file: durable before anything of those
-/// batches can be seen outside, so that a run that resumes takes the same order again.
+/// batches becomes visible, so that a run that resumes takes the same order again.
 ///
-/// Each entry has its number in the order, which a checkpoint has too: entries before that are not needed any more.
-/// A torn tail was never seen outside, and is cut off.
+/// Each entry has its number in the order, and so does a checkpoint: entries before that are no longer needed. A torn
+/// tail was never visible, and is cut off.
 struct OrderLog: ~Copyable {
     private let path: String
     private var descriptor: Int32
     /// The number of the first entry in the file, and of the next one.
     private var base: UInt64
     private var next: UInt64
-    /// What a run before this one had taken since the checkpoint.
+    /// What an earlier run has taken since the checkpoint.
     let replayed: [OrderEntry]
     private var pending: [UInt8] = []
 
     private static let headerBytes = 16
     private static let entryBytes = 16
     private static let mark = UInt64(littleEndianBytes: Array("ASSAYOR1".utf8))
-    /// A log of fewer bytes is not worth making anew.
+    /// A smaller log is not worth rewriting.
     private static let smallestLog = 64 << 10
 
     static func path(in folder: String) -> String { "\(folder)/order.log" }
 
     private static let largestLog = 1 << 30
 
-    /// Opens the log with its entries from the number of a checkpoint on; none of them where the inputs are other ones.
+    /// Opens the log with its entries from the number of a checkpoint on; without entries if the inputs are new.
     static func open(
         in folder: String, from first: UInt64, isSame: Bool
     ) throws(RunFailure) -> OrderLog {
@@ -54,13 +54,13 @@ struct OrderLog: ~Copyable {
             throw RunFailure(.inputOutput, "cannot read '\(path)': \(error.description)")
         }
         guard bytes.count >= headerBytes else {
-            throw RunFailure(.badData, "'\(path)' is no order log; bring it back, or start over with --fresh")
+            throw RunFailure(.badData, "'\(path)' is not an order log; restore it, or start over with --fresh")
         }
         let base = UInt64(littleEndianBytes: bytes[8...])
         guard UInt64(littleEndianBytes: bytes) == mark, base <= first else {
             throw RunFailure(
                 .badData,
-                "'\(path)' is not the order log of the last checkpoint; bring it back, or start over with --fresh")
+                "'\(path)' is not the order log of the last checkpoint; restore it, or start over with --fresh")
         }
         var entries: [OrderEntry] = []
         var place = headerBytes
@@ -72,12 +72,12 @@ struct OrderLog: ~Copyable {
         }
         guard base + UInt64(entries.count) >= first else {
             throw RunFailure(
-                .badData, "'\(path)' ends before the last checkpoint; bring it back, or start over with --fresh")
+                .badData, "'\(path)' ends before the last checkpoint; restore it, or start over with --fresh")
         }
         return try OrderLog(path, base: first, entries: Array(entries.dropFirst(Int(first - base))))
     }
 
-    /// Makes the file anew with some entries, under another name until it is whole.
+    /// Rewrites the file with some entries, under another name until it is complete.
     private init(_ path: String, base: UInt64, entries: [OrderEntry]) throws(RunFailure) {
         self.path = path
         self.base = base
@@ -93,11 +93,11 @@ struct OrderLog: ~Copyable {
     private static func replace(_ path: String, with bytes: [UInt8]) throws(RunFailure) -> Int32 {
         let unfinished = path + ".unfinished"
         let descriptor = Glibc.open(unfinished, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw RunFailure(.inputOutput, "cannot make '\(path)'", errorNumber: errno) }
+        guard descriptor >= 0 else { throw RunFailure(.inputOutput, "cannot create '\(path)'", errorNumber: errno) }
         do throws(RunFailure) {
             try write(bytes, to: descriptor, path)
             guard rename(unfinished, path) == 0 else {
-                throw RunFailure(.inputOutput, "cannot make '\(path)'", errorNumber: errno)
+                throw RunFailure(.inputOutput, "cannot create '\(path)'", errorNumber: errno)
             }
             try OutputTarget.makeNameDurable(path)
         } catch {
@@ -107,7 +107,7 @@ struct OrderLog: ~Copyable {
         return descriptor
     }
 
-    /// What was not written is lost with the power, so nothing may be seen of it before this returns.
+    /// What is not synced is lost with the power, so nothing of it may be visible before this returns.
     private static func write(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(RunFailure) {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -128,14 +128,14 @@ struct OrderLog: ~Copyable {
         next += 1
     }
 
-    /// Makes what was appended durable.
+    /// Makes the appended entries durable.
     mutating func sync() throws(RunFailure) {
         guard !pending.isEmpty else { return }
         try Self.write(pending, to: descriptor, path)
         pending = []
     }
 
-    /// A checkpoint has everything before this number.
+    /// Drops entries before this number, which a checkpoint has.
     mutating func trim(before number: UInt64) throws(RunFailure) {
         let kept = Int(next - number) * Self.entryBytes
         guard Int(next - base) * Self.entryBytes > Self.smallestLog + 2 * kept else { return }
@@ -151,7 +151,7 @@ struct OrderLog: ~Copyable {
         base = number
     }
 
-    /// Source, kind, offset, and a checksum that knows the number.
+    /// Source, kind, offset, and a checksum that includes the number.
     private static func bytes(_ entry: OrderEntry, number: UInt64) -> [UInt8] {
         var words: [UInt8] =
             switch entry {

@@ -2,7 +2,7 @@ import AssayCore
 import Glibc
 import StateStore
 
-/// The side of checkpoints that the thread with the states has: acts on what the state machine decides.
+/// The state-owning thread's part of checkpoints: performs what the state machine decides.
 final class Saving {
     private var machine = CheckpointMachine()
     private let saved: SavedState
@@ -13,7 +13,7 @@ final class Saving {
 
     /// What the next record starts from.
     private var record: CheckpointRecord
-    /// The one that is being made, with everything it will write once it is complete.
+    /// The checkpoint under way, with everything it will write once it is complete.
     private var cut: CheckpointRecord
     private var changes: [LogChanges]?
     private var files: [Int32] = []
@@ -23,10 +23,10 @@ final class Saving {
     private var nextAttempt: Double
 
     private var nextConfiguration: String?
-    /// Of each source.
+    /// By source.
     private var positions: [SourcePosition]
     private var hasMoved = false
-    /// Of the order log, the number of the next entry; nil where one source alone is read.
+    /// The number of the order log's next entry; nil with a single source.
     private var order: UInt64?
     private var sequenceAtCut: UInt64
     private(set) var last: CheckpointRecord?
@@ -34,7 +34,7 @@ final class Saving {
     private(set) var isFinished = false
     private var hasGivenUp = false
 
-    /// So many states are written down between two batches: about a tenth of a millisecond's work.
+    /// The states written between two batches: about a tenth of a millisecond's work.
     private static let statesAtOnce = 512
     private static let retrySeconds = 0.1
 
@@ -43,12 +43,12 @@ final class Saving {
         let saved: SavedState
         /// What the next checkpoint builds on.
         var record: CheckpointRecord
-        /// Whose states are to be loaded.
+        /// The checkpoint whose states are to be loaded.
         let loaded: CheckpointRecord?
         /// Where each source begins.
         let positions: [SourcePosition]
         var isNewInput = false
-        /// Of the order log, the number of the next entry.
+        /// The number of the order log's next entry.
         var order: UInt64?
         /// Files that the first checkpoint waits for.
         var files: [Int32] = []
@@ -59,10 +59,10 @@ final class Saving {
         var report: @Sendable (String) -> Void
     }
 
-    /// Among the fields of a checkpoint: the number of the order log's next entry.
+    /// The field of a checkpoint with the number of the order log's next entry.
     static let orderName = "order"
 
-    /// Loads the states, takes the checkpoint before the first line, and starts the thread that commits.
+    /// Loads the states, makes the checkpoint before the first line, and starts the committing thread.
     init(
         _ plan: Plan, stage: inout some CheckpointedStage & ~Copyable,
         outcome: @escaping @Sendable (Committer.Outcome) -> Void
@@ -103,7 +103,7 @@ final class Saving {
         return record
     }
 
-    /// The checkpoint before the first line: whoever is killed at once can be run again.
+    /// Commits a checkpoint before the first line, so that a run that is killed at once can be repeated.
     private static func commitFirst(
         _ record: CheckpointRecord, _ store: StateStore, _ files: [Int32]
     ) throws(StoreError) -> CheckpointRecord {
@@ -117,19 +117,19 @@ final class Saving {
         case .storeFailed(let error): throw error
         case .outputNotDurable(let number):
             throw StoreError(.inputOutput, "making the output durable", String(cString: strerror(number)))
-        case .snapshotFailed: preconditionFailure("no snapshot was asked for")
+        case .snapshotFailed: preconditionFailure("no snapshot was requested")
         }
     }
 
     var folder: String { saved.folder }
 
-    /// A commit was begun, and its outcome is not known.
+    /// A commit has begun, and its outcome is not known.
     private(set) var isCommitting = false
 
-    /// When `goOn` has something to do although no message came: at once while states are being collected.
+    /// When `goOn` has something to do even if no message comes: at once while states are being collected.
     var deadline: Double { isCollected && wantsCut == nil ? nextAttempt : 0 }
 
-    /// A batch was taken: so far has its source come, and so far the order of all sources.
+    /// A batch was taken: the new position of its source.
     func note(_ position: SourcePosition, of source: Int) {
         positions[source] = position
         hasMoved = true
@@ -145,22 +145,22 @@ final class Saving {
         act(machine.handle(.requested(reason)))
     }
 
-    /// From the next cut on.
+    /// Takes effect with the next cut.
     func recordNext(configuration: String) {
         nextConfiguration = configuration
     }
 
-    /// Everything that was made before the cut is in the outputs, which are so long then.
+    /// Everything from before the cut is in the outputs, whose lengths are known now.
     func drained(_ sinks: [SettledSink]) {
         cut.outputs = sinks.map(\.output)
         files = sinks.compactMap(\.unsynced)
         act(machine.handle(.outputDrained))
     }
 
-    /// The checkpoint that is being made is the last one.
+    /// Whether the checkpoint under way is the last one.
     var isLastCut: Bool { cut.reason.isLast }
 
-    /// Begins what is due, or goes on with what is under way. True when the output is to be marked here.
+    /// Begins what is due, or continues what is under way. Returns true when the output is to be marked here.
     func goOn(_ stage: inout some CheckpointedStage & ~Copyable) throws(RunFailure) -> Bool {
         let now = MonotonicClock.seconds
         if machine.isResting, hasMoved {
@@ -212,12 +212,12 @@ final class Saving {
         act(machine.handle(.statesCollected))
     }
 
-    /// So much is not in any checkpoint that memory can't be freed: a checkpoint, unless one is under way.
+    /// Requests a checkpoint, unless one is under way, because unsaved changes keep memory from being freed.
     func relieve() {
         if machine.isResting { request(.memory) }
     }
 
-    /// Answers why the run has to end, if it has.
+    /// Returns why the run has to end, if it has to.
     func commitEnded(_ outcome: Committer.Outcome) -> RunFailure? {
         isCommitting = false
         switch outcome {
@@ -237,7 +237,7 @@ final class Saving {
             return RunFailure(
                 .inputOutput,
                 "the output cannot be made durable: \(String(cString: strerror(number))); run the same command again "
-                    + "to go on from the last checkpoint")
+                    + "to resume from the last checkpoint")
         case .snapshotFailed: preconditionFailure("not an end of a commit")
         }
         return nil
@@ -259,14 +259,14 @@ final class Saving {
         }
     }
 
-    /// Waits for the thread that commits.
+    /// Waits for the committing thread.
     func stop() {
         committer.take()?.stop()
     }
 }
 
 extension CheckpointRecord {
-    /// A new number and the present time.
+    /// Sets a new number and the current time.
     fileprivate mutating func stamp() {
         id += 1
         takenAt = WallClock.milliseconds

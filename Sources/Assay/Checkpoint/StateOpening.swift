@@ -2,7 +2,7 @@ import AssayCore
 import Glibc
 import StateStore
 
-/// The state of a folder, and the right to change it.
+/// The state in a folder, and the right to change it.
 final class SavedState {
     let folder: String
     let store: StateStore
@@ -15,11 +15,10 @@ final class SavedState {
     }
 }
 
-/// A folder of state that was locked, with its last checkpoint. Nothing is touched before everything that a run needs
-/// fits.
+/// A locked folder of state with its last checkpoint. Nothing is changed before everything that a run needs fits.
 struct StateOpening: ~Copyable {
     let last: CheckpointRecord?
-    /// What a state that is to be forgotten says.
+    /// The last checkpoint of a state that is to be discarded.
     let forgotten: CheckpointRecord?
     private let folder: String
     private let isFresh: Bool
@@ -38,10 +37,10 @@ struct StateOpening: ~Copyable {
         self.lock = lock
     }
 
-    /// From here on the state is changed. With a line for people where the one before was moved.
+    /// Begins to change the state. Returns a notice if the previous one was moved.
     consuming func take() throws -> (SavedState, notice: String?) {
         var notice: String?
-        if isFresh, try Self.setAside(folder) { notice = "the state before is kept as '\(folder)/state.db.old'" }
+        if isFresh, try Self.setAside(folder) { notice = "the previous state is kept as '\(folder)/state.db.old'" }
         let store = try present ?? Self.openStore(folder, function)
         return (SavedState(folder: folder, store: store, lock: lock), notice)
     }
@@ -68,16 +67,16 @@ struct StateOpening: ~Copyable {
         return store
     }
 
-    /// If it can't be read, it owned none.
+    /// Returns nil if it can't be read: then it owned no outputs.
     private static func forgottenCheckpoint(
         _ folder: String, _ function: (id: Int64, name: String)
     ) -> CheckpointRecord? {
         guard access("\(folder)/state.db", F_OK) == 0 else { return nil }
-        // Damage is a good reason to start afresh, not to refuse it.
+        // Damage is a good reason to start over, not to refuse to.
         return try? openStore(folder, function).lastCheckpoint()
     }
 
-    /// Moves the database and its log out of the way. False when there was none.
+    /// Moves the database and its log out of the way. Returns false when there was none.
     private static func setAside(_ folder: String) throws(StoreError) -> Bool {
         let path = "\(folder)/state.db"
         guard access(path, F_OK) == 0 else { return false }

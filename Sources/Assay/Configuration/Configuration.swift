@@ -2,24 +2,24 @@ import AssayCore
 import CivilTime
 import Glibc
 
-/// Everything that a configuration file can say.
+/// The content of a configuration file.
 package struct Configuration: Sendable {
     package var scoring = ScoringSettings()
-    /// Their names of fields, and our fields.
+    /// The input's names of fields, and our fields.
     package var fieldNames: [String: String] = [:]
     package var lists: [ListDefinition] = []
     package var rules: [RuleDefinition] = []
     /// Patterns over a user's transactions.
     package var patterns: [RuleDefinition] = []
-    /// Where transactions come from, unless the command line says it, and where assessments go.
+    /// Where transactions come from, unless the command line names inputs, and where assessments go.
     package var inputs: [NamedInput] = []
     package var outputs: [OutputEntry] = []
-    /// Where the file gives each setting, by its path.
+    /// The position of each setting in the file, by its path.
     var positions: [String: TextPosition] = [:]
 
     package init() {}
 
-    /// The values made of the settings, ready for use.
+    /// The values derived from the settings, ready for use.
     package struct Resolved: Sendable {
         package let scoring: ScoringSettings
         package let zone: TimeZoneRules
@@ -27,8 +27,8 @@ package struct Configuration: Sendable {
         package var rules: RuleSet?
     }
 
-    /// Reads a file. What it does not name stays at its default.
-    /// Inputs and outputs are read where their kinds are given.
+    /// Reads a file. What it does not name keeps its default. Inputs and outputs are only read if their kinds are
+    /// given.
     package static func load(
         _ path: String, _ kinds: ConnectorKinds? = nil
     ) throws(ConfigurationError) -> Configuration {
@@ -45,7 +45,7 @@ package struct Configuration: Sendable {
 
     private static let largestFile = 1 << 20
 
-    /// What a checkpoint recorded of the settings.
+    /// Returns the settings that a checkpoint recorded.
     package static func recorded(_ text: String) throws(ConfigurationError) -> Configuration {
         try parse(Array(text.utf8), path: "the checkpoint's configuration")
     }
@@ -59,14 +59,14 @@ package struct Configuration: Sendable {
         return reading.configuration
     }
 
-    /// Looks up what the settings name in the world, and compiles the rules.
+    /// Reads what the settings refer to, and compiles the rules.
     package func resolve(path: String) throws(ConfigurationError) -> Resolved {
         var resolved = try resolveWithoutRules(path: path)
         resolved.rules = try compileRules(path: path)
         return resolved
     }
 
-    /// For those who look at states and score nothing.
+    /// The same for readers of states, which score nothing.
     package func resolveWithoutRules(path: String) throws(ConfigurationError) -> Resolved {
         guard let fields = FieldNames(mapping: fieldNames) else {
             preconditionFailure("field names are checked when they are read")
@@ -84,7 +84,7 @@ package struct FileError: Error {
     package let description: String
 }
 
-/// The bytes of a file that must not be larger than a bound.
+/// The bytes of a file that must not exceed a limit.
 package func readFile(_ path: String, atMost bound: Int) throws(FileError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileError(description: String(cString: strerror(errno))) }

@@ -1,6 +1,6 @@
 import AssayCore
 
-/// Tells what differs between the settings of a checkpoint and those of a run.
+/// Reports the differences between the settings of a checkpoint and those of a run.
 package enum ConfigurationChange {
     static func warnings(from recorded: String, to present: Configuration) -> [String] {
         let changed: [String]
@@ -14,7 +14,7 @@ package enum ConfigurationChange {
         return ["the configuration has changed since the last checkpoint: " + changed.joined(separator: ", ")]
     }
 
-    /// Settings that differ, rules aside.
+    /// Settings that differ, without the rules.
     package static func settings(from before: Configuration, to present: Configuration) -> [String] {
         Setting.all.filter { $0.yaml(before) != $0.yaml(present) }
             .map { "\($0.path) from \($0.yaml(before)) to \($0.yaml(present))" }

@@ -1,13 +1,13 @@
 import AssayCore
 
-/// Reads where events, or transactions, come from: several inputs by name.
+/// Reads where events or transactions come from: several inputs by name.
 struct InputReading {
     let path: String
     let kinds: [any SourceKind]
-    /// Of inputs that don't say theirs.
+    /// The format of inputs that don't name one.
     let format: InputFormat
 
-    /// An order log says a source in one byte.
+    /// An order log has one byte for a source.
     private static let mostInputs = 64
 
     func inputs(
@@ -16,7 +16,7 @@ struct InputReading {
         var inputs: [NamedInput] = []
         for (name, position, value) in try members.entries(node, "inputs") {
             guard PipelineName.isName(name) else {
-                throw members.fault("an input's name has letters, digits and _ alone, unlike '\(name)'", position)
+                throw members.fault("an input's name has only letters, digits and _, unlike '\(name)'", position)
             }
             inputs.append(NamedInput(name: name, try input(value, name)))
         }

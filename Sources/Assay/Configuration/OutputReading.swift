@@ -1,20 +1,20 @@
 import AssayCore
 
-/// An output that a file names, and whose rows it takes.
+/// An output of a file, and whose rows it takes.
 package struct OutputEntry: Sendable {
     var stream: SourceText
     var definition: any OutputDefinition
     var position: TextPosition
-    /// Which rows it takes, and which columns of them. Streams have their own.
+    /// Which rows it takes, and which of their columns. Streams have their own.
     var condition: SourceText?
     var columns: [NamedExpression]?
 }
 
-/// Reads where streams, or assessments, go.
+/// Reads where streams or assessments go.
 struct OutputReading {
     let path: String
     let kinds: [any OutputKind]
-    /// Outputs may say which rows they take, and which columns of them.
+    /// Whether outputs may select rows and columns.
     var selects = false
 
     /// By stream, one output or a list of them.
@@ -50,7 +50,7 @@ struct OutputReading {
             message: "an output is \(forms.dropLast().joined(separator: ", ")) or \(forms.last ?? "nothing")")
     }
 
-    /// Takes out of an output's map what is the same for all kinds.
+    /// Takes the members that are common to all kinds out of an output's map.
     private func selection(
         _ node: YAMLNode, _ name: String
     ) throws(ConfigurationError) -> (rest: YAMLNode, condition: SourceText?, columns: [NamedExpression]?) {
@@ -63,7 +63,7 @@ struct OutputReading {
             columns = []
             for (column, position, value) in try members.entries(node, "columns") {
                 guard PipelineName.isName(column) else {
-                    throw members.fault("a column's name has letters, digits and _ alone, unlike '\(column)'", position)
+                    throw members.fault("a column's name has only letters, digits and _, unlike '\(column)'", position)
                 }
                 columns?.append(
                     NamedExpression(name: column, position: position, expression: try members.text(value, column)))

@@ -2,11 +2,11 @@ import Arguments
 import AssayCore
 import CEL
 
-/// Reads patterns from a file, without looking at what their conditions mean.
+/// Reads patterns from a file without compiling their conditions.
 struct PatternReading {
     let path: String
 
-    /// The pattern of a stream: a map, or the name of one that is defined for several.
+    /// Reads the pattern of a stream: a map, or the name of a shared pattern.
     func pattern(
         _ node: YAMLNode, named known: [String: YAMLNode]
     ) throws(ConfigurationError) -> PatternDefinition {
@@ -42,7 +42,7 @@ struct PatternReading {
         return definition
     }
 
-    /// A pattern that scores, of which other members were taken already.
+    /// Reads a pattern that scores, after its other members were taken.
     func scored(
         _ members: inout YAMLMembers, _ position: TextPosition
     ) throws(ConfigurationError) -> PatternDefinition {
@@ -55,7 +55,7 @@ struct PatternReading {
         return definition
     }
 
-    /// What the sequence is.
+    /// Reads the sequence itself.
     private func readBody(
         _ members: inout YAMLMembers, into definition: inout PatternDefinition
     ) throws(ConfigurationError) {
@@ -68,7 +68,7 @@ struct PatternReading {
         definition.stages = try stages(node, members)
     }
 
-    /// What a stream may say of a pattern that several use.
+    /// Reads what a stream may add to a shared pattern.
     private func readOwn(
         _ members: inout YAMLMembers, into definition: inout PatternDefinition, isUse: Bool
     ) throws(ConfigurationError) {
@@ -90,7 +90,7 @@ struct PatternReading {
         }
     }
 
-    /// A number, a truth value, a text or a list of such.
+    /// A number, a truth value, a text or a list of these.
     private func parameter(
         _ node: YAMLNode, _ key: String, _ members: YAMLMembers
     ) throws(ConfigurationError) -> Value {
@@ -175,7 +175,7 @@ struct PatternReading {
         for contiguity in Pattern.Contiguity.allCases where contiguity != .begin {
             guard let value = members.take(contiguity.rawValue) else { continue }
             guard try members.truth(value, contiguity.rawValue) else {
-                throw members.fault("of a group '\(contiguity.rawValue)' is true", value.position)
+                throw members.fault("'\(contiguity.rawValue)' of a group must be true", value.position)
             }
             guard stage.contiguity == .begin, !contiguity.isNot else {
                 throw members.fault("a group has one of 'next', 'followedBy' and 'followedByAny'", value.position)
@@ -220,7 +220,7 @@ struct PatternReading {
         }
     }
 
-    /// One condition, or several of which any is enough: a list, or `any_of` with a list.
+    /// Reads one condition, or alternatives: a list, or `any_of` with a list.
     private func conditions(
         _ node: YAMLNode, _ key: String, _ members: YAMLMembers
     ) throws(ConfigurationError) -> [SourceText] {
@@ -271,11 +271,11 @@ struct PatternReading {
     }
 }
 
-/// The names of stages and parameters, which expressions say.
+/// The names of stages and parameters in expressions.
 enum PatternName {
     static func isName(_ text: String) -> Bool { PipelineName.isName(text) && !reserved.contains(text) }
 
-    /// What expressions of a stream know already, and words of the expressions' language.
+    /// Names that expressions of a stream have already, and words of the language.
     private static let reserved: Set<String> = [
         "event", "event_time", "key", "began", "ended", "pattern", "stages", "lists", "true", "false", "null", "in",
         "size", "stream",
@@ -284,6 +284,6 @@ enum PatternName {
     static func rule(_ text: String) -> String {
         reserved.contains(text)
             ? "'\(text)' means something else in expressions; choose another name"
-            : "a name has letters, digits and _ alone, unlike '\(text)'"
+            : "a name has only letters, digits and _, unlike '\(text)'"
     }
 }

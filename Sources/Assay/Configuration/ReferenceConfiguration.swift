@@ -1,6 +1,6 @@
 import AssayCore
 
-/// What is published about the configuration, made from the settings themselves.
+/// What is published about the configuration, generated from the settings.
 package enum ReferenceConfiguration {
     /// Every setting with its default, and comments.
     package static var text: String {
@@ -128,11 +128,11 @@ package enum ReferenceConfiguration {
 
     private static let ruleProperties = """
             "inputs": {
-              "description": "Where transactions come from, by name, unless the command line says it.",
+              "description": "Where transactions come from, by name, unless the command line names them.",
               "type": "object", "minProperties": 1, "maxProperties": 64, "additionalProperties": {"type": "object"}
             },
             "outputs": {
-              "description": "Where assessments go, by 'where' and 'columns' if need be.",
+              "description": "Where assessments go, with 'where' and 'columns' if needed.",
               "type": "object", "additionalProperties": false,
               "properties": {"assessments": {"type": ["string", "object", "array"]}}
             },
@@ -173,8 +173,8 @@ package enum ReferenceConfiguration {
                   "shadow": {"type": "boolean"},
                   "within": {"type": "string"},
                   "skip": {"type": "string"},
-                  "for": {"description": "Which transactions it is about, a condition.", "type": "string"},
-                  "with": {"description": "Constants that conditions may name.", "type": "object"},
+                  "for": {"description": "A condition for the transactions it sees.", "type": "string"},
+                  "with": {"description": "Constants that conditions may use.", "type": "object"},
                   "limits": {
                     "type": "object", "additionalProperties": false,
                     "properties": {"runs": {"type": "integer"}, "events": {"type": "integer"}}
@@ -216,6 +216,6 @@ package enum ReferenceConfiguration {
         }
     }
 
-    /// None of our own texts holds anything that JSON escapes.
+    /// None of our texts has anything that JSON escapes.
     private static func quoted(_ text: String) -> String { "\"\(text)\"" }
 }

@@ -3,7 +3,7 @@ import CEL
 import Glibc
 
 extension Configuration {
-    /// The rules compiled, their lists read; nil when there are none.
+    /// Compiles the rules and reads their lists; nil when there are no rules.
     func compileRules(path: String) throws(ConfigurationError) -> RuleSet? {
         if rules.isEmpty, patterns.isEmpty { return nil }
         var compiler = RuleCompiler(
@@ -19,7 +19,7 @@ extension Configuration {
         return compiler.finish(digest: RuleSet.digest(of: ReferenceConfiguration.yaml(self, commented: false).utf8))
     }
 
-    /// The message at the place in the file where the expression goes wrong.
+    /// The message with the position in the file where the expression is wrong.
     private func fault(_ fault: RuleFault, in rule: RuleDefinition, path: String) -> ConfigurationError {
         let text = fault.part == .when ? rule.whenPosition : rule.reasonPosition
         var position = text ?? rule.position
@@ -37,15 +37,15 @@ extension Configuration {
 
     // MARK: Lists
 
-    /// What each list holds, read from its file where it has one.
+    /// The entries of each list, read from its file if it has one.
     func listContents(path: String) throws(ConfigurationError) -> [(name: String, entries: [String])] {
         var contents: [(name: String, entries: [String])] = []
         for list in lists { contents.append((list.name, try entries(of: list, path: path))) }
         return contents
     }
 
-    /// Reads the files of lists beside `path` and notes what they hold, so that the text of this configuration tells
-    /// one content from another.
+    /// Reads the files of lists beside `path` and records their digests, so that the text of this configuration changes
+    /// with their content.
     mutating func fixLists(path: String) throws(ConfigurationError) {
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         for index in lists.indices {
@@ -70,7 +70,7 @@ extension Configuration {
         case .file(let file, let digest):
             var status = stat()
             if stat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-                throw fault("the list '\(list.name)' cannot be read from '\(file)': it is no regular file", list, path)
+                throw fault("the list '\(list.name)' cannot be read from '\(file)': not a regular file", list, path)
             }
             let bytes: [UInt8]
             do throws(FileError) {
@@ -110,8 +110,8 @@ extension Configuration {
             if entry.isEmpty || entry.utf8.first == UInt8(ascii: "#") { continue }
             guard entry.utf8.count <= ListDefinition.longestEntry, entries.count < ListDefinition.mostEntries else {
                 throw fault(
-                    "the list '\(list.name)' is too large: \(ListDefinition.mostEntries) entries of "
-                        + "\(ListDefinition.longestEntry) bytes at most", list, path)
+                    "the list '\(list.name)' is too large: at most \(ListDefinition.mostEntries) entries of "
+                        + "\(ListDefinition.longestEntry) bytes", list, path)
             }
             entries.append(String(entry))
         }

@@ -1,7 +1,7 @@
 import Arguments
 import AssayCore
 
-/// Reads the rules and lists of a configuration, without looking at what their expressions say.
+/// Reads the rules and lists of a configuration without compiling their expressions.
 struct RuleReading {
     let path: String
 
@@ -15,7 +15,7 @@ struct RuleReading {
         try list(node, "rules", most: RuleDefinition.mostRules, rule)
     }
 
-    /// Each name once.
+    /// Reads a list whose names are unique.
     private func list(
         _ node: YAMLNode, _ kind: String, most: Int,
         _ read: (YAMLNode) throws(ConfigurationError) -> RuleDefinition
@@ -123,7 +123,7 @@ struct RuleReading {
         for (key, position, value) in members {
             guard Self.isIdentifier(key) else {
                 throw fault(
-                    "a list's name has letters, digits and _ alone, so that rules can say lists.\(key)", position)
+                    "a list's name has only letters, digits and _, so that rules can use lists.\(key)", position)
             }
             lists.append(ListDefinition(name: key, source: try source(value), position: value.position))
         }
@@ -154,7 +154,7 @@ struct RuleReading {
     // MARK: Values of one kind
 
     private func elements(_ node: YAMLNode, _ name: String, most: Int) throws(ConfigurationError) -> [YAMLNode] {
-        // Nothing behind the key is an empty list.
+        // A key without a value is an empty list.
         if case .scalar("", isPlain: true) = node.content { return [] }
         guard case .list(let elements) = node.content else {
             throw fault("'\(name)' must be a list, not \(node.kindName)", node.position)

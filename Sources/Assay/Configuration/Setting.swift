@@ -1,8 +1,8 @@
 import Arguments
 import AssayCore
 
-/// One key of the configuration: where its value goes, what it may be, and what it is for. Reading, the reference
-/// configuration and the published schema are all made from these.
+/// One key of the configuration: its place, its valid values, and its purpose. Reading, the reference configuration and
+/// the published schema are all generated from these.
 struct Setting: Sendable {
     /// With dots between the levels: `velocity.windows`.
     let path: String
@@ -27,14 +27,14 @@ struct Setting: Sendable {
 
     static let mostWindows = 8
     static let windowSeconds: ClosedRange<Int64> = 1...(30 * 86_400)
-    /// Twice this many event times may be kept of one type of one user.
+    /// Twice this many event times may be kept per type and user.
     static let thresholdValues: ClosedRange<UInt32> = 1...10_000
     private static let risks = 0.0...1.0
     private static let positive = 1e-9...1e12
 
     static let all: [Setting] = [
         Setting(
-            "timezone", "Where the hour and the weekday are taken, and what a time without an offset is in.",
+            "timezone", "The zone of the hour and the weekday, and of times without an offset.",
             .text(\.scoring.timezone, bytes: 1...64)),
         Setting(
             "combine", "How the five checks become one score: noisy_or, max or mean.",
@@ -43,7 +43,7 @@ struct Setting: Sendable {
             "min_history", "Transactions of a user before habits are judged.",
             .count(\.scoring.minHistory, 0...1_000_000)),
         Setting(
-            "state_ttl", "A user who was away for longer starts again from nothing.",
+            "state_ttl", "A user who was away for longer starts from nothing.",
             .duration(\.scoring.stateTTLMilliseconds, 1000...(100 * 366 * 86_400_000))),
         Setting(
             "deduplicate", "Reject a transaction_id that is among its user's last 16.",
@@ -58,16 +58,16 @@ struct Setting: Sendable {
             "default_type", "The type of a transaction that names none.",
             .text(\.scoring.defaultType, bytes: Transaction.typeLengths)),
         Setting(
-            "fields", "Other people's names for our fields, such as {order_id: transaction_id}.",
+            "fields", "The input's names for our fields, such as {order_id: transaction_id}.",
             .fieldNames(\.fieldNames)),
         Setting(
             "velocity.windows", "Ascending, as durations or in seconds.",
             .windows(\.scoring.velocity.windowSeconds)),
         Setting(
-            "velocity.thresholds", "By type, one a window: so many transactions before this one are too many.",
+            "velocity.thresholds", "By type, one per window: this many transactions before this one are too many.",
             .thresholdsByType(\.scoring.velocity.thresholds)),
         Setting(
-            "velocity.other_thresholds", "Of every type that is not named above.",
+            "velocity.other_thresholds", "For every type that is not named above.",
             .thresholds(\.scoring.velocity.otherThresholds)),
         Setting(
             "velocity.risk_at_threshold", "Grows in proportion to the count, up to 1.",
@@ -91,19 +91,19 @@ struct Setting: Sendable {
             "amount.least_relative_deviation", "The deviation is taken as at least this part of the mean.",
             .real(\.scoring.amount.leastRelativeDeviation, 0...1000)),
         Setting(
-            "amount.least_deviation", "And as at least this much.",
+            "amount.least_deviation", "The deviation is taken as at least this much.",
             .real(\.scoring.amount.leastDeviation, positive)),
         Setting(
-            "pattern.unusual_time_risk", "An hour of the day that the user was never seen in.",
+            "pattern.unusual_time_risk", "An hour of the day that is new for the user.",
             .real(\.scoring.pattern.unusualTimeRisk, risks)),
         Setting(
-            "pattern.unusual_type_risk", "A type that the user was not seen with.",
+            "pattern.unusual_type_risk", "A type that is new for the user.",
             .real(\.scoring.pattern.unusualTypeRisk, risks)),
         Setting(
             "time.night_first_hour", "The first hour of the night.",
             .hour(\.scoring.time.nightFirstHour)),
         Setting(
-            "time.night_last_hour", "The last one, itself included.",
+            "time.night_last_hour", "The last hour of the night, included.",
             .hour(\.scoring.time.nightLastHour)),
         Setting(
             "time.night_risk", "A transaction at night.",
@@ -133,7 +133,7 @@ struct Setting: Sendable {
         self.value = value
     }
 
-    /// The value that a configuration has, as YAML.
+    /// The value in a configuration, as YAML.
     func yaml(_ configuration: Configuration) -> String {
         switch value {
         case .real(let place, _): Self.number(configuration[keyPath: place])
@@ -176,7 +176,7 @@ struct Setting: Sendable {
             case "\"": "\\\""
             case "\\": "\\\\"
             case "\n": "\\n"
-            // What YAML takes for no character, or for the end of a line.
+            // Characters that YAML does not allow, or takes as a line end.
             case _ where scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value):
                 "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
             case "\u{2028}", "\u{2029}", "\u{FEFF}", "\u{FFFE}", "\u{FFFF}": "\\u" + String(scalar.value, radix: 16)

@@ -1,13 +1,13 @@
 import Arguments
 import AssayCore
 
-/// Puts the values of a file where the settings say, and refuses what they don't allow.
+/// Reads the values of a file into the settings, and refuses invalid ones.
 struct SettingsReading {
     private(set) var configuration = Configuration()
     private let path: String
     private var positions: [String: TextPosition] { configuration.positions }
 
-    /// Without them inputs and outputs are passed over.
+    /// Without them, inputs and outputs are skipped.
     private let kinds: ConnectorKinds?
 
     init(path: String, _ kinds: ConnectorKinds? = nil) {
@@ -42,7 +42,7 @@ struct SettingsReading {
                 configuration.positions[path] = value.position
                 try set(setting, value)
             } else if Setting.all.contains(where: { $0.path.hasPrefix(path + ".") }) {
-                // A section without anything in it changes nothing.
+                // An empty section changes nothing.
                 if case .scalar("", isPlain: true) = value.content { continue }
                 try readMap(value, prefix: path + ".")
             } else {
@@ -232,7 +232,7 @@ struct SettingsReading {
             let ours = try plain(path, value, "the name of a field")
             guard FieldNames.targets.contains(ours) else {
                 let hint = NearestName.of(ours, among: FieldNames.targets).map { "; did you mean '\($0)'?" } ?? ""
-                throw fault("'\(ours)' is none of our fields\(hint)", value.position)
+                throw fault("'\(ours)' is not one of our fields\(hint)", value.position)
             }
             guard !names.values.contains(ours) else {
                 throw fault("'\(ours)' has two names", value.position)
@@ -242,7 +242,7 @@ struct SettingsReading {
         return names
     }
 
-    // MARK: Values that must fit each other
+    // MARK: Values that must fit together
 
     private func checkTogether() throws(ConfigurationError) {
         let scoring = configuration.scoring

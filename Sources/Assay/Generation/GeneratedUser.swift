@@ -1,13 +1,13 @@
 import AssayCore
 
-/// A made-up user: all habits follow from the seed and the number, so that none need be remembered.
+/// A generated user: all habits follow from the seed and the number, so that none need be stored.
 struct GeneratedUser {
     let number: UInt64
     let home: City
     /// Microdegrees: home, work, and two shops.
     let places: [(latitude: Int64, longitude: Int64)]
     let favouriteTypes: [StaticString]
-    /// Of a usual amount, as a natural logarithm.
+    /// The natural logarithm of a usual amount.
     let amountLogarithm: Double
     /// UTC.
     let firstHour: UInt64
@@ -19,7 +19,7 @@ struct GeneratedUser {
         let currency: StaticString
         /// Hours ahead of UTC, rounded.
         let hoursAhead: Int64
-        /// Roughly how many of the currency buy what one euro does.
+        /// Roughly how many of the currency equal one euro.
         let priceLogarithm: Double
     }
 

@@ -1,20 +1,20 @@
 import AssayCore
 import Glibc
 
-/// Makes lines one after another.
+/// Generates lines one after another.
 protocol LineGenerator: ~Copyable {
     /// The first line of the labels.
     var labelHeader: StaticString { get }
 
-    /// Appends the next line, and a label where it has one; false when there are no more. There is room for a line of
-    /// the longest kind in both.
+    /// Appends the next line, and its label if it has one. Returns false when there are no more. Both have room for a
+    /// line of the longest kind.
     mutating func writeNext(into lines: inout OutputBuffer, labels: inout OutputBuffer) -> Bool
 }
 
 /// Writes a generated stream and its labels to files or pipes.
 package enum GenerationRun {
     package enum Fault: Error, Equatable {
-        /// Nobody reads any more.
+        /// There is no reader left.
         case closed
         case linesFailed(errorNumber: Int32)
         case labelsFailed(errorNumber: Int32)
@@ -25,10 +25,10 @@ package enum GenerationRun {
 
     private static let blockBytes = 1 << 18
     private static let longestLine = 1024
-    /// With a rate, what is due is written this often.
+    /// With a rate, due lines are written this often.
     private static let stepMicroseconds: UInt32 = 2000
 
-    /// `rate`: so many lines a second of real time; nil for as fast as can be.
+    /// `rate`: lines per second of real time; nil for as fast as possible.
     package static func run(
         _ options: TransactionGenerator.Options, lines: Int32, labels: Int32?, rate: Double? = nil
     ) throws(Fault) {
@@ -64,7 +64,7 @@ package enum GenerationRun {
         }
     }
 
-    /// Where lines and labels go, and what is on its way there.
+    /// Where lines and labels go, with the bytes not written yet.
     private struct Output: ~Copyable {
         var lineBuffer = OutputBuffer(capacity: blockBytes * 2)
         var labelBuffer = OutputBuffer()

@@ -1,7 +1,7 @@
 import AssayCore
 import Glibc
 
-/// Makes up the orders of a shop: some products sell more than others, and one address orders far too often. The same
+/// Generates the orders of a shop: some products sell more than others, and one address orders far too often. The same
 /// options give the same bytes.
 package struct OrderGenerator: LineGenerator, ~Copyable {
     package struct Options: Sendable {
@@ -22,7 +22,7 @@ package struct OrderGenerator: LineGenerator, ~Copyable {
         let category: StaticString
         /// In won.
         let price: UInt64
-        /// How well it sells.
+        /// How often it sells.
         let weight: UInt64
     }
 
@@ -79,7 +79,7 @@ package struct OrderGenerator: LineGenerator, ~Copyable {
         lines.write("\",\"price\":")
         lines.write(integer: product.price)
         lines.write(",\"quantity\":")
-        // Mostly one, sometimes up to five.
+        // Usually one, sometimes up to five.
         lines.write(integer: 1 + (random.below(3) == 0 ? random.below(5) : 0))
         lines.write(",\"ip_address\":\"")
         if isAggressive { lines.write(Self.aggressiveAddress) } else { writeAddress(of: customer, into: &lines) }
@@ -98,7 +98,7 @@ package struct OrderGenerator: LineGenerator, ~Copyable {
             if rest < product.weight { return product }
             rest -= product.weight
         }
-        preconditionFailure("the weights add up to all")
+        preconditionFailure("the weights add up to the total")
     }
 
     private func writeID(into buffer: inout OutputBuffer) {
@@ -106,7 +106,7 @@ package struct OrderGenerator: LineGenerator, ~Copyable {
         buffer.write(made, digits: 9)
     }
 
-    /// Everybody has one.
+    /// Each customer has an address.
     private func writeAddress(of customer: UInt64, into lines: inout OutputBuffer) {
         var drawn = SeededRandom(seed: customer ^ options.seed << 32)
         let address = drawn.next()

@@ -8,7 +8,7 @@ struct SeededRandom: RandomNumberGenerator {
         state = seed
     }
 
-    /// For a whole stream: those of neighbouring seeds have nothing in common.
+    /// For a whole stream: neighbouring seeds have unrelated numbers.
     init(stream seed: UInt64) {
         self.init(seed: seed &* 0x2545_F491_4F6C_DD1D)
     }

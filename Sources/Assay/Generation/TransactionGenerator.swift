@@ -1,7 +1,7 @@
 import AssayCore
 import Glibc
 
-/// Makes up a stream of transactions with some fraud in it: for demonstrations, tests and benchmarks. The same options
+/// Generates a stream of transactions with some fraud in it, for demonstrations, tests and benchmarks. The same options
 /// give the same bytes.
 package struct TransactionGenerator: LineGenerator, ~Copyable {
     package struct Options: Sendable {
@@ -11,7 +11,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         package var seed: UInt64 = 1
         /// The part of all transactions that belongs to fraud.
         package var fraud = 0.01
-        /// Transactions arrive up to this much after they happened.
+        /// Transactions arrive up to this long after they happened.
         package var disorderSeconds = 0.0
         /// The event time of the first one.
         package var startSeconds = GenerationRun.startSeconds
@@ -19,11 +19,11 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         package init() {}
     }
 
-    /// What somebody does with an account that is not theirs.
+    /// The kinds of fraud on an account.
     enum Fraud: CaseIterable {
         /// Many transactions in a row.
         case burst
-        /// From a place too far away to be true.
+        /// From a place that is impossibly far away.
         case travel
         /// Amounts that the user never had.
         case spike
@@ -46,7 +46,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         var number: UInt64
         var user: UInt64
         var fraud: Fraud?
-        /// What the fraudster does differently, drawn when the episode begins.
+        /// The fraudster's deviations, drawn when the episode begins.
         var salt: UInt64 = 0
 
         static func < (left: Event, right: Event) -> Bool {
@@ -67,7 +67,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         }
     }
 
-    /// The mean number of transactions of an episode, weighed over the four kinds.
+    /// The mean number of transactions per episode, weighted over the four kinds.
     private static let meanEpisode = 7.5
 
     private let options: Options
@@ -85,7 +85,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
 
     var labelHeader: StaticString { "transaction_id,label\n" }
 
-    /// `labels` gets a CSV line for a fraudulent transaction.
+    /// `labels` gets a CSV line for each fraudulent transaction.
     mutating func writeNext(into lines: inout OutputBuffer, labels: inout OutputBuffer) -> Bool {
         guard let event = nextArrival() else { return false }
         writeLine(event, into: &lines)
@@ -99,7 +99,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         return true
     }
 
-    // MARK: Who does something, and when
+    // MARK: Users and times
 
     private mutating func nextArrival() -> Event? {
         guard options.disorderSeconds > 0 else { return nextEvent() }
@@ -137,7 +137,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
 
     private mutating func pickActiveUser(hour: UInt64) -> UInt64 {
         var user = pickUser()
-        // Somebody may be awake against all habits.
+        // Now and then a user is awake at an unusual hour.
         for _ in 0..<6 {
             if GeneratedUser(user, seed: options.seed).isActive(hour: hour) { break }
             user = pickUser()
@@ -165,7 +165,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         return episodes.popFirst()
     }
 
-    // MARK: What it looks like
+    // MARK: Lines
 
     private mutating func writeLine(_ event: Event, into lines: inout OutputBuffer) {
         let user = GeneratedUser(event.user, seed: options.seed)
@@ -259,7 +259,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
 }
 
 extension OutputBuffer {
-    /// With zeros in front, as many digits as asked for or more.
+    /// Writes at least this many digits, with leading zeros.
     package mutating func write(_ value: UInt64, digits: Int) {
         var limit: UInt64 = 1
         for _ in 1..<digits { limit *= 10 }

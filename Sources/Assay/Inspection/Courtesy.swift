@@ -1,9 +1,9 @@
 import AssayCore
 import CBytes
 
-/// How a reader shares the machine with whoever scores.
+/// How a reader shares the machine with a run.
 package enum Courtesy {
-    /// From here on the process runs when nobody else wants to. Where that is refused, it only takes its share.
+    /// From here on the process only gets idle time. If that is refused, it takes its normal share.
     package static func yieldToOthers() {
         _ = assay_schedule_when_idle()
     }

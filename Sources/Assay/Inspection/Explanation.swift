@@ -2,7 +2,7 @@ import AssayCore
 import CivilTime
 import StateStore
 
-/// Why a transaction would get its assessment: what each check saw, what it compared that with, and what came of it.
+/// Why a transaction would get its assessment: what each check saw, what it compared that with, and the result.
 package struct Explanation: Sendable {
     /// The line that `assay score` would write next; nil for a duplicate.
     package let assessment: String?
@@ -11,15 +11,15 @@ package struct Explanation: Sendable {
     package let recommendation: String
     package let transactionID: String
     package let userID: String
-    /// The transaction would be the user's first: nothing is known, or what was known is too old.
+    /// Whether the transaction would be the user's first: nothing is known, or what was known is too old.
     package let isFirst: Bool
     package let checks: [CheckReport]
     package let rules: [RuleReport]
-    /// What shall be done, where there are rules.
+    /// The decision, if there are rules.
     package let decision: Decision?
 }
 
-/// Scores transactions against stored state without changing it, with the code that scores them for good.
+/// Scores transactions against stored state without changing it, with the code that a run uses.
 package struct Explainer: ~Copyable {
     private let settings: ScoringSettings
     private let zone: TimeZoneRules
@@ -44,7 +44,7 @@ package struct Explainer: ~Copyable {
     package enum Outcome: Sendable {
         case explained(Explanation)
         case rejected(RejectedLine)
-        /// Nothing but space.
+        /// Only white space.
         case blank
     }
 

@@ -1,20 +1,20 @@
 import AssayCore
 import StateStore
 
-/// A sequence that has begun, as people look at it.
+/// A sequence that has begun, as shown to people.
 package struct OpenSequence: Sendable {
     package let pattern: String
     /// In milliseconds.
     package let began: Int64
-    /// The state it stands at.
+    /// The state that it is in.
     package let state: String
     /// By stage, in the order of the pattern, how many events it has taken.
     package let taken: [(stage: String, events: Int)]
-    /// The stages that may take an event next; empty for one that is complete and not told yet.
+    /// The stages that may take an event next; empty for a complete sequence that is not emitted yet.
     package let awaited: [String]
-    /// What must not come.
+    /// The stages that must not come.
     package let excluded: [String]
-    /// When its time is over, in milliseconds; nil for never.
+    /// When it times out, in milliseconds; nil for never.
     package let ends: Int64?
 }
 
@@ -25,14 +25,14 @@ package struct KeySequences: Sendable {
     package let open: [OpenSequence]
     package let waiting: Int
 
-    /// With those that another stream has of the same key.
+    /// Adds the sequences that another stream has for the same key.
     package func with(_ other: KeySequences) -> KeySequences {
         let open = (open + other.open).sorted { ($0.pattern, $0.began) < ($1.pattern, $1.began) }
         return KeySequences(key: key, open: open, waiting: waiting + other.waiting)
     }
 }
 
-/// Reads what patterns have begun out of stored states, with what the checkpoint says of the patterns.
+/// Reads the sequences in stored states, by the patterns recorded in the checkpoint.
 package struct SequenceListing {
     private struct Known {
         let name: String
@@ -65,7 +65,7 @@ package struct SequenceListing {
         add(String(name), try PatternReading(path: path).pattern(node, "a pattern"))
     }
 
-    /// Up to the bracket that closes the first one.
+    /// The text up to the bracket that closes the first one.
     private static func map(_ text: Substring) -> Substring {
         var depth = 0
         var isQuoted = false
@@ -95,13 +95,13 @@ package struct SequenceListing {
             let automaton = try AutomatonBuilder.build(PatternOutline(definition).pattern)
             known[fingerprint] = Known(name: name, automaton: automaton)
         } catch {
-            preconditionFailure("a recorded pattern was good: \(error.message)")
+            preconditionFailure("a recorded pattern is valid: \(error.message)")
         }
     }
 
     // MARK: One key
 
-    /// Nil for a key without any.
+    /// Returns nil for a key without any.
     package func sequences(_ entry: UserStates.Entry) throws(StoreError) -> KeySequences? {
         do throws(StateDecodingError) {
             return isPipeline ? try pipelineSequences(entry) : try userSequences(entry)
@@ -157,7 +157,7 @@ package struct SequenceListing {
             excluded: excluded, ends: known.automaton.within.map { run.began.addingSaturating($0) })
     }
 
-    /// The stages that a run may come to with its next event.
+    /// The stages that a run may reach with its next event.
     private static func ahead(of state: Int, _ automaton: Automaton) -> (awaited: [String], excluded: [String]) {
         var awaited: Set<Int> = []
         var excluded: Set<Int> = []

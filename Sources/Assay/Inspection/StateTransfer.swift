@@ -1,13 +1,13 @@
 import AssayCore
 import StateStore
 
-/// The documented form of decoded state: one JSON document for the checkpoint, one for each user, nothing lost.
+/// The documented form of decoded state, without loss: one JSON document for the checkpoint, one for each user.
 package enum StateTransfer {
     package static let version: Int64 = 1
-    /// Far more than anybody counts, far less than what a sum of them could not hold.
+    /// Far more than any real count, and small enough that sums don't overflow.
     private static let largestCount: UInt64 = 1 << 60
 
-    /// Why a document is not what it should be.
+    /// What is wrong with a document.
     package struct Problem: Error {
         package let message: String
 
@@ -75,7 +75,7 @@ package enum StateTransfer {
             var known = EarlierPosition.output(
                 name: try need(output["name"]?.string, "name"), path: try need(output["path"]?.string, "path"),
                 length: try need(output["length"]?.unsigned, "length"))
-            // What was exported before has none.
+            // Older exports have none.
             if let resume = output["resume"]?.string.flatMap(bytes) { known.resume = resume }
             record.outputs.append(known)
         }
@@ -87,7 +87,7 @@ package enum StateTransfer {
         return record
     }
 
-    /// What would stop the next run, or make it count wrong.
+    /// Refuses what would stop the next run, or make it count wrong.
     private static func check(_ record: CheckpointRecord) throws(Problem) {
         guard record.id > 0, record.id < Int64.max / 2 else { throw Problem(message: "'checkpoint' is out of bounds") }
         var total = record.stage.sequence
@@ -166,7 +166,7 @@ package enum StateTransfer {
                 + (user.sequenceBytes.isEmpty ? [] : [("sequences", .string(hex(user.sequenceBytes)))]))
     }
 
-    /// A user whose stored form is good.
+    /// Returns a user whose stored form is valid.
     package static func user(_ json: JSON) throws(Problem) -> UserRecord {
         let id = try need(json["user_id"]?.string, "user_id")
         guard Transaction.idLengths.contains(id.utf8.count) else {
@@ -231,7 +231,7 @@ package enum StateTransfer {
 
     // MARK: Parts
 
-    /// A number that comes back the same. Those that JSON lacks, which amounts of more than 1e150 lead to, are texts.
+    /// A number that comes back unchanged. Those that JSON lacks, which amounts above 1e150 lead to, are texts.
     private static func exact(_ value: Double) -> JSON { value.isFinite ? .real(value) : .string("\(value)") }
 
     private static func real(_ json: JSON) -> Double? {

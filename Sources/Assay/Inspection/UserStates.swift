@@ -1,13 +1,13 @@
 import AssayCore
 import StateStore
 
-/// How the functions that keep state are known to the store.
+/// The ids of the functions that keep state in the store.
 package enum StoredFunction {
     package static let scoring = (id: ScoringStage.functionNumber, name: ScoringStage.functionName)
     package static let pipeline = (id: StreamStage.functionNumber, name: StreamStage.functionName)
 }
 
-/// The users of stored state: where each one's present state lies, found in one pass over the pages.
+/// The users of stored state: the place of each one's current state, found in one pass over the pages.
 package final class UserStates {
     /// A state's place among the pages.
     package struct Place: Sendable {
@@ -58,7 +58,7 @@ package final class UserStates {
                 let key = entry.key.bindMemory(to: UInt8.self)
                 let hash = key.stableHash
                 if byID.find(key, hash: hash) != nil { continue }
-                // An entry without a value says that the key is no more.
+                // An entry without a value says that the key is gone.
                 if entry.value.isEmpty {
                     _ = byID.insert(key, hash: hash, state: Self.gone)
                     continue
@@ -82,14 +82,14 @@ package final class UserStates {
 
     package var count: Int { places.count }
 
-    /// Where a user's state is, nil for one who was never seen.
+    /// The place of a user's state, nil for an unknown user.
     package func place(of id: [UInt8]) -> Int? {
         id.withUnsafeBufferPointer { key in
             byID.find(key, hash: key.stableHash).map { byID[$0] }.flatMap { $0 == Self.gone ? nil : $0 }
         }
     }
 
-    /// A user's record, nil for one who was never seen.
+    /// A user's record, nil for an unknown user.
     package func record(of id: [UInt8]) throws(StoreError) -> UserRecord? {
         try withEntry(of: id) { entry throws(StoreError) in try entry.record() }
     }
@@ -110,7 +110,7 @@ package final class UserStates {
         }
     }
 
-    /// Every user once, in the order in which the states were written.
+    /// Visits every user once, in the order in which the states were written.
     package func forEach(_ body: (Entry) throws(StoreError) -> Void) throws(StoreError) {
         var cursor = UserCursor(self)
         var end = places.count
@@ -132,7 +132,7 @@ package final class UserStates {
     }
 }
 
-/// A walk over users, one after another or to one by its place. It keeps the page that it stands in.
+/// A cursor over users, which moves in order or to a place. It keeps its current page.
 package struct UserCursor {
     private let users: UserStates
     private var next = 0
@@ -144,7 +144,7 @@ package struct UserCursor {
         self.users = users
     }
 
-    /// To the next user; false behind the last.
+    /// Moves to the next user; returns false after the last.
     package mutating func advance() throws(StoreError) -> Bool {
         guard next < users.count else { return false }
         try move(to: next)

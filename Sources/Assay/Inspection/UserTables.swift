@@ -2,7 +2,7 @@ import AssayCore
 import CivilTime
 import StateStore
 
-/// The tables that queries over decoded state read.
+/// The tables for queries over decoded state.
 package struct UserTables {
     private let users: UserStates
     private let settings: ScoringSettings
@@ -93,7 +93,7 @@ package struct UserTables {
         ]
     }
 
-    // MARK: One row a user
+    // MARK: One row per user
 
     private var usersTable: QueryTable {
         QueryTable(name: "users", columns: Self.columns("users"), estimatedRows: Int64(users.count)) {
@@ -127,9 +127,9 @@ package struct UserTables {
         }
     }
 
-    // MARK: Several rows a user
+    // MARK: Several rows per user
 
-    /// A table whose rows are made of one user's record after another's, the id before each.
+    /// Returns a table with rows from each user's record, the id first in each.
     private func perUser(
         _ name: String, rowsEach: Int, _ rows: @escaping (UserRecord) -> [[QueryValue]]
     ) -> QueryTable {
@@ -237,7 +237,7 @@ package struct UserTables {
     }
 }
 
-/// The users that a table's rows are made of: all, or one.
+/// The users whose rows a table has: all, or one.
 private final class Walk {
     private var cursor: UserCursor
     private let only: Int?

@@ -1,7 +1,7 @@
 import AssayCore
 import CEL
 
-/// Finds out what the outputs of assessments select.
+/// Compiles what the outputs of assessments select.
 package struct AssessmentCompiler {
     private let expressions: PipelineExpressions
     private let names: StreamEnvironment
@@ -15,7 +15,7 @@ package struct AssessmentCompiler {
         self.names = names
     }
 
-    /// An output that a configuration names, and what it gets.
+    /// An output of a configuration, and what it gets.
     package func compile(_ entry: OutputEntry) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
         var compiler = Compiler(names.environment)
         let owner = "an output of '\(entry.stream.text)'"

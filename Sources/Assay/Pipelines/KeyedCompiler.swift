@@ -1,8 +1,8 @@
 import AssayCore
 import CEL
 
-/// Compiles a stream that knows of many events together: takes the aggregates out of its expressions, and works out
-/// what each event has to give for them.
+/// Compiles a stream that combines many events: takes the aggregates out of its expressions, and finds what each event
+/// has to contribute to them.
 struct KeyedCompiler {
     private let stream: PipelineDefinition.Stream
     private let keyed: PipelineDefinition.Keyed
@@ -18,7 +18,7 @@ struct KeyedCompiler {
         var steps: [AggregatePlan.Step] = []
         var results: [CEL.`Type`] = []
         var slots: [Int] = []
-        /// The next slot of the emission that is free.
+        /// The next free slot of the emission.
         var next = 0
 
         func takeSlot() -> Int {
@@ -119,7 +119,7 @@ struct KeyedCompiler {
         try expressions.checkKey(part, key, owner)
     }
 
-    /// The window, and the key by the names of its parts and as `key`.
+    /// Declares the window, and the key by the names of its parts and as `key`.
     private func declareMoment(_ keys: [ExpressionPart], _ calls: Calls, _ environment: inout StreamEnvironment) {
         let (start, end) = (calls.takeSlot(), calls.takeSlot())
         if !keyed.isRunning {
@@ -132,7 +132,7 @@ struct KeyedCompiler {
         }
     }
 
-    /// Columns that nobody has to ask for.
+    /// Columns that need no declaration.
     private func automatic(_ keys: [ExpressionPart]) -> [EmissionLayout.Automatic] {
         let window =
             keyed.isRunning

@@ -1,7 +1,7 @@
 import Arguments
 import AssayCore
 
-/// A compiled pattern as people see it: its conditions, its states, and what leads from one to the next.
+/// A compiled pattern as shown to people: its conditions, its states, and the edges between them.
 package struct PatternDrawing {
     private let plan: PatternPlan
 
@@ -27,7 +27,7 @@ package struct PatternDrawing {
         return parts.joined(separator: "; ")
     }
 
-    /// What an edge asks of an event.
+    /// The condition of an edge on an event.
     private func test(_ edge: Automaton.Edge) -> String {
         edge.clauses.map { clause in
             let met = plan.conditions.indices.filter { clause.met >> UInt64($0) & 1 == 1 }
@@ -76,8 +76,8 @@ package struct PatternDrawing {
     private static let margin = 30
     private static let longestLabel = 34
 
-    /// States in columns by how many steps they are from the beginning. Whole lines take an event, dashed ones pass
-    /// over it, dotted ones go on with it to another state.
+    /// States in columns by their distance from the start. Solid lines take an event, dashed ones skip it, dotted ones
+    /// continue with it in another state.
     package var svg: String {
         let places = places()
         let width = (places.map(\.column).max() ?? 0) * Self.columnWidth + Self.boxWidth + 2 * Self.margin
@@ -144,7 +144,7 @@ package struct PatternDrawing {
     }
 
     private func drawn(_ edge: Automaton.Edge, number: Int, from index: Int, _ places: [Place]) -> String {
-        // What a stop state takes is drawn where the way to it is.
+        // What a stop state takes is drawn on the edge to it.
         if states[index].kind == .stop { return "" }
         let (from, to) = (places[index], places[edge.target])
         let dashes =

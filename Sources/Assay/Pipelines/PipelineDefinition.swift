@@ -1,6 +1,6 @@
 import AssayCore
 
-/// A pipeline as its file says it, before anybody looks at what its expressions mean.
+/// A pipeline as its file defines it, before its expressions are compiled.
 package struct PipelineDefinition: Sendable {
     struct Input: Sendable {
         var format = InputFormat.jsonl
@@ -9,18 +9,18 @@ package struct PipelineDefinition: Sendable {
         var unit = EventSchema.TimeUnit.auto
         var zoneName = "UTC"
         var zonePosition: TextPosition?
-        /// How much later events may come than one with a greater time, in milliseconds.
+        /// How much older than the newest event others may be, in milliseconds.
         var outOfOrder: Int64 = 30_000
-        /// After so long without input event time goes on with the clock.
+        /// After this long without input, event time advances with the clock.
         var idle: Int64?
-        /// Those that were declared; nil when any may come.
+        /// The declared fields; nil when any may come.
         var fields: [(name: String, type: FieldType)]?
     }
 
     struct Stream: Sendable {
         var name: String
         var position: TextPosition
-        /// None for the input; several streams are taken as one.
+        /// Empty for the input; several streams are read as one.
         var from: [SourceText] = []
         var condition: SourceText?
         var columns: [NamedExpression] = []
@@ -38,10 +38,10 @@ package struct PipelineDefinition: Sendable {
     }
 
     enum Kind: Sendable {
-        /// Those that meet the condition, as they are or with other columns.
+        /// The rows that meet the condition, unchanged or with other columns.
         case rows
         case windows(Keyed)
-        /// An assessment for each event, with the settings of a file.
+        /// An assessment per event, with the settings of a file.
         case score(SourceText)
         /// Sequences of a key's events.
         case pattern(Sequences)
@@ -54,11 +54,11 @@ package struct PipelineDefinition: Sendable {
         var late: SourceText?
     }
 
-    /// What is known of many events together, by key.
+    /// Results over many events, by key.
     struct Keyed: Sendable {
         var keys: [NamedExpression] = []
         var shape: WindowShape
-        /// Told at each event, with what is known up to it.
+        /// Emitted at each event, with the results up to it.
         var isRunning = false
         var lateness: Int64 = 0
         /// The name of the stream of late events.
@@ -66,15 +66,15 @@ package struct PipelineDefinition: Sendable {
     }
 
     var input = Input()
-    /// Where events come from, unless the command line says it.
+    /// Where events come from, unless the command line names an input.
     var inputs: [NamedInput] = []
     var lists: [ListDefinition] = []
     var derived: [NamedExpression] = []
     var streams: [Stream] = []
     var outputs: [OutputEntry] = []
-    /// Where streams go that nobody reads, when no output is named.
+    /// Where streams without a reader go, when no output is named.
     let standardOutput: any OutputDefinition
-    /// Where the file is, as it was named.
+    /// The path of the file as given.
     package let path: String
 
     init(path: String, standardOutput: any OutputDefinition) {

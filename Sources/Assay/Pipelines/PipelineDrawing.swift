@@ -1,14 +1,14 @@
 import Arguments
 import AssayCore
 
-/// A pipeline as people see it: what reads what, what each stream does, and where it goes.
+/// A pipeline as shown to people: what reads what, what each stream does, and where it goes.
 package struct PipelineDrawing {
     private struct Node {
         let title: String
         let lines: [String]
         /// The node that it reads, by number; nil for the input.
         let source: Int?
-        /// What else it reads.
+        /// The other nodes that it reads.
         var others: [Int] = []
         let isOutput: Bool
     }
@@ -54,7 +54,7 @@ package struct PipelineDrawing {
             addOutputs(of: .stream(index), nodes.count - 1)
             for side in stream.sides {
                 let what =
-                    side.isLate ? "events too late for \(stream.name)" : "what \(stream.name) did not end in time"
+                    side.isLate ? "events too late for \(stream.name)" : "timed-out sequences of \(stream.name)"
                 nodes.append(Node(title: side.name, lines: [what], source: streamNodes[index], isOutput: false))
                 if side.isLate { lateNodes[index] = nodes.count - 1 } else { timeoutNodes[index] = nodes.count - 1 }
                 addOutputs(of: side.isLate ? .late(index) : .timeouts(index), nodes.count - 1)
@@ -78,7 +78,7 @@ package struct PipelineDrawing {
         case .keyed(let keyed):
             lines.append(Self.by(keyed.keys))
             if keyed.isRunning {
-                lines.append("tells at each event")
+                lines.append("emits at each event")
             } else {
                 let lateness = keyed.function.lateness
                 lines.append(
@@ -127,7 +127,7 @@ package struct PipelineDrawing {
     private static let lineHeight = 18
     private static let gap = 16
 
-    /// Columns from left to right, whoever reads to the right of what it reads.
+    /// Columns from left to right; a stream is to the right of what it reads.
     package var svg: String {
         var depths: [Int] = []
         for node in nodes { depths.append(node.source.map { depths[$0] + 1 } ?? 0) }
@@ -178,6 +178,6 @@ package struct PipelineDrawing {
         return svg
     }
 
-    /// What fits in a box.
+    /// The text cut to the width of a box.
     private static func shortened(_ text: String) -> String { text.count > 44 ? text.prefix(43) + "…" : text }
 }

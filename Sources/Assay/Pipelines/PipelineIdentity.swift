@@ -1,9 +1,9 @@
 import Arguments
 import AssayCore
 
-/// A pipeline's input and streams in one form, a line each: the state of a run goes with them.
+/// A pipeline's input and streams in one form, a line each: the state of a run belongs to it.
 enum PipelineIdentity {
-    /// `columns`: what streams with patterns make.
+    /// `columns`: those of streams with patterns.
     static func text(
         _ pipeline: PipelineDefinition, lists: [ListDefinition], scored: Configuration?,
         columns: [String: [StreamColumn]]
@@ -36,7 +36,7 @@ enum PipelineIdentity {
             parts.append("key " + columns(sequences.keys))
             let timeouts = sequences.pattern.timeouts?.text ?? "no"
             parts.append("pattern late \(sequences.late?.text ?? "no") timeouts \(timeouts)")
-            // What they mean is said in the pattern's own line.
+            // The pattern's own line says what they mean.
             parts.append("columns " + made.map { "\($0.name): \($0.type.name)" }.joined(separator: ", "))
             return parts.joined(separator: "; ")
         case .windows(let keyed):
@@ -49,7 +49,7 @@ enum PipelineIdentity {
         return parts.joined(separator: "; ")
     }
 
-    /// What a reload may change.
+    /// The part that a reload may change.
     private static func pattern(_ stream: PipelineDefinition.Stream) -> String? {
         guard case .pattern(let sequences) = stream.kind else { return nil }
         let limits = sequences.pattern.limits
@@ -61,7 +61,7 @@ enum PipelineIdentity {
         return parts.joined(separator: "; ")
     }
 
-    /// How lines begin that say a stream's pattern.
+    /// The beginning of lines with a stream's pattern.
     static let patternPrefix = "pattern "
 
     private static func columns(_ columns: [NamedExpression]) -> String {
@@ -82,11 +82,11 @@ enum PipelineIdentity {
         }
     }
 
-    /// What two pipelines differ in.
+    /// The differences between two pipelines.
     struct Difference: Equatable {
-        /// The streams whose patterns do.
+        /// The streams whose patterns differ.
         var patterns: [String] = []
-        /// The first thing that differs besides; nil when there is none.
+        /// The first other difference; nil when there is none.
         var other: String?
     }
 

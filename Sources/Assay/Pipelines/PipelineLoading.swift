@@ -5,7 +5,7 @@ package struct Pipeline: Sendable {
     package let plan: StreamPlan
     /// By number.
     let sinks: [NamedOutput]
-    /// Where events come from, unless the command line says it.
+    /// Where events come from, unless the command line names an input.
     package let inputs: [NamedInput]
 
     init(plan: StreamPlan, sinks: [NamedOutput], inputs: [NamedInput]) {
@@ -16,12 +16,12 @@ package struct Pipeline: Sendable {
 
     private static let largestFile = 1 << 20
 
-    /// Reads a pipeline file and finds out what it means. Nothing is started.
+    /// Reads and compiles a pipeline file. Starts nothing.
     package static func load(_ path: String, _ kinds: ConnectorKinds) throws(ConfigurationError) -> Pipeline {
         try StreamCompiler.compile(try PipelineReading.read(try bytes(path), path: path, kinds))
     }
 
-    /// Reads the file of a pipeline that runs again: its patterns may be other ones, and nothing else.
+    /// Reads the file of a running pipeline again: only its patterns may differ.
     package func reloaded(_ path: String, _ kinds: ConnectorKinds) throws(ConfigurationError) -> Pipeline {
         let next = try StreamCompiler.compile(
             try PipelineReading.read(try Self.bytes(path), path: path, kinds), after: plan)
@@ -47,7 +47,7 @@ package struct Pipeline: Sendable {
         }
     }
 
-    /// Whether a file is a pipeline, and no configuration. What can't be read is neither.
+    /// Whether a file is a pipeline and not a configuration. A file that can't be read is neither.
     package static func isPipeline(_ path: String) -> Bool {
         do throws(ConfigurationError) {
             guard let root = try YAMLReader.read(try bytes(path), path: path) else { return false }
@@ -57,10 +57,10 @@ package struct Pipeline: Sendable {
         }
     }
 
-    /// How its input is written.
+    /// The format of its input.
     package var inputFormat: InputFormat { plan.format }
 
-    /// Each stream with what it makes, for people.
+    /// Each stream with its columns, for people.
     package var outlines: [(name: String, columns: String)] {
         plan.streams.map { stream in
             let columns = stream.columns.map { $0.map { "\($0.name): \($0.type.name)" }.joined(separator: ", ") }

@@ -2,7 +2,7 @@ import Arguments
 import AssayCore
 import CivilTime
 
-/// Reads a pipeline file, without looking at what its expressions mean.
+/// Reads a pipeline file without compiling its expressions.
 struct PipelineReading {
     private var pipeline: PipelineDefinition
     private let path: String
@@ -29,7 +29,7 @@ struct PipelineReading {
         return reading.pipeline
     }
 
-    /// Whether a file is a pipeline, and no configuration.
+    /// Whether a file is a pipeline and not a configuration.
     static func isPipeline(_ root: YAMLNode) -> Bool {
         guard case .map(let members) = root.content else { return false }
         return members.contains { $0.key == "streams" }
@@ -50,7 +50,7 @@ struct PipelineReading {
         let streams = try members.require("streams")
         for (name, position, value) in try members.entries(streams, "streams") {
             guard PipelineName.isName(name) else {
-                throw members.fault("a stream's name has letters, digits and _ alone, unlike '\(name)'", position)
+                throw members.fault("a stream's name has only letters, digits and _, unlike '\(name)'", position)
             }
             pipeline.streams.append(try stream(name, position, value))
         }
@@ -63,7 +63,7 @@ struct PipelineReading {
         try members.finish()
     }
 
-    /// Each is read here too, so that a mistake in one that nobody uses is found.
+    /// Reads unused patterns too, so that a mistake in one is found.
     private mutating func readPatterns(_ node: YAMLNode, _ members: YAMLMembers) throws(ConfigurationError) {
         for (name, position, value) in try members.entries(node, "patterns") {
             guard PipelineName.isName(name) else { throw members.fault(PatternName.rule(name), position) }
@@ -150,7 +150,7 @@ struct PipelineReading {
         } else {
             if let select = members.take("select") { stream.columns = try selection(select, members) }
             if let having = stream.having {
-                throw members.fault("'having' is for streams with 'emit'; say 'where'", having.position)
+                throw members.fault("'having' is for streams with 'emit'; use 'where'", having.position)
             }
         }
         try members.finish()
@@ -202,7 +202,7 @@ struct PipelineReading {
         }
     }
 
-    /// A name alone, which is its own expression.
+    /// A plain name, which is its own expression.
     private func field(
         _ node: YAMLNode, _ key: String, _ members: YAMLMembers
     ) throws(ConfigurationError) -> NamedExpression {
@@ -230,7 +230,7 @@ struct PipelineReading {
         var columns: [NamedExpression] = []
         for (name, position, value) in try members.entries(node, key) {
             guard PipelineName.isName(name) else {
-                throw members.fault("a column's name has letters, digits and _ alone, unlike '\(name)'", position)
+                throw members.fault("a column's name has only letters, digits and _, unlike '\(name)'", position)
             }
             columns.append(
                 NamedExpression(name: name, position: position, expression: try members.text(value, "\(key).\(name)")))
@@ -292,7 +292,7 @@ struct PipelineReading {
         return .daily(DailyPlaces(zone: zone, size: size))
     }
 
-    /// Every event is in so many panes' worth of windows, and each firing looks at so many panes.
+    /// Each event is in windows of at most this many panes, and each firing reads as many.
     private static let mostPanes: Int64 = 10_000
 
     private func sliding(_ members: inout YAMLMembers, _ node: YAMLNode) throws(ConfigurationError) -> WindowShape {

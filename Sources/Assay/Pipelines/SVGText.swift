@@ -1,6 +1,6 @@
 import AssayCore
 
-/// Texts as drawings have them.
+/// Texts as SVG has them.
 enum SVGText {
     static func escaped(_ text: String) -> String {
         var result = ""

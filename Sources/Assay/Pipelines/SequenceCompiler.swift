@@ -1,7 +1,7 @@
 import AssayCore
 import CEL
 
-/// Compiles a stream that looks for sequences: its pattern, and what becomes of one that is found.
+/// Compiles a stream that looks for sequences: its pattern, and the rows of those that are found.
 struct SequenceCompiler {
     private let stream: PipelineDefinition.Stream
     private let sequences: PipelineDefinition.Sequences
@@ -11,7 +11,7 @@ struct SequenceCompiler {
     private let expressions: PipelineExpressions
     private let owner: String
 
-    /// `names` knows the pattern's parameters.
+    /// `names` has the pattern's parameters.
     init(
         _ stream: PipelineDefinition.Stream, _ sequences: PipelineDefinition.Sequences, names: StreamEnvironment,
         base: StreamEnvironment, isEvents: Bool, _ expressions: PipelineExpressions
@@ -25,7 +25,7 @@ struct SequenceCompiler {
         owner = "stream '\(stream.name)'"
     }
 
-    /// `inner` gets the keys and what is known of an event by itself.
+    /// `inner` gets the keys and the conditions on single events.
     func compile(_ inner: inout Compiler) throws(ConfigurationError) -> StreamPlan.Sequences {
         let pattern = sequences.pattern
         var keys: [ExpressionPart] = []

@@ -3,7 +3,7 @@ import AssayCore
 import CEL
 import CivilTime
 
-/// Finds out what a pipeline's expressions mean, and puts its streams in order.
+/// Compiles a pipeline's expressions, and orders its streams.
 struct StreamCompiler {
     private let pipeline: PipelineDefinition
     private let path: String
@@ -13,12 +13,12 @@ struct StreamCompiler {
     private var base: StreamEnvironment
     private var derived: [(name: String, type: CEL.`Type`)] = []
     private var streams: [StreamPlan.Stream] = []
-    /// What the stream that scores was given.
+    /// The configuration of the stream that scores.
     private var scored: Configuration?
-    /// By name: streams, and streams of late events.
+    /// Streams and side streams by name.
     private var sources: [String: StreamPlan.Source] = [:]
 
-    /// `present`: a plan that runs, whose fields keep their numbers.
+    /// `present`: a running plan, whose fields keep their numbers.
     static func compile(
         _ pipeline: PipelineDefinition, after present: StreamPlan? = nil
     ) throws(ConfigurationError) -> Pipeline {
@@ -65,7 +65,7 @@ struct StreamCompiler {
         }
         if let slip = fields.suspect(among: derived.map(\.name), time: pipeline.input.time) {
             throw expressions.fault(
-                "no 'input.fields' are declared, and '\(slip.name)' is said once: did you mean '\(slip.meant)'? "
+                "no 'input.fields' are declared, and '\(slip.name)' is used only once: did you mean '\(slip.meant)'? "
                     + "If not, declare both", at: slip.name, in: slip.use)
         }
         let schema = EventSchema(
@@ -84,7 +84,7 @@ struct StreamCompiler {
 
     // MARK: Names
 
-    /// Every name of a stream, each once.
+    /// Every name of a stream; none may repeat.
     private func names() throws(ConfigurationError) -> [String] {
         var names: [String] = []
         func add(_ name: String, _ position: TextPosition) throws(ConfigurationError) {
@@ -97,7 +97,7 @@ struct StreamCompiler {
             try add(stream.name, stream.position)
             for side in stream.sideStreams {
                 guard PipelineName.isName(side.text) else {
-                    throw fault("a stream's name has letters, digits and _ alone, unlike '\(side.text)'", side.position)
+                    throw fault("a stream's name has only letters, digits and _, unlike '\(side.text)'", side.position)
                 }
                 try add(side.text, side.position)
             }
@@ -129,7 +129,7 @@ struct StreamCompiler {
 
     // MARK: Streams
 
-    /// What the expressions of a stream can say that reads this.
+    /// The names that expressions can use in a stream that reads this.
     private func environment(of source: StreamPlan.Source) -> StreamEnvironment {
         switch source {
         case .input:
@@ -142,7 +142,7 @@ struct StreamCompiler {
             switch streams[index].operation {
             case .rows(selected: nil): return environment(readBy: streams[index])
             case .score:
-                // An assessment's own fields, and those of the event that it is of.
+                // An assessment's own fields, and those of its event.
                 var names = environment(of: .input)
                 for (slot, column) in AssessmentColumn.columns.enumerated() {
                     names.declare(column.name, column.type.type, slot: RowSlots.firstAssessment + slot)
@@ -155,7 +155,7 @@ struct StreamCompiler {
 
     private func environment(readBy stream: StreamPlan.Stream) -> StreamEnvironment {
         if stream.union == nil { return environment(of: stream.sources[0]) }
-        // Rows of several sources, passed on whole: without a 'select' they have no names that all of them share.
+        // Rows of several sources, passed on whole: without a 'select' they have no common names.
         var names = base
         names.declareMoment()
         return names
@@ -171,7 +171,7 @@ struct StreamCompiler {
         self.sources.first { $0.value == source }?.key ?? "input"
     }
 
-    /// Whether a source's rows are events of the input, so that their fields lie in the batch.
+    /// Whether a source's rows are events of the input, whose fields are in the batch.
     private func isEvents(_ sources: [StreamPlan.Source]) -> Bool {
         guard sources.count == 1 else { return false }
         switch sources[0] {
@@ -250,7 +250,7 @@ struct StreamCompiler {
 
     private func columns(of source: StreamPlan.Source) -> [StreamColumn]? {
         switch source {
-        // Where fields are declared, those are the columns.
+        // Declared fields are the columns.
         case .input:
             return fields.isOpen
                 ? nil : fields.columns.map { StreamColumn(name: $0.name, type: $0.type.type) }
@@ -274,7 +274,7 @@ struct StreamCompiler {
 
     // MARK: Outputs
 
-    /// Where rows go, and the sinks by number: outputs of one name share one.
+    /// The outputs, and the sinks by number: outputs of one name share a sink.
     private func outputs() throws(ConfigurationError) -> ([StreamOutput], [NamedOutput]) {
         var outputs: [StreamOutput] = []
         var sinks: [NamedOutput] = []
@@ -308,7 +308,7 @@ struct StreamCompiler {
         return (outputs, sinks)
     }
 
-    /// The path of what only one output can have, in one form.
+    /// The path of a claim, in one form.
     private static func file(_ claim: OutputClaim?) -> String? {
         let path: String? =
             switch claim {
@@ -321,7 +321,7 @@ struct StreamCompiler {
         }
     }
 
-    /// Without outputs, what no other stream reads goes to standard output.
+    /// Without outputs, streams that no other stream reads go to standard output.
     private var unread: [OutputEntry] {
         var outputs: [OutputEntry] = []
         for (index, stream) in streams.enumerated() {

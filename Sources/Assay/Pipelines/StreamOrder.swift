@@ -1,7 +1,7 @@
 import Arguments
 import AssayCore
 
-/// Puts streams in an order in which whoever is read comes before whoever reads.
+/// Orders streams so that each comes after the streams that it reads.
 struct StreamOrder {
     private let pipeline: PipelineDefinition
     private let names: [String]
@@ -11,7 +11,7 @@ struct StreamOrder {
         self.names = names
     }
 
-    /// As near to the file's order as can be.
+    /// As close to the file's order as possible.
     func ordered() throws(ConfigurationError) -> [PipelineDefinition.Stream] {
         var ordered: [PipelineDefinition.Stream] = []
         var waiting = pipeline.streams
@@ -22,7 +22,7 @@ struct StreamOrder {
                 let stream = waiting[0]
                 throw ConfigurationError(
                     path: pipeline.path, position: stream.from.first?.position,
-                    message: "stream '\(stream.name)' reads what it makes itself, by way of others or not")
+                    message: "stream '\(stream.name)' reads its own rows, directly or through other streams")
             }
             let stream = waiting.remove(at: index)
             known.insert(stream.name)

@@ -1,15 +1,15 @@
 import AssayCore
 import CEL
 
-/// Works out what expressions can say of several sources taken as one: every name that one of them knows, and which of
-/// them a row is of as `stream`.
+/// Finds the names that expressions can use over several sources read as one: every name that one of them knows, and
+/// the name of a row's source as `stream`.
 struct UnionCompiler {
     struct NamedSource {
         let name: String
         let environment: StreamEnvironment
     }
 
-    /// Collects the names of the input that are found out while expressions are compiled.
+    /// Collects the names of the input that are discovered while expressions are compiled.
     private final class Names {
         var names: [String] = []
         var slots: [[Int?]]

@@ -10,11 +10,11 @@ package struct NamedInput: Sendable {
         self.definition = definition
     }
 
-    /// The name of the only input of a run.
+    /// The name of the input of a run with only one.
     package static let onlyName = "transactions"
 }
 
-/// One sink of a run, by its number: where rows go, and whose.
+/// One numbered sink of a run: where rows go, and whose.
 package struct NamedOutput: Sendable {
     /// The stream whose rows it takes, or the first of them.
     let stream: String
@@ -29,6 +29,6 @@ package struct NamedOutput: Sendable {
 
     package var form: RowForm { definition.form }
 
-    /// Under which checkpoints know it.
+    /// Its name in checkpoints.
     var name: String { definition.name(of: stream) }
 }

@@ -4,61 +4,61 @@ import StateStore
 
 /// A kind of output that files can name.
 package protocol OutputKind: Sendable {
-    /// How a file names one: `{jsonl: FILE}`.
+    /// The syntax in a file: `{jsonl: FILE}`.
     var form: String { get }
 
-    /// Reads an output of this kind; nil when the node is of another. A map is read to its end.
+    /// Reads an output of this kind; nil when the node is of another kind. A map is read completely.
     func read(_ node: YAMLNode, _ name: String, path: String) throws(ConfigurationError) -> (any OutputDefinition)?
 }
 
-/// An output as a file or command line names it.
+/// An output as named in a file or on a command line.
 package protocol OutputDefinition: Sendable {
-    /// What its rows look like on the way to it.
+    /// The form of its rows.
     var form: RowForm { get }
 
-    /// For people: `file high.jsonl`.
+    /// A title for people: `file high.jsonl`.
     var title: String { get }
 
-    /// Under which checkpoints know it. Outputs of one name share a sink.
+    /// Its name in checkpoints. Outputs of one name share a sink.
     func name(of stream: String) -> String
 
-    /// What nothing else in the run can be. `folder` is in front of names that are not absolute.
+    /// What the output claims for itself. `folder` is prepended to names that are not absolute.
     func claim(in folder: String) -> OutputClaim?
 
-    /// Whether a stream's rows fit. `columns` are nil where rows may have any.
+    /// Checks that a stream's rows fit. `columns` are nil where rows may have any.
     func check(
         _ columns: [StreamColumn]?, of stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
     ) throws(ConfigurationError)
 
-    /// Decides what a run does with it, and touches nothing.
+    /// Decides what a run does with it, and changes nothing.
     func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput
 }
 
-/// What an output takes for itself.
+/// What an output claims for itself.
 package enum OutputClaim: Equatable, Sendable {
     case file(String)
     /// Everything in the folder.
     case folder(String)
-    /// Other tables of the database are free.
+    /// One table; others in the database are free.
     case table(String, database: String)
 }
 
-/// What an output's plan is made from.
+/// The facts that an output's plan is made from.
 package struct OutputSituation {
-    /// Under which checkpoints know it.
+    /// Its name in checkpoints.
     package let name: String
     package let columns: [StreamColumn]?
-    /// What the last checkpoint says of it, also one that is to be forgotten.
+    /// What the last checkpoint records of it, even one that is to be discarded.
     package let recorded: CheckpointRecord.Output?
     /// The number of that checkpoint.
     package let checkpoint: Int64
     package let finding: InputFinding
     package let mayOverwrite: Bool
-    /// The checkpoint does not count any more, but its outputs are the run's own.
+    /// The checkpoint is discarded, but its outputs belong to the run.
     package let isFresh: Bool
-    /// Checkpoints are taken.
+    /// Whether there are checkpoints.
     package let isSaved: Bool
-    /// In front of names that are not absolute.
+    /// Prepended to names that are not absolute.
     package let folder: String
     package let zone: TimeZoneRules
 
@@ -71,12 +71,12 @@ package struct OutputSituation {
 
 /// What a run does with an output.
 package protocol PlannedOutput {
-    /// What is written there can't be taken back.
+    /// Whether what is written there can't be taken back.
     var isStream: Bool { get }
-    /// Something for people to know.
+    /// A notice for people.
     var notice: String? { get }
 
-    /// `shared` holds what several outputs of a run use together, by name.
+    /// `shared` holds by name what several outputs of a run use together.
     func open(_ shared: inout [String: any AnyObject & Sendable]) throws(RunFailure) -> any RowSink
 }
 
@@ -84,7 +84,7 @@ package protocol PlannedOutput {
 package struct ConnectorKinds: Sendable {
     package let sources: [any SourceKind]
     package let outputs: [any OutputKind]
-    /// Where rows go that a file says nothing of.
+    /// Where rows go without an output in the file.
     package let standardOutput: any OutputDefinition
 
     package init(

@@ -2,7 +2,7 @@ import AssayCore
 import Glibc
 import StateStore
 
-/// Why rows could not be put where they go.
+/// Why rows could not be written.
 package struct SinkFault: Error, Equatable, Sendable {
     package enum Reason: Equatable, Sendable {
         /// Nobody reads any more.
@@ -11,7 +11,7 @@ package struct SinkFault: Error, Equatable, Sendable {
         case store(String)
     }
 
-    /// For people.
+    /// The sink's name for people.
     package let sink: String
     package let reason: Reason
 
@@ -31,7 +31,7 @@ package struct SinkFault: Error, Equatable, Sendable {
     var failure: RunFailure { RunFailure(reason == .closed ? .closed : .inputOutput, message) }
 }
 
-/// What a checkpoint has to know of a sink, and what has to be done before it may say so.
+/// What a checkpoint has to record of a sink, and what has to happen before it may.
 package struct SettledSink: Sendable {
     package var output: CheckpointRecord.Output
     /// A file that has to be synced before the checkpoint is committed.
@@ -43,26 +43,26 @@ package struct SettledSink: Sendable {
     }
 }
 
-/// Where rows go. It belongs to the thread that writes.
+/// Where rows go. Used by the writing thread only.
 ///
 /// After a crash the same rows come again from the last checkpoint on, in the same order: a sink counts what it has,
-/// and cuts off or skips what came twice.
+/// and cuts off or skips what comes twice.
 package protocol RowSink: AnyObject {
-    /// Takes the rows that `fill` appends; it returns how many they are.
+    /// Takes the rows that `fill` appends; `fill` returns their number.
     func write(_ fill: (inout OutputBuffer) -> UInt64) throws(SinkFault)
 
-    /// When something is to be done although no rows came, of the monotonic clock.
+    /// When something has to be done even if no rows come, on the monotonic clock.
     var due: Double { get }
 
-    /// Rows are to be seen as soon as no more are coming; others wait until they are due.
+    /// Whether rows are to be visible as soon as no more are coming; otherwise they wait until they are due.
     var isImmediate: Bool { get }
 
-    /// Holds nothing back: what was written can be seen.
+    /// Makes everything written so far visible.
     func flush() throws(SinkFault)
 
-    /// Brings everything written so far on its way, and says what a checkpoint has to know to go on from here.
+    /// Settles everything written so far, and returns what a checkpoint needs to resume from here.
     func settle(isLast: Bool) throws(SinkFault) -> SettledSink
 
-    /// The checkpoint that everything settled last belongs to is durable.
+    /// The checkpoint of everything settled last is durable.
     func release() throws(SinkFault)
 }

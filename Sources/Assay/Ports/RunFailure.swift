@@ -5,7 +5,7 @@ import Glibc
 package struct RunFailure: Error, Equatable {
     package enum Kind: Equatable, Sendable {
         case usage
-        /// The state or the replayed input is not what it was, or a bad line was met where none may be.
+        /// The state or the replayed input has changed, or a bad line came where none is allowed.
         case badData
         case noInput
         case cannotCreate
@@ -15,7 +15,7 @@ package struct RunFailure: Error, Equatable {
         case closed
     }
     package let kind: Kind
-    /// One line for people, with what to do next.
+    /// One line for people that says what to do next.
     package let message: String
 
     package init(_ kind: Kind, _ message: String) {
@@ -23,12 +23,12 @@ package struct RunFailure: Error, Equatable {
         self.message = message
     }
 
-    /// With the system's words for an error number.
+    /// Adds the system's text for an error number.
     package init(_ kind: Kind, _ message: String, errorNumber: Int32) {
         self.init(kind, "\(message): \(String(cString: strerror(errorNumber)))")
     }
 
-    /// What a fault of the store in a folder means to the person who started the run.
+    /// Describes a fault of the store in a folder to the person who started the run.
     package init(_ error: StoreError, folder: String) {
         switch error.kind {
         case .damaged:

@@ -1,13 +1,13 @@
 import AssayCore
 import StateStore
 
-/// Where a source stands after a batch.
+/// The position of a source after a batch.
 package struct SourcePosition: Equatable, Sendable {
-    /// For people: bytes and lines of a file. The offset only grows, and says where a batch ends when the order of
-    /// several sources is taken again.
+    /// For people: bytes and lines of a file. The offset only grows, and marks the end of a batch when the order of
+    /// several sources is replayed.
     package var offset: UInt64 = 0
     package var line: UInt64 = 0
-    /// What the source goes on from. Only the source reads it.
+    /// What the source resumes from. Only the source reads it.
     package var bytes: [UInt8] = []
 
     package init(offset: UInt64 = 0, line: UInt64 = 0, bytes: [UInt8] = []) {
@@ -31,17 +31,17 @@ package enum SourceOutcome: Sendable {
 
 /// An input of a run, read by a thread of its own.
 ///
-/// A source can be read again from any position that it has given, and gives the same lines in the same order then.
+/// A source can be read again from any position that it has returned, and then gives the same lines in the same order.
 package protocol Source: AnyObject {
     /// Fills a text with whole lines: at least one, and as many more as are there and fit. Waits while there is none.
-    /// Nothing is handed out from `limit` on, which is the end of a line.
+    /// Nothing is returned from `limit` on, which is the end of a line.
     func fill(_ text: inout InputText, upTo limit: UInt64) throws(RunFailure) -> SourceOutcome
 
-    /// What was decoded of the text is taken; the rest begins the next batch. Returns where the source stands.
+    /// Takes what was decoded of the text; the rest begins the next batch. Returns the new position.
     func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition
 
-    /// A checkpoint with this position is durable: nothing before it is read again. Another thread may be in `fill`
-    /// at the time. What the checkpoints before this run had committed is not repeated.
+    /// A checkpoint with this position is durable: nothing before it is read again. May be called while another thread
+    /// is in `fill`. Not called for checkpoints of earlier runs.
     func committed(_ position: SourcePosition)
 }
 
@@ -53,12 +53,12 @@ extension Source {
 package enum InputFinding: Equatable, Sendable {
     /// There is no checkpoint.
     case first
-    /// The one that the checkpoint knows.
+    /// It is the input of the checkpoint.
     case same
     case new
 }
 
-/// What the user says of the input.
+/// What the user says about the input.
 package enum InputExpectation: String, CaseIterable, Sendable {
     case auto, same, new
 }
@@ -66,7 +66,7 @@ package enum InputExpectation: String, CaseIterable, Sendable {
 /// What a source is opened with, besides its own settings.
 package struct SourceOpening {
     package var expectation = InputExpectation.auto
-    /// Becomes readable when nobody waits any longer; -1 for never.
+    /// Becomes readable when waiting has to end; -1 for never.
     package var interruption: Int32 = -1
 
     package init() {}
@@ -75,42 +75,42 @@ package struct SourceOpening {
 /// How a source is read once everything that a run needs fits.
 package struct SourceReading {
     package var interruption: Int32
-    /// Checkpoints want to know what the input looked like.
+    /// Whether checkpoints record what the input looked like.
     package var isSaved: Bool
-    /// Lines of a slow source may wait so long, so that they need not be taken one by one.
+    /// Lines of a slow source may wait this long, so that they need not be taken one by one.
     package var lingerSeconds: Double
-    /// A last line without its end is left to whoever reads on.
+    /// Whether a last line without its end is left to the next reader.
     package var leavesUnfinished: Bool
-    /// Nothing beyond this offset is read.
+    /// Nothing past this offset is read.
     package var end: UInt64
     /// Called before waiting for input that is not there yet.
     package var willWait: () -> Void
 }
 
-/// An input as a file or command line names it.
+/// An input as named in a file or on a command line.
 package protocol SourceDefinition: Sendable {
-    /// For people.
+    /// A name for people.
     var path: String { get }
     var format: InputFormat { get }
-    /// Its end is not final: there may be more later.
+    /// Whether there may be more after its end.
     var isEndless: Bool { get }
-    /// The file that it is, which no output may be.
+    /// Its file, which no output may be.
     var file: String? { get }
 
     /// Opens the input and compares it with what a checkpoint recorded of it. Changes nothing.
     func find(_ recorded: CheckpointRecord.Input?, _ opening: SourceOpening) throws(RunFailure) -> any FoundSource
 }
 
-/// An input that was found, and not yet read on.
+/// An input that was found, but not read yet.
 package protocol FoundSource: AnyObject {
     var finding: InputFinding { get }
     var position: SourcePosition { get }
     var csvHeader: [UInt8] { get }
-    /// Everything that is there was read already.
+    /// Whether all of it was read already.
     var isFinished: Bool { get }
-    /// Somebody wanted it to stop while what was known of it was read again.
+    /// Whether it was interrupted while known input was read again.
     var wasInterrupted: Bool { get }
-    /// When everything is there already, and how much.
+    /// The size, if everything is already there.
     var totalBytes: UInt64? { get }
 
     func open(_ reading: SourceReading) -> any Source
@@ -118,9 +118,9 @@ package protocol FoundSource: AnyObject {
 
 /// A kind of input that files can name.
 package protocol SourceKind: Sendable {
-    /// How a file names one: `{file: PATH}`.
+    /// The syntax in a file: `{file: PATH}`.
     var form: String { get }
 
-    /// Reads an input of this kind; nil when the map is of another.
+    /// Reads an input of this kind; nil when the map is of another kind.
     func read(_ members: inout YAMLMembers, format: InputFormat) throws(ConfigurationError) -> (any SourceDefinition)?
 }

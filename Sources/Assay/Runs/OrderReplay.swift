@@ -1,36 +1,36 @@
 import AssayCore
 import StateStore
 
-/// Takes what sources give in the order in which an earlier run had taken it, and after that as it comes.
+/// Takes batches in the order in which an earlier run had taken them, then in order of arrival.
 ///
-/// Pure: told what has come, it says what is next.
+/// Pure: it gets what has arrived and says what is next.
 struct OrderReplay {
-    /// What is to be done next.
+    /// The next step.
     enum Step: Equatable {
-        /// The oldest batch that waits of this source.
+        /// Take the oldest waiting batch of this source.
         case take(source: Int, Place)
         case idle(source: Int, Place)
-        /// Something has to come first.
+        /// Nothing can be taken yet.
         case wait
-        /// A source ended before what an earlier run had taken of it.
+        /// A source ended before the end of what an earlier run had taken from it.
         case missing(source: Int)
     }
 
-    /// Where a step stands in the order.
+    /// The place of a step in the order.
     enum Place: Equatable {
         /// After everything that an earlier run had taken.
         case new
-        /// An entry of that run is complete with it.
+        /// It completes an entry of that run.
         case again
         /// It is a part of such an entry: that run had read more at once.
         case part
     }
 
     private var entries: ArraySlice<OrderEntry>
-    /// By source, where the batches that wait end.
+    /// By source, the ends of the waiting batches.
     private var waiting: [[UInt64]]
     private var hasEnded: [Bool]
-    /// Sources in the order in which their batches came, and those that are idle.
+    /// Sources in the order of their batches' arrival, idle ones included.
     private var arrivals: [Arrival] = []
 
     private enum Arrival: Equatable {
@@ -58,12 +58,12 @@ struct OrderReplay {
         arrivals.append(.batch(source))
     }
 
-    /// A source gave nothing for long.
+    /// A source has been silent for long.
     mutating func noteIdle(_ source: Int) {
         if !isReplaying { arrivals.append(.idle(source)) }
     }
 
-    /// There is nothing more of it. It holds nobody back once all of it is taken.
+    /// A source has ended. It holds nothing back once all of it is taken.
     mutating func noteEnd(of source: Int) {
         hasEnded[source] = true
         arrivals.append(.idle(source))
@@ -85,7 +85,7 @@ struct OrderReplay {
         switch entry {
         case .idle(let source):
             entries.removeFirst()
-            // Its end was noted in the order already.
+            // The order already has its end.
             if hasEnded[source], waiting[source].isEmpty { removeArrival(.idle(source)) }
             return .idle(source: source, .again)
         case .lines(let source, let end):

@@ -1,20 +1,20 @@
 import AssayCore
 import StateStore
 
-/// The last stage of a run: puts results in the form that sinks take, and writes them and the rejected lines.
+/// The last stage of a run: puts results in the sinks' forms, and writes them and the rejected lines.
 final class RowWriter<Stage: RunStage & ~Copyable> {
     private var formatter: Stage.Formatter
     private let sinks: [any RowSink]
     private let rejects: FileSink?
     private let rejectEncoder = RejectEncoder()
     private let isStrict: Bool
-    /// The names of the sources, where there are several.
+    /// The names of the sources, if there are several.
     private let sourceNames: [String]
     private let report: @Sendable (RunReport) -> Void
     private var reported = 0
     private var order: OrderLog?
 
-    /// So many rejected lines are reported one by one.
+    /// The most rejected lines that are reported one by one.
     private static var mostReported: Int { 10 }
 
     init(_ formatter: Stage.Formatter, sinks: [any RowSink], rejects: FileSink?, _ parts: RunParts) {
@@ -26,7 +26,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         report = parts.report
     }
 
-    /// How the outputs stand before anything is written.
+    /// The positions of the outputs before anything is written.
     func begin() throws(RunFailure) -> [SettledSink] { try settle(isLast: false) }
 
     func start(
@@ -73,7 +73,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         }
     }
 
-    /// Nothing of a batch can be seen before its place in the order is durable.
+    /// Nothing of a batch may become visible before its place in the order is durable.
     private func note(_ entries: [OrderEntry]) throws(RunFailure) {
         guard !entries.isEmpty, order != nil else { return }
         for entry in entries { order?.append(entry) }
@@ -138,7 +138,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
 
     private var all: [any RowSink] { rejects.map { sinks + [$0] } ?? sinks }
 
-    /// When something is held back too long.
+    /// When something will have been held back too long.
     private var due: Double { all.reduce(.infinity) { min($0, $1.due) } }
 
     private func flushDue() throws(RunFailure) {
@@ -148,7 +148,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         for sink in all where sink.due <= now { try guarded { () throws(SinkFault) in try sink.flush() } }
     }
 
-    /// Lines that somebody may wait for.
+    /// Writes lines that a reader may be waiting for.
     private func flush() throws(RunFailure) {
         for sink in all where sink.isImmediate { try guarded { () throws(SinkFault) in try sink.flush() } }
     }
@@ -160,7 +160,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         for sink in all {
             try guarded { () throws(SinkFault) in settled.append(try sink.settle(isLast: isLast)) }
         }
-        // As checkpoints list them.
+        // In the order of checkpoints.
         return settled.sorted { $0.output.name < $1.output.name }
     }
 
@@ -170,9 +170,9 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     }
 }
 
-/// A rejected line as people hear of it.
+/// A rejected line as it is reported.
 package struct RejectedLine: Sendable, Equatable, CustomStringConvertible {
-    /// The name of its input, where there are several.
+    /// The name of its input, if there are several.
     package let source: String?
     package let line: UInt64
     package let offset: UInt64

@@ -3,60 +3,60 @@ import CBytes
 import Glibc
 import StateStore
 
-/// What a run is made of, whatever it does.
+/// The parts of a run, whatever its stage.
 package struct RunParts {
     package var inputs: [NamedInput]
     package var interruption = Interruption()
-    /// The end of the input is not the end of time: what is open stays open.
+    /// Whether what is open stays open at the end of the input.
     package var keepsOpen = false
-    /// The first rejected line ends the run.
+    /// Whether the first rejected line ends the run.
     package var isStrict = false
-    /// Where to stop reading the only input: what a run before this one had delivered.
+    /// Where to stop reading the only input: where an earlier run's delivery ended.
     package var inputEnd = UInt64.max
     package var checkpointIntervalSeconds = 10.0
-    /// So many elements call for a checkpoint, too.
+    /// A checkpoint is also due after this many elements.
     package var checkpointEvery: UInt64?
     package var snapshots: SnapshotPlan?
-    /// The memory that the whole process may take, about.
+    /// The approximate limit for the memory of the whole process.
     package var memoryBytes = Int.max
-    /// At most so many stages compute at once.
+    /// The most stages that compute at once.
     package var threads = Turns.most
-    /// Lines of a slow input may wait so long, so that they need not be taken one by one.
+    /// Lines of a slow input may wait this long, so that they need not be taken one by one.
     package var lingerSeconds = 0.0
-    /// The process ends after the run: the memory of the states need not be given back piece by piece.
+    /// The process ends after the run, so the memory of the states need not be freed piece by piece.
     package var isLast = false
-    /// Hears of what people should know, from several threads.
+    /// Receives reports for people, on several threads.
     package var report: @Sendable (RunReport) -> Void = { _ in }
 
     package init(inputs: [NamedInput]) {
         self.inputs = inputs
     }
 
-    /// What states may take of the memory. Less than half, so that there is room for the index of those who will be
-    /// away: what was once given to states does not come back, the allocator keeps it in pieces. The rest is for
-    /// batches, states that are being written down, and the store's own caches.
+    /// The part of the memory for states. Less than half, which leaves room for the index of keys that will be away,
+    /// since the allocator doesn't give freed memory of states back. The rest is for batches, states that are being
+    /// written, and the store's own caches.
     func stateBytes(indexBytes: Int = 0) -> Int {
         if memoryBytes == .max { return .max }
         return min(memoryBytes / 20 * 9, max(memoryBytes / 8, memoryBytes - indexBytes - (48 << 20)))
     }
 }
 
-/// Something that people should hear of.
+/// Something to report.
 package enum RunReport: Sendable {
-    /// A line that is written nowhere.
+    /// A rejected line that is written nowhere else.
     case rejected(RejectedLine)
-    /// What this run has done so far, and the bytes of input for that.
+    /// What this run has done so far, with the bytes of input read.
     case progress(RunCounts, bytes: UInt64, checkpoint: Int64?)
     case checkpointFailed(String)
     case stage(StageNotice)
-    /// What was asked for while the run went on holds from the element after this one on.
+    /// A requested change takes effect from the element after this one on.
     case changed(sequence: UInt64)
 }
 
-/// What may take the place of something while a run goes on.
+/// What can be replaced during a run.
 package struct RunChange<Stage: RunStage & ~Copyable>: Sendable {
     package let change: Stage.Change
-    /// The configuration as checkpoints record it then.
+    /// The new configuration as checkpoints record it.
     package let configuration: String
 
     package init(_ change: Stage.Change, configuration: String) {
@@ -66,7 +66,7 @@ package struct RunChange<Stage: RunStage & ~Copyable>: Sendable {
 }
 
 extension RunChange where Stage == StreamStage {
-    /// The patterns of a pipeline that was read again.
+    /// The patterns of a reloaded pipeline.
     package init(_ pipeline: Pipeline) {
         self.init(pipeline.plan, configuration: pipeline.plan.identity)
     }
@@ -78,30 +78,30 @@ extension RunChange where Stage == ScoringStage {
     }
 }
 
-/// What a run came to.
+/// The result of a run.
 package struct RunResult: Sendable {
-    /// Of all runs of this state.
+    /// Totals of all runs of this state.
     package var counts = RunCounts()
-    /// When it began.
+    /// The totals at the start.
     package var earlier = RunCounts()
-    /// How often rules fired, and failed by cause, in the order of their names.
+    /// How often rules fired, and failed by cause, in order of their names.
     package var rules: [(name: String, count: UInt64)] = []
     package var keys = 0
     package var checkpoints = 0
     package var failure: RunFailure?
-    /// What was taken last while the run went on, as checkpoints record it.
+    /// The last change of the configuration, as checkpoints record it.
     package var configuration: String?
     /// The only input up to here is written out, or held for a file.
     package var deliveredOffset: UInt64 = 0
 }
 
-/// Runs a stage over its inputs from beginning to end: a thread that reads for each source, one that owns all states,
-/// one that writes, and one that commits checkpoints. Batches are passed on from one to the next.
+/// Runs a stage over its inputs from beginning to end: one thread reads each source, one owns all states, one writes,
+/// and one commits checkpoints. Batches are passed from one to the next.
 package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
     /// Batches under way: one in each stage, and enough between them that a stage does several before it has to wait.
-    /// With five the stages woke each other four times as often and took a tenth longer.
+    /// With five, the stages woke each other four times as often and took a tenth longer.
     private static var batchCount: Int { 16 }
-    /// Of several sources each has this many at least.
+    /// The least for each of several sources.
     private static var leastBatchCount: Int { 4 }
 
     private let inbox = Mailbox<RunMessage<Stage>>()
@@ -111,13 +111,12 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         self.parts = parts
     }
 
-    /// A checkpoint as soon as possible. May be called from any thread.
+    /// Requests a checkpoint as soon as possible. May be called from any thread.
     package var requestCheckpoint: @Sendable () -> Void {
         { [inbox] in inbox.send(.checkpointRequested) }
     }
 
-    /// Takes what has changed at the next boundary between two elements where that can be made exact. May be called
-    /// from any thread.
+    /// Applies a change at the next boundary between two elements where it can be exact. May be called from any thread.
     package var change: @Sendable (RunChange<Stage>) -> Void {
         { [inbox] change in inbox.send(.change(change)) }
     }
@@ -188,7 +187,7 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
     }
 }
 
-/// A thread that reads, in a list of them.
+/// A reading thread, as an element of a list.
 private final class SourceThread {
     private var thread: WorkerThread?
 
@@ -200,8 +199,7 @@ private final class SourceThread {
 }
 
 enum BulkWork {
-    /// When all inputs are files, everything is there already and nobody waits for a single line. Then threads that are
-    /// started from here on need not interrupt each other whenever one has something for the next: that takes a
-    /// twentieth off. Where it is refused, nothing is lost.
+    /// When all inputs are files, everything is there and nobody waits for a single line. Then threads started from
+    /// here on need not interrupt each other for every message, which saves a twentieth. A refusal does no harm.
     static func begin() { _ = assay_schedule_in_batches() }
 }

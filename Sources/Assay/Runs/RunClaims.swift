@@ -1,7 +1,7 @@
 import AssayCore
 import Glibc
 
-/// Sees to it that a file that is read can't be written, nor one file twice, nor the state's own.
+/// Ensures that no file that is read is written, no file is written twice, and the state's files are left alone.
 struct RunClaims {
     private var taken: [(role: String, file: FileIdentity)] = []
 
@@ -11,7 +11,7 @@ struct RunClaims {
                 taken.append(("a file of the state", FileIdentity("\(folder)/\(name)")))
             }
         }
-        if let path = request.definitionPath { taken.append(("the file that says what is done", FileIdentity(path))) }
+        if let path = request.definitionPath { taken.append(("the file that defines the run", FileIdentity(path))) }
     }
 
     mutating func check(_ request: RunRequest) throws(RunFailure) {
@@ -43,7 +43,7 @@ struct RunClaims {
         for (role, target) in targets { try take(target, role) }
     }
 
-    /// Whatever looks like a part in a folder of parts is one.
+    /// Any file named like a part in a folder of parts counts as one.
     private func check(
         _ target: OutputTarget, outside folders: [(stream: String, folder: String)]
     ) throws(RunFailure) {
@@ -67,7 +67,7 @@ struct RunClaims {
     }
 }
 
-/// What tells a file from others, whatever its names; of one that is not there, where it will lie.
+/// Identifies a file whatever its name; if it does not exist, by where it will be.
 private struct FileIdentity {
     private let path: String
     private let device: UInt64

@@ -1,8 +1,8 @@
 import AssayCore
 import StateStore
 
-/// The loop of the thread that owns all keyed state: takes batches in their order and passes on what the stage makes of
-/// them; between two of them it goes on with the checkpoint that is under way.
+/// The loop of the thread that owns all keyed state: takes batches in order and passes on what the stage makes of them.
+/// Between batches it continues the checkpoint that is under way.
 struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private var stage: Stage
     private let saving: Saving?
@@ -15,33 +15,33 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
 
     private var result = RunResult()
     private var isOver = false
-    /// Without checkpoints: everything is written, and the outputs are brought to their end.
+    /// Without checkpoints: everything is written, and the outputs are being ended.
     private var isSettling = false
-    /// Batches that were worked on and not yet written.
+    /// Batches that were processed and not yet written.
     private var underWay = 0
     private var lastBytes: UInt64 = 0
 
-    /// What came and was not taken yet, by source.
+    /// Batches that have arrived and were not taken yet, by source.
     private var waiting: [[(batch: Stage.Batch, position: SourcePosition)]]
     private var replay: OrderReplay
     /// The number of the order log's next entry, and the entries that the writer does not have yet.
     private var nextOrder: UInt64?
     private var entries: [OrderEntry] = []
-    /// Sources that are not at their end.
+    /// Sources that have not ended.
     private var unended: Set<Int>
-    /// All that there is was read, not only until somebody wanted reading to stop.
+    /// Whether all input was read, not only until reading was stopped.
     private var isWhole = true
     private var hasFinished = false
 
-    /// Memory is full of what is in no checkpoint yet.
+    /// Memory is full of changes that are in no checkpoint.
     private var isStalled = false
-    /// What holds once a checkpoint names it.
+    /// A change that takes effect once a checkpoint names it.
     private var change: RunChange<Stage>?
-    /// When each source gave something, and when it is next looked at whether event time has to go on alone.
+    /// When each source was last active, and when to check next whether event time has to advance alone.
     private var lastInput: [Double]
     private var nextIdleMoment = Double.infinity
 
-    /// This part of the states' memory may be in no checkpoint.
+    /// One part in this many of the states' memory may be in no checkpoint.
     private static var unsavedPart: Int { 8 }
 
     init(
@@ -84,7 +84,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         }
     }
 
-    /// What the run came to; ends the committing thread.
+    /// Returns the result of the run, and ends the committing thread.
     mutating func finish() -> RunResult {
         result.rules = stage.ruleCounts
         result.keys = stage.keyCount
@@ -145,7 +145,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
                 note(.lines(source: source, upTo: position.offset), place)
                 work(on: batch, from: source, position)
             case .idle(let source, let place):
-                // Of a single source nobody is held back.
+                // With a single source there is nothing to hold back.
                 guard free.count > 1 else { continue }
                 note(.idle(source: source), place)
                 advance { (stage, batch) throws(StoreError) in try stage.noteIdle(source: source, into: batch) }
@@ -153,14 +153,14 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
                 fail(
                     RunFailure(
                         .badData,
-                        "input '\(parts.inputs[source].name)' ended before what was read of it by the run before; give "
-                            + "it back whole, or start over with --fresh"))
+                        "input '\(parts.inputs[source].name)' ended before what the previous run read of it; give all "
+                            + "of it again, or start over with --fresh"))
             case .wait: return finishIfEnded()
             }
         }
     }
 
-    /// The writer makes the order durable before anything of it can be seen.
+    /// The writer makes the order durable before any of it becomes visible.
     private mutating func note(_ entry: OrderEntry, _ place: OrderReplay.Place) {
         guard let number = nextOrder, place != .part else { return }
         nextOrder = number + 1
@@ -191,7 +191,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         for notice in stage.takeNotices() { parts.report(.stage(notice)) }
     }
 
-    /// Rows that no batch of input causes go in one of their own.
+    /// Rows that no batch of input causes go in a batch of their own.
     private mutating func advance(_ body: (inout Stage, Stage.Batch) throws(StoreError) -> Void) {
         let batch = stage.makeBatch()
         do throws(StoreError) {
@@ -202,7 +202,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         pass(on: batch)
     }
 
-    /// All inputs are at their end, and everything of them was taken.
+    /// Finishes the stage if all inputs have ended and were taken completely.
     private mutating func finishIfEnded() {
         guard unended.isEmpty, isWhole, !hasFinished, !parts.keepsOpen, stage.endsTime else { return }
         hasFinished = true
@@ -217,7 +217,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         if stage.changedBytes > limit / Self.unsavedPart { saving.relieve() }
         guard stage.memoryBytes > limit else { return }
         stage.shrink(to: limit - limit / 32)
-        // What is not written down cannot go: then the run waits for the checkpoint.
+        // What is not written cannot be evicted: then the run waits for the checkpoint.
         isStalled = stage.memoryBytes > limit + limit / 16 && stage.changedBytes > limit / Self.unsavedPart / 4
         if isStalled { saving.relieve() }
     }
@@ -229,8 +229,8 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         nextIdleMoment = (lastInput.min() ?? 0) + Double(idle) / 1000
     }
 
-    /// With checkpoints it is written down before anything comes of it: a run that goes on from there has it at the
-    /// same place among its events.
+    /// With checkpoints, idleness is committed before it has any effect: a run that resumes there has it at the same
+    /// place among its events.
     private mutating func lookForIdleness() {
         guard nextIdleMoment < .infinity, result.failure == nil, let idle = stage.idleMilliseconds else { return }
         let now = MonotonicClock.seconds
@@ -239,7 +239,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         let silent = lastInput.indices.filter { lastInput[$0] <= bound && waiting[$0].isEmpty }
         nextIdleMoment = now + Double(idle) / 1000
         if silent.count < lastInput.count {
-            // The others go on without those that give nothing.
+            // The other sources continue without the silent ones.
             for source in silent { replay.noteIdle(source) }
             return workOnWaiting()
         }
@@ -255,10 +255,10 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         workOnWaiting()
     }
 
-    // MARK: What changes while the run goes on
+    // MARK: Changes during a run
 
-    /// With checkpoints it waits for one that has all elements before it and names it: whichever run goes on from
-    /// there, or from a later one, does as this one does.
+    /// With checkpoints it waits for one that has all earlier elements and names the change: any run that resumes from
+    /// it or a later one then does the same as this one.
     private mutating func begin(_ change: RunChange<Stage>) {
         guard result.failure == nil, !unended.isEmpty || waiting.contains(where: { !$0.isEmpty }) else { return }
         guard let saving else { return install(change) }
@@ -278,7 +278,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private mutating func endChange() {
         guard let change else { return }
         guard saving?.last?.configuration == change.configuration else {
-            // That was a checkpoint from before: the one with the change is still to come.
+            // An earlier checkpoint: the one with the change is still to come.
             saving?.request(.signal)
             return
         }
@@ -308,7 +308,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         }
     }
 
-    /// That was the checkpoint with the time to come, or one from before.
+    /// Continues after the checkpoint with the planned time, or requests it after an earlier one.
     private mutating func goOn(after record: CheckpointRecord) {
         if record.stage[field: StreamStage.pendingName] != nil {
             goOnWithoutInput()
@@ -320,7 +320,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private mutating func goOnSaving() {
         guard let saving, result.failure == nil else { return }
         do throws(RunFailure) {
-            // A run that was stopped leaves what its outputs hold open to the next one.
+            // A run that was stopped leaves open what its outputs hold, for the next one.
             if try saving.goOn(&stage) { outputBox.send(.mark(isLast: saving.isLastCut && stage.hasEnded)) }
         } catch {
             fail(error)
@@ -329,7 +329,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
 
     // MARK: The end
 
-    /// The first failure counts; nothing is worked on after it.
+    /// Records the first failure; nothing is processed after it.
     private mutating func fail(_ failure: RunFailure) {
         if result.failure == nil { result.failure = failure }
         parts.interruption.trigger()
@@ -344,7 +344,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private mutating func endIfDone() {
         guard unended.isEmpty else { return }
         if result.failure != nil {
-            // What is being committed may finish; the rest is done again by the next run.
+            // A commit that is under way may finish; the next run repeats the rest.
             isOver = saving?.isCommitting != true
             return
         }
@@ -353,7 +353,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             saving.request(parts.inputEnd == .max ? .end : .closed)
             isOver = saving.isFinished
         } else if underWay == 0, !isSettling {
-            // What outputs hold back, they hold no longer.
+            // The outputs release what they hold back.
             isSettling = true
             outputBox.send(.mark(isLast: stage.hasEnded))
         }

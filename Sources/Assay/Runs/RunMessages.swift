@@ -1,35 +1,35 @@
 import AssayCore
 import StateStore
 
-/// What reaches the thread that owns all keyed state.
+/// Messages to the thread that owns all keyed state.
 enum RunMessage<Stage: RunStage & ~Copyable>: Sendable {
     case batch(Stage.Batch, source: Int, SourcePosition)
-    /// Nothing is waiting to be read.
+    /// There is nothing to read at the moment.
     case inputIsIdle
-    /// `isWhole`: there is nothing more, ever; else somebody wanted reading to stop.
+    /// `isWhole`: there is nothing more, ever; otherwise reading was stopped.
     case inputEnded(source: Int, isWhole: Bool)
     case inputFailed(RunFailure)
-    /// A batch is written out; the counts are of everything that is.
+    /// A batch was written; the counts are totals up to it.
     case written(RunCounts, bytes: UInt64)
     case outputFailed(RunFailure)
-    /// Everything that was made before the cut is on its way.
+    /// Everything from before the cut is settled.
     case drained([SettledSink])
     case commit(Committer.Outcome)
     case checkpointRequested
     case change(RunChange<Stage>)
 }
 
-/// What the writing thread is asked to do.
+/// Messages to the writing thread.
 enum WriterMessage<Stage: RunStage & ~Copyable>: Sendable {
-    /// With what was taken from sources for it, and all counts up to it.
+    /// With the order entries that belong to it, and all counts up to it.
     case batch(Stage.Batch, [OrderEntry], RunCounts)
     /// Hold nothing back.
     case flush
     /// Rows have another form from here on.
     case formatter(Handover<Stage.Formatter>)
-    /// Say when everything before this is on its way.
+    /// Report when everything before this is settled.
     case mark(isLast: Bool)
-    /// The checkpoint that was marked last is durable; of the order log nothing before this number is needed.
+    /// The checkpoint that was marked last is durable; older entries of the order log are no longer needed.
     case release(order: UInt64?)
     case stop
 }

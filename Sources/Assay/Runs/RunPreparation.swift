@@ -2,36 +2,35 @@ import AssayCore
 import Glibc
 import StateStore
 
-/// State, inputs and outputs brought together before the first line is read: the lock is taken, the last checkpoint
-/// found, the inputs recognised, and only when all of that fits anything is touched.
+/// Brings state, inputs and outputs together before the first line is read: takes the lock, finds the last checkpoint
+/// and recognises the inputs. Nothing is changed unless all of that fits.
 package struct RunPreparation: ~Copyable {
-    /// Where the state is, if any is kept.
+    /// The state, if any is kept.
     let saved: SavedState?
     /// What the next checkpoint builds on.
     let record: CheckpointRecord
-    /// Whose states are to be loaded.
+    /// The checkpoint whose states are to be loaded.
     let loaded: CheckpointRecord?
     let inputs: [any FoundSource]
     let finding: InputFinding
     /// By number.
     let sinks: [any RowSink]
     let rejects: FileSink?
-    /// The order of several sources: where it is written, and what a run before this one had taken since the
-    /// checkpoint.
+    /// The order of several sources: its log, and what an earlier run has taken since the checkpoint.
     let order: Handover<OrderLog>?
     let nextOrder: UInt64?
     let replayed: [OrderEntry]
-    /// Lines for people, about every decision.
+    /// Notices for people about every decision.
     package let notices: [String]
     package let warnings: [String]
 
-    /// Nothing is left to do.
+    /// There is nothing left to do.
     package let isFinished: Bool
 
-    /// There is something to read before an offset of the only input.
+    /// Whether the only input has something to read before an offset.
     package func resumesBefore(_ offset: UInt64) -> Bool { inputs[0].position.offset < offset }
 
-    /// The bytes of all inputs, where they are known.
+    /// The bytes of all inputs, if they are known.
     package var totalBytes: UInt64? {
         var total: UInt64 = 0
         for input in inputs {
@@ -74,7 +73,7 @@ package struct RunPreparation: ~Copyable {
         let hasEnded = last.map { request.hasEnded($0.stage) } ?? false
         let plans = try OutputPlans(request, known: known, finding: finding)
         let isRead = inputs.allSatisfy(\.isFinished)
-        // What is left of an input that was read to its end goes without saying.
+        // An input that was read to its end needs no notice.
         var notices = isRead && !hasEnded ? [] : notices(request, last, inputs, finding, plans)
         notices += plans.notices
         let (saved, notice) = try state.take()
@@ -97,7 +96,7 @@ package struct RunPreparation: ~Copyable {
             let names = last.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
             throw RunFailure(
                 .badData,
-                "the last checkpoint knows the inputs \(names); give it back those, or start over with --fresh")
+                "the last checkpoint has the inputs \(names); give those again, or start over with --fresh")
         }
         var opening = SourceOpening()
         opening.expectation = request.expectation
@@ -112,19 +111,19 @@ package struct RunPreparation: ~Copyable {
         return inputs.contains { $0.finding == .same } ? .same : .first
     }
 
-    /// Several sources have an order, which goes on where the checkpoint stands.
+    /// Opens the order of several sources, which continues where the checkpoint is.
     private static func openOrder(
         _ request: RunRequest, _ folder: String, _ last: CheckpointRecord?, _ finding: InputFinding
     ) throws(RunFailure) -> (log: Handover<OrderLog>, next: UInt64, entries: [OrderEntry])? {
         guard request.inputs.count > 1 else { return nil }
         let number = last?.stage[field: Saving.orderName].map { UInt64($0) } ?? 0
-        // An input that is another one has no order with the others yet.
+        // A new input has no order with the others yet.
         let log = try OrderLog.open(in: folder, from: number, isSame: finding == .same)
         let entries = log.replayed
         return (Handover(log), number, entries)
     }
 
-    // MARK: What is recorded and reported
+    // MARK: Records and notices
 
     private static func nextRecord(
         _ request: RunRequest, _ last: CheckpointRecord?, _ inputs: [any FoundSource]
@@ -177,7 +176,7 @@ package struct RunPreparation: ~Copyable {
     }
 }
 
-/// What a run does with its outputs, decided before any is touched.
+/// What a run does with its outputs, decided before any is changed.
 private struct OutputPlans {
     private let plans: [any PlannedOutput]
     private let rejects: (any PlannedOutput)?

@@ -2,20 +2,20 @@ import AssayCore
 import CivilTime
 import StateStore
 
-/// What a run is asked to do, before anything is looked at in the world.
+/// What a run is asked to do, before any file is looked at.
 package struct RunRequest {
-    /// How people are told of it.
+    /// Words for messages about the run.
     package struct Words {
-        /// What states are of.
+        /// What has states.
         let keys: String
-        /// What is done with an input.
+        /// What happens to an input.
         let done: String
 
         package static let scoring = Words(keys: "users", done: "scored")
         package static let pipeline = Words(keys: "keys", done: "read")
     }
 
-    /// Where state is kept; nil to keep none.
+    /// The folder of the state; nil to keep none.
     package var folder: String?
     package var inputs: [NamedInput]
     package var outputs: [NamedOutput]
@@ -23,23 +23,23 @@ package struct RunRequest {
     package var expectation = InputExpectation.auto
     package var isFresh = false
     package var mayOverwrite = false
-    /// In front of outputs whose names are not absolute.
+    /// Prepended to output names that are not absolute.
     package var outputFolder = ""
     package var zone = TimeZoneRules.utc
-    /// The configuration, or the pipeline, as checkpoints record it.
+    /// The configuration or pipeline, as checkpoints record it.
     package var configuration: String
-    /// The file that says what is done, which no output may take.
+    /// The file that defines the run, which no output may be.
     package var definitionPath: String?
-    /// Becomes readable when a replayed pipe shall not be waited for any longer.
+    /// Becomes readable when waiting for a replayed pipe has to end.
     package var interruption: Int32 = -1
     let function: (id: Int64, name: String)
     let words: Words
-    /// Compares the configuration of the last checkpoint with the present one. Returns warnings.
+    /// Compares the configuration of the last checkpoint with the current one. Returns warnings.
     let compare: (_ recorded: String) throws(RunFailure) -> [String]
-    /// Whether a checkpoint is of a stage that is at its end.
+    /// Whether a checkpoint is of a stage that has ended.
     let hasEnded: (StageRecord) -> Bool
 
-    /// What is written goes nowhere: checkpoints alone are wanted.
+    /// Discards what is written: only checkpoints are wanted.
     package mutating func discardOutputs() {
         outputs = outputs.map { output in
             NamedOutput(
@@ -49,7 +49,7 @@ package struct RunRequest {
         }
     }
 
-    /// Of scoring alone.
+    /// A request for scoring alone.
     package static func scoring(
         inputs: [NamedInput], outputs: [NamedOutput], _ configuration: Configuration, zone: TimeZoneRules
     ) -> RunRequest {
@@ -61,21 +61,21 @@ package struct RunRequest {
             hasEnded: { _ in true })
     }
 
-    /// Of a pipeline.
+    /// A request for a pipeline.
     package static func pipeline(_ pipeline: Pipeline, inputs: [NamedInput]) -> RunRequest {
         let identity = pipeline.plan.identity
         return RunRequest(
             inputs: inputs, outputs: pipeline.sinks, zone: pipeline.plan.zone, configuration: identity,
             function: (StreamStage.functionNumber, StreamStage.functionName), words: .pipeline,
             compare: { recorded throws(RunFailure) in
-                // Patterns may be other ones: what had begun of them ends, and that is reported.
+                // Patterns may differ: their open sequences end, and that is reported.
                 guard let difference = PipelineIdentity.difference(from: recorded, to: identity).other else {
                     return []
                 }
                 throw RunFailure(
                     .badData,
-                    "the pipeline is not that of the last checkpoint, it differs in '\(difference)'; go on with the "
-                        + "one before, name another folder with --state, or start over with --fresh")
+                    "the pipeline is not that of the last checkpoint, it differs in '\(difference)'; use the previous "
+                        + "one, name another folder with --state, or start over with --fresh")
             },
             hasEnded: StreamStage.hasEnded)
     }

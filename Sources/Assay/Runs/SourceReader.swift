@@ -1,12 +1,12 @@
 import AssayCore
 
-/// Reads one source of a run in a thread of its own, and decodes what it reads.
+/// Reads one source of a run on a thread of its own, and decodes what it reads.
 final class SourceReader<Stage: RunStage & ~Copyable> {
     private let number: Int
     let source: any Source
     private var decoder: Handover<Stage.Decoder>
     private let interruption: Interruption
-    /// Where batches have to end while an earlier order is taken again.
+    /// Where batches have to end while an earlier order is replayed.
     private let limits: [UInt64]
     private let turns: Turns
     private let free: Mailbox<Stage.Batch>

@@ -1,6 +1,6 @@
-/// Hands something that exists once to the thread that it belongs to from then on.
+/// Hands a unique value to the thread that owns it from then on.
 ///
-/// @unchecked Sendable: it is filled before the thread begins and emptied by that thread alone.
+/// @unchecked Sendable: it is filled before the thread begins and emptied only by that thread.
 final class Handover<Value: ~Copyable>: @unchecked Sendable {
     private var value: Value?
 

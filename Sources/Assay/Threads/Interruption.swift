@@ -1,6 +1,6 @@
 import Glibc
 
-/// A descriptor that becomes readable, and stays so, once somebody wants reading to stop.
+/// A descriptor that becomes readable, and stays so, once reading has to stop.
 package final class Interruption: Sendable {
     package let descriptor: Int32
     private let writeEnd: Int32
@@ -8,7 +8,7 @@ package final class Interruption: Sendable {
     package init() {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
-            preconditionFailure("no pipe could be made: \(String(cString: strerror(errno)))")
+            preconditionFailure("cannot create a pipe: \(String(cString: strerror(errno)))")
         }
         (descriptor, writeEnd) = (ends[0], ends[1])
     }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Messages from threads to one that takes them in order.
+/// A queue of messages from several threads to one.
 ///
-/// @unchecked Sendable: `messages` and `isClosed` are touched only while `lock` is held.
+/// @unchecked Sendable: `messages` and `isClosed` are only used while `lock` is held.
 final class Mailbox<Message: Sendable>: @unchecked Sendable {
     // Locks must not move in memory once they are in use.
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -12,7 +12,7 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
     private var isClosed = false
 
     init() {
-        // The lock is held for moments: whoever finds it taken looks again before going to sleep.
+        // The lock is held only briefly, so waiting spins before it sleeps.
         var kind = pthread_mutexattr_t()
         pthread_mutexattr_init(&kind)
         pthread_mutexattr_settype(&kind, Int32(PTHREAD_MUTEX_ADAPTIVE_NP))
@@ -36,11 +36,11 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
         pthread_mutex_lock(lock)
         messages.append(message)
         pthread_mutex_unlock(lock)
-        // Behind the lock, which the woken one wants first.
+        // After unlocking, since the woken thread needs the lock first.
         pthread_cond_signal(arrival)
     }
 
-    /// Whoever waits, or comes later, gets nothing more.
+    /// Closes the box: receivers get nothing more.
     func close() {
         pthread_mutex_lock(lock)
         isClosed = true
@@ -48,7 +48,7 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
         pthread_mutex_unlock(lock)
     }
 
-    /// The next message; nil when the box was closed, or none came up to the deadline (of the monotonic clock).
+    /// Returns the next message; nil when the box is closed, or none came by the deadline (of the monotonic clock).
     func receive(until deadline: Double = .infinity) -> Message? {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
@@ -56,7 +56,7 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
             if taken < messages.count {
                 let message = messages[taken]
                 taken += 1
-                // The box is mostly empty or holds a few, so what was taken is cleared when nothing is left.
+                // The box is usually empty or holds a few, so taken messages are cleared when none is left.
                 if taken == messages.count {
                     messages.removeAll(keepingCapacity: true)
                     taken = 0
@@ -75,6 +75,6 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
         return nil
     }
 
-    /// The next message if one is there.
+    /// Returns the next message if there is one.
     func receiveNow() -> Message? { receive(until: 0) }
 }

@@ -1,16 +1,16 @@
 import Glibc
 
-/// Lets at most so many threads compute at once; the others wait for their turn. Nobody has a turn while waiting for
+/// Limits how many threads compute at once; the others wait for their turn. No thread keeps its turn while it waits for
 /// input, for a reader of the output, or for another stage, so turns can't wait for each other.
 ///
-/// @unchecked Sendable: `free` is touched only while `lock` is held.
+/// @unchecked Sendable: `free` is only used while `lock` is held.
 final class Turns: @unchecked Sendable {
     // Locks must not move in memory once they are in use.
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let change = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var free: Int
 
-    /// So many stages there are: with as many turns nobody ever waits.
+    /// The number of stages: with as many turns nobody ever waits.
     static let most = 3
 
     init(_ count: Int) {

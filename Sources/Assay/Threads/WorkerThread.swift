@@ -1,6 +1,6 @@
 import Glibc
 
-/// A thread of its own for work that waits on files: such work must not hold up the threads of a shared pool.
+/// A thread for work that waits on files, which must not hold up the threads of a shared pool.
 struct WorkerThread: ~Copyable {
     private let thread: pthread_t
 
@@ -17,7 +17,7 @@ struct WorkerThread: ~Copyable {
                 Unmanaged<Work>.fromOpaque(context!).takeRetainedValue().run()
                 return nil
             }, context)
-        guard code == 0 else { preconditionFailure("no thread could be made: \(String(cString: strerror(code)))") }
+        guard code == 0 else { preconditionFailure("cannot create a thread: \(String(cString: strerror(code)))") }
         thread = created
     }
 
@@ -27,7 +27,7 @@ struct WorkerThread: ~Copyable {
     }
 }
 
-/// The time of day, only for people to read: nothing is decided by it.
+/// The time of day, for people only: nothing depends on it.
 enum WallClock {
     /// Since 1970.
     static var milliseconds: Int64 {

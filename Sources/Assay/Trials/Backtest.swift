@@ -1,18 +1,18 @@
 import AssayCore
 import Glibc
 
-/// Two configurations over the same history.
+/// Runs two configurations over the same history.
 package struct Backtest: ~Copyable {
     private var new: TrialLane
     private var old: TrialLane
-    /// Ids of transactions that were fraud.
+    /// The ids of fraudulent transactions.
     private let frauds: Set<[UInt8]>?
     private let change: (BacktestChange) -> Void
     private var report: BacktestReport
     private var newCurve = RankingCurve()
     private var oldCurve = RankingCurve()
 
-    /// `change` is told of each transaction whose level or decision is another.
+    /// `change` gets each transaction whose level or decision differs.
     package init(
         new: Configuration.Resolved, old: Configuration.Resolved, format: InputFormat, frauds: Set<[UInt8]>?,
         change: @escaping (BacktestChange) -> Void
@@ -25,7 +25,7 @@ package struct Backtest: ~Copyable {
             rules: Self.names(new.rules, old.rules).map { BacktestReport.Rule(name: $0) }, hasLabels: frauds != nil)
     }
 
-    /// Those of the new configuration in their order, then those that are gone.
+    /// The rules of the new configuration in order, then those that were removed.
     private static func names(_ new: RuleSet?, _ old: RuleSet?) -> [String] {
         let present = new?.rules.map(\.name) ?? []
         return present + (old?.rules.map(\.name) ?? []).filter { !present.contains($0) }
@@ -53,7 +53,7 @@ package struct Backtest: ~Copyable {
         return report
     }
 
-    /// Both in the order of their lines; a line may be accepted by one alone.
+    /// Both are in order of their lines; a line may be accepted by only one.
     private mutating func compare(_ newVerdicts: [TrialLane.Verdict], _ oldVerdicts: [TrialLane.Verdict]) {
         let numbers = Dictionary(uniqueKeysWithValues: report.rules.enumerated().map { ($1.name, $0) })
         var others = oldVerdicts[...]
@@ -119,7 +119,7 @@ package struct Backtest: ~Copyable {
     }
 }
 
-/// A transaction that the new configuration judges otherwise.
+/// A transaction that the new configuration judges differently.
 package struct BacktestChange {
     package struct Side {
         package let level: RiskLevel
@@ -132,13 +132,13 @@ package struct BacktestChange {
     package let userID: String
     package let old: Side
     package let new: Side
-    /// Rules that hold now and did not, and the other way round.
+    /// Rules that hold only now, and those that held only before.
     package let fired: [String]
     package let noLongerFired: [String]
     package let isFraud: Bool?
 }
 
-/// How many transactions and frauds have each score, in steps of a millionth, as assessments write them.
+/// The number of transactions and frauds by score, in steps of a millionth, as in assessments.
 private struct RankingCurve {
     private var transactions = [UInt64](repeating: 0, count: 1_000_001)
     private var hits = [UInt64](repeating: 0, count: 1_000_001)
@@ -149,7 +149,7 @@ private struct RankingCurve {
         if isFraud { hits[step] += 1 }
     }
 
-    /// The mean precision over the frauds, from the greatest score down; those of one score are found together.
+    /// The mean precision over the frauds, from the greatest score down; those with equal scores are found together.
     func averagePrecision(of frauds: UInt64) -> Double? {
         guard frauds > 0 else { return nil }
         var (alarms, found, sum) = (0.0, 0.0, 0.0)

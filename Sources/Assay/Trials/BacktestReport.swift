@@ -1,13 +1,13 @@
 import AssayCore
 
-/// What two configurations made of the same history.
+/// The results of two configurations over the same history.
 package struct BacktestReport: Sendable {
     package struct Rule: Sendable {
         package let name: String
         package private(set) var new: UInt64 = 0
         package private(set) var old: UInt64 = 0
         package private(set) var both: UInt64 = 0
-        /// Of the new side's, those that were fraud.
+        /// The frauds among the new side's.
         package private(set) var newFrauds: UInt64 = 0
 
         package var onlyNew: UInt64 { new - both }
@@ -25,7 +25,7 @@ package struct BacktestReport: Sendable {
         }
     }
 
-    /// One configuration's part.
+    /// The results of one configuration.
     package struct Side: Sendable {
         package internal(set) var rejected: UInt64 = 0
         /// By `RiskLevel.rawValue`.
@@ -35,7 +35,7 @@ package struct BacktestReport: Sendable {
         package private(set) var decisions = [UInt64](repeating: 0, count: Decision.allCases.count)
         package private(set) var fraudDecisions = [UInt64](repeating: 0, count: Decision.allCases.count)
         package internal(set) var averagePrecision: Double?
-        /// Of the whole input: those that this side rejected are not found.
+        /// All frauds of the input, since those that this side rejected were not found.
         var frauds: UInt64 = 0
 
         mutating func count(_ assessment: RiskAssessment, isFraud: Bool) {
@@ -47,7 +47,7 @@ package struct BacktestReport: Sendable {
             }
         }
 
-        /// Of the transactions at this level and above, the part that was fraud, and the part of all fraud among them.
+        /// Of the transactions at this level and above: the part that was fraud, and their part of all fraud.
         package func quality(from level: RiskLevel) -> Quality {
             let range = Int(level.rawValue)..<levels.count
             return Quality(
@@ -55,7 +55,7 @@ package struct BacktestReport: Sendable {
                 frauds: frauds)
         }
 
-        /// The same of what was blocked.
+        /// The same for what was blocked.
         package var blocking: Quality {
             let block = Int(Decision.block.rawValue)
             return Quality(alarms: decisions[block], hits: fraudDecisions[block], frauds: frauds)
@@ -71,7 +71,7 @@ package struct BacktestReport: Sendable {
         package var recall: Double? { frauds > 0 ? Double(hits) / Double(frauds) : nil }
     }
 
-    /// Accepted by one of them at least.
+    /// Accepted by at least one of them.
     package internal(set) var transactions: UInt64 = 0
     package internal(set) var frauds: UInt64 = 0
     package internal(set) var changed: UInt64 = 0

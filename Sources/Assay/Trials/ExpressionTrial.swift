@@ -4,15 +4,15 @@ import CivilTime
 
 /// Expressions that people and conformance suites try, outside of any rule.
 package enum ExpressionTrial {
-    /// What an expression came to.
+    /// The result of an expression.
     package enum Outcome {
         case value(Value)
         case refused(SourceError)
-        /// With the place in the source.
+        /// With its position in the source.
         case failed(EvaluationError)
     }
 
-    /// Evaluates against variables that are known, checked by their types.
+    /// Evaluates an expression over known variables, checked by their types.
     package static func evaluate(_ expression: String, with variables: [(String, Value)]) -> Outcome {
         var environment = standardEnvironment
         for (slot, (name, value)) in variables.enumerated() { environment.declare(name, value.type, slot: slot) }
@@ -42,7 +42,7 @@ package enum ExpressionTrial {
 
     // MARK: Batches
 
-    /// The answer to one line of a batch, itself a line of JSON.
+    /// Returns the answer to one line of a batch, also a line of JSON.
     package static func answer(_ line: some Sequence<UInt8>) -> String {
         do throws(JSONError) {
             return answer(try JSON(parsing: line)).text
@@ -78,7 +78,7 @@ package enum ExpressionTrial {
         }
     }
 
-    /// Declares what is bound and what has a type; answers the values by their slots.
+    /// Declares bound and typed names; returns the values by their slots.
     private static func declare(
         _ request: JSON, isChecked: Bool, in environment: inout Environment
     ) throws(ValueError) -> [Value] {
@@ -93,14 +93,14 @@ package enum ExpressionTrial {
             guard let name = declaration["name"]?.string, let typeName = declaration["type"]?.string,
                 let type = Type(name: typeName)
             else { throw ValueError(message: "a declaration has a name and a type, not \(declaration.text)") }
-            // What is declared and not bound fails when it is read.
+            // A declared name without a value fails when it is read.
             environment.declare(name, isChecked ? type : .dyn, slot: slots[name] ?? BoundValues.unbound)
         }
         return values
     }
 }
 
-/// Variables with values that are known before.
+/// Variables with known values.
 private final class BoundValues: Host {
     static let unbound = -1
     private let values: [Value]

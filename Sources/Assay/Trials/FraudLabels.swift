@@ -1,12 +1,12 @@
 import AssayCore
 
-/// Which transactions were fraud, as `assay generate --labels` writes it and as people keep it.
+/// The labels of fraudulent transactions, as `assay generate --labels` or people write them.
 package enum FraudLabels {
     private static let largestFile = 1 << 30
-    /// What a label says of a transaction that was none.
+    /// Labels of transactions that were not fraud.
     private static let harmless: Set<String> = ["0", "false", "no", "legitimate", "legit", "normal", "genuine"]
 
-    /// A line is an id, or an id and a label behind a comma; a first line `transaction_id…` is a header.
+    /// A line is an id, or an id, a comma and a label; a first line `transaction_id…` is a header.
     package static func read(_ path: String) throws(FileError) -> Set<[UInt8]> {
         let bytes = try readFile(path, atMost: largestFile)
         var frauds: Set<[UInt8]> = []

@@ -2,11 +2,11 @@ import Arguments
 import AssayCore
 import CivilTime
 
-/// Transactions with what rules are expected to make of them, as people keep them beside their rules.
+/// Transactions with the expected results of rules, which people keep beside their rules.
 package struct RuleCases {
     package struct Outcome: Sendable {
         package let name: String
-        /// What is not as expected, a line each; none when all is.
+        /// What differs from the expectation, one per line.
         package let differences: [String]
     }
 
@@ -101,16 +101,16 @@ package struct RuleCases {
         for node in one.given {
             for line in try maker.lines(node, fault: fault) {
                 guard lane.score(lines: line, firstLine: 1).count == 1 else {
-                    throw fault("this is no transaction: \(rejection(lane))", node.position)
+                    throw fault("this is not a transaction: \(rejection(lane))", node.position)
                 }
             }
         }
         guard let node = one.transaction else { preconditionFailure("every case has one") }
-        guard let line = try maker.lines(node, fault: fault).last else { preconditionFailure("there is one at least") }
+        guard let line = try maker.lines(node, fault: fault).last else { preconditionFailure("there is at least one") }
         _ = lane.takeFailures()
         let failedBefore = lane.failedCounts
         guard let verdict = lane.score(lines: line, firstLine: 1).first else {
-            throw fault("this is no transaction: \(rejection(lane))", node.position)
+            throw fault("this is not a transaction: \(rejection(lane))", node.position)
         }
         let failed = lane.failedCounts.filter { $0.value > failedBefore[$0.key, default: 0] }.map(\.key)
         let result = Expectation.Result(verdict, lane, failed: Set(failed))
@@ -130,7 +130,7 @@ package struct RuleCases {
 
     // MARK: Transactions
 
-    /// Makes lines of transactions from what a case says of them, and supplies the rest.
+    /// Makes lines of transactions from the members in a case, and supplies the rest.
     private struct TransactionMaker {
         let fields: FieldNames
         let zone: TimeZoneRules
@@ -142,7 +142,7 @@ package struct RuleCases {
             self.zone = zone
         }
 
-        /// One, or as many as `count` says, `every` so long.
+        /// Returns one line, or as many as `count` says, `every` so long.
         mutating func lines(
             _ node: YAMLNode, fault: (String, TextPosition) -> ConfigurationError
         ) throws(ConfigurationError) -> [[UInt8]] {
@@ -183,10 +183,10 @@ package struct RuleCases {
             return Array(JSON.object(supplied.filter { !given.contains($0.0) } + own).text.utf8)
         }
 
-        /// What the input calls one of our fields.
+        /// The input's name for one of our fields.
         private func theirName(_ field: String) -> String { fields.mapped.first { $0.value == field }?.key ?? field }
 
-        /// What comes next is behind this time.
+        /// The following transactions continue from this time.
         private mutating func note(_ time: JSON) {
             let text = time.string ?? time.text
             let bytes = Array(text.utf8) + [UInt8](repeating: 0, count: InputText.padding)
@@ -195,13 +195,13 @@ package struct RuleCases {
                     ? ScannedNumber(at: bytes.baseAddress!).flatMap { EventTime($0) }
                     : EventTime(text: UnsafeBufferPointer(rebasing: bytes.dropLast(InputText.padding)), zone: zone)
             }
-            // One that is no time is refused with its transaction.
+            // What is not a time is refused with its transaction.
             if let parsed { milliseconds = parsed.milliseconds }
         }
     }
 }
 
-/// What can be expected of a transaction.
+/// The expectations that a case may have.
 private enum Expectation {
     static let names = ["fired", "shadow", "failed", "decision", "decided_by", "level", "score"]
     private static let scoreTolerance = 1e-6
@@ -232,7 +232,7 @@ private enum Expectation {
         }
     }
 
-    /// In words, nil where all is as expected.
+    /// Describes the difference, nil if there is none.
     static func difference(
         _ key: String, _ node: YAMLNode, _ result: Result, _ fault: (String) -> ConfigurationError
     ) throws(ConfigurationError) -> String? {
@@ -276,7 +276,7 @@ private enum Expectation {
 }
 
 extension JSON {
-    /// Plain scalars are what JSON takes them for, everything else is text.
+    /// Plain scalars are parsed as JSON, and are texts if that fails.
     fileprivate init(_ node: YAMLNode) {
         switch node.content {
         case .list(let elements): self = .array(elements.map(JSON.init))
@@ -288,7 +288,7 @@ extension JSON {
             do throws(JSONError) {
                 self = try JSON(parsing: text.utf8)
             } catch {
-                // It is a text without quotes.
+                // A text without quotes.
                 return
             }
         }

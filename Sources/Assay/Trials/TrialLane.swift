@@ -1,7 +1,7 @@
 import AssayCore
 import StateStore
 
-/// Scores lines in memory with one configuration, to see what comes of it.
+/// Scores lines in memory with one configuration.
 struct TrialLane: ~Copyable {
     let settings: ScoringSettings
     let rules: RuleSet?
@@ -18,7 +18,7 @@ struct TrialLane: ~Copyable {
         stage.ruleEvaluator?.beginLog()
     }
 
-    /// What became of one transaction.
+    /// The result for one transaction.
     struct Verdict {
         let transaction: Transaction
         let assessment: RiskAssessment
@@ -26,13 +26,13 @@ struct TrialLane: ~Copyable {
         let fired: [UInt16]
     }
 
-    /// Decodes and scores what is in the batch's text. Answers the accepted transactions in their order.
+    /// Decodes and scores the batch's text. Returns the accepted transactions in order.
     mutating func score() -> [Verdict] {
         decoder.decode(&batch.text, into: &batch.decoded)
         do throws(StoreError) {
             try stage.score(batch)
         } catch {
-            preconditionFailure("there is no store that could fail: \(error.description)")
+            preconditionFailure("no store is in use: \(error.description)")
         }
         var fired = stage.ruleEvaluator?.takeLog()[...] ?? []
         var verdicts: [Verdict] = []
@@ -47,7 +47,7 @@ struct TrialLane: ~Copyable {
         return verdicts
     }
 
-    /// Whole lines from memory, the last one without its end.
+    /// Scores whole lines from memory; the last one has no newline.
     mutating func score(lines: [UInt8], firstLine: UInt64) -> [Verdict] {
         batch.reset()
         if lines.count + 1 > batch.text.capacity { batch.text.grow(to: lines.count + 1, keeping: 0) }
@@ -62,7 +62,7 @@ struct TrialLane: ~Copyable {
     /// Rules that failed for a cause for the first time.
     func takeFailures() -> [RuleEvaluator.Failure] { stage.takeRuleFailures() }
 
-    /// How often each rule has failed, for whatever cause.
+    /// How often each rule has failed, over all causes.
     var failedCounts: [String: UInt64] {
         var counts: [String: UInt64] = [:]
         for (name, count) in stage.ruleTallies {

@@ -1,14 +1,14 @@
 import AssayCore
 
-/// Lets expressions stand in `{…}` and `[…]` as they are.
+/// Allows expressions inside `{…}` and `[…]` as they are.
 ///
-/// YAML ends a text without quotes there at the first comma or bracket, also inside `map(v, v.price)` and `login[0]`.
-/// Such characters are replaced by others of one byte, so that every position stays what it is, and put back in the
-/// texts that the parser hands out. That is done where expressions stand in flow: in the sections of streams, patterns
-/// and derived fields. Everywhere else a file is read as YAML says.
+/// There YAML ends a text without quotes at the first comma or bracket, even inside `map(v, v.price)` and `login[0]`.
+/// Such characters are replaced by other single bytes, so that every position is unchanged, and put back in the texts
+/// that the parser returns. This happens where expressions may be in flow style: in the sections of streams, patterns
+/// and derived fields. Everything else is plain YAML.
 struct FlowScalars {
     private(set) var bytes: [UInt8]
-    /// By the line and column at which a text begins, both from 0: what stands for what in it.
+    /// By the line and column at which a text begins, both from 0: the original byte of each substitute.
     private(set) var replaced: [Place: [UInt8: UInt8]] = [:]
 
     struct Place: Hashable {
@@ -19,9 +19,9 @@ struct FlowScalars {
     private var cursor = 0
     private var line = 0
     private var lineStart = 0
-    /// The section that a line stands in has expressions.
+    /// Whether the current section has expressions.
     private var hasExpressions = false
-    /// Where a column was worked out last in this line, and which.
+    /// The last computed column of this line, and its index.
     private var known = (index: 0, column: 0)
 
     private static let sections = ["streams", "patterns", "derive"].map { Array($0.utf8) }
@@ -31,7 +31,7 @@ struct FlowScalars {
         while cursor < bytes.count { skipBlockLine() }
     }
 
-    /// The text as it stands in the file.
+    /// The text as it is in the file.
     func restored(_ text: [UInt8], at place: Place) -> [UInt8] {
         guard let replaced = replaced[place] else { return text }
         return text.map { replaced[$0] ?? $0 }
@@ -42,7 +42,7 @@ struct FlowScalars {
     private mutating func skipBlockLine() {
         let indent = skipSpaces()
         if indent == 0 { findSection() }
-        // What comes behind `- `, `? ` and `key: ` is a value, the line's first word too.
+        // What comes after `- `, `? ` and `key: ` is a value, and so is the line's first word.
         var isValueStart = true
         while let byte = peek, byte != UInt8(ascii: "\n") {
             switch byte {
@@ -69,14 +69,14 @@ struct FlowScalars {
         if peek != nil { newLine() }
     }
 
-    /// A word at the very beginning of a line names another section.
+    /// A word at the very beginning of a line begins a section.
     private mutating func findSection() {
         guard let first = peek, Self.isWord(first) else { return }
         let word = bytes[cursor...].prefix(while: Self.isWord)
         hasExpressions = Self.sections.contains { $0[...] == word }
     }
 
-    /// A text of several lines, all of them deeper than the key.
+    /// Skips a text of several lines, all indented deeper than the key.
     private mutating func skipBlockText(deeperThan indent: Int) {
         skipToLineEnd()
         while peek != nil {
@@ -94,7 +94,7 @@ struct FlowScalars {
 
     // MARK: Inside brackets
 
-    /// False when nothing closes it, so that the parser may say so.
+    /// Returns false when no bracket closes it; the parser then reports that.
     private mutating func skipFlow() -> Bool {
         var depth = 0
         while let byte = peek {
@@ -117,7 +117,7 @@ struct FlowScalars {
         return false
     }
 
-    /// A text without quotes, up to what ends it outside of its own brackets and quotes.
+    /// Takes a text without quotes, up to its end outside of its own brackets and quotes.
     private mutating func takeText() {
         let start = cursor
         var inner: [Int] = []
@@ -158,13 +158,13 @@ struct FlowScalars {
         if hasExpressions, nesting.isEmpty, !inner.isEmpty {
             replace(inner, of: start..<end, at: Place(line: line, column: column(of: start)))
         } else if !hasExpressions || !nesting.isEmpty {
-            // As YAML has it: it ends at the first of them.
+            // As in YAML: it ends at the first of them.
             cursor = inner.first ?? end
             skipPlain()
         }
     }
 
-    /// To what ends a text in YAML.
+    /// Skips to the end of a text in YAML.
     private mutating func skipPlain() {
         while let byte = peek, byte != UInt8(ascii: "\n") {
             if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") { return }
@@ -174,7 +174,7 @@ struct FlowScalars {
         }
     }
 
-    /// Behind a letter or a digit a quote is a foot or an apostrophe.
+    /// After a letter or a digit a quote is a foot or an apostrophe.
     private func opensText(at index: Int, from start: Int) -> Bool { index > start && !Self.isWord(bytes[index - 1]) }
 
     private mutating func replace(_ places: [Int], of range: Range<Int>, at place: Place) {
@@ -189,7 +189,7 @@ struct FlowScalars {
         replaced[place] = Dictionary(uniqueKeysWithValues: substitutes.map { ($0.value, $0.key) })
     }
 
-    /// What means nothing to YAML inside a text.
+    /// Bytes without a meaning in YAML inside a text.
     private static let substitutes = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ~^;$".utf8)
 
     private static func isSpecial(_ byte: UInt8) -> Bool { ",:#[]{}".utf8.contains(byte) }
@@ -226,7 +226,7 @@ struct FlowScalars {
 
     private mutating func skipRest() { cursor = bytes.count }
 
-    /// False when it does not end.
+    /// Returns false when it does not end.
     private mutating func skipQuoted(_ quote: UInt8) -> Bool {
         advance()
         while let byte = peek {
@@ -244,7 +244,7 @@ struct FlowScalars {
         return false
     }
 
-    /// Of a text in an expression, on one line.
+    /// The end of a text in an expression, on one line.
     private func quoteEnd(from start: Int) -> Int? {
         var index = start + 1
         while index < bytes.count, bytes[index] != UInt8(ascii: "\n") {
@@ -268,7 +268,7 @@ struct FlowScalars {
         index > 0 && [UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\t")].contains(bytes[index - 1])
     }
 
-    /// In characters, as the parser counts.
+    /// In characters, like the parser.
     private mutating func column(of index: Int) -> Int {
         let column = known.column + bytes[known.index..<index].count { $0 & 0xC0 != 0x80 }
         known = (index, column)

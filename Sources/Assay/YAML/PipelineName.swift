@@ -1,4 +1,4 @@
-/// Names that expressions and SQL can say.
+/// Names that are valid in expressions and SQL.
 enum PipelineName {
     static let longest = 64
 

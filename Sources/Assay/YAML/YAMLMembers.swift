@@ -1,10 +1,10 @@
 import Arguments
 import AssayCore
 
-/// Takes the values of a map by their keys, and refuses the keys that nobody took.
+/// Takes the values of a map by their keys, and refuses keys that were not taken.
 package struct YAMLMembers {
     private let path: String
-    /// How messages name the map.
+    /// The map's name in messages.
     private let name: String
     private let members: [(key: String, position: TextPosition, value: YAMLNode)]
     private var known: [String] = []

@@ -1,18 +1,18 @@
 import AssayCore
 import CYAML
 
-/// One value of a YAML file, with where it stands.
+/// One value of a YAML file, with its position.
 package struct YAMLNode {
     enum Content {
         /// `isPlain`: without quotes, so that it may be a number or a truth value.
         case scalar(String, isPlain: Bool)
         case list([YAMLNode])
-        /// In the order of the file; no key twice.
+        /// In the order of the file; keys are unique.
         case map([(key: String, position: TextPosition, value: YAMLNode)])
     }
     let content: Content
     let position: TextPosition
-    /// Where a scalar's text begins, when it stands in the file as it is.
+    /// The position of a scalar's text, if the file has it unchanged.
     var textPosition: TextPosition?
 
     var kindName: String {
@@ -32,7 +32,7 @@ struct YAMLReader: ~Copyable {
 
     private static let deepestNesting = 64
 
-    /// The document's value, nil when it is empty.
+    /// Returns the document's value, nil when it is empty.
     static func read(_ bytes: [UInt8], path: String) throws(ConfigurationError) -> YAMLNode? {
         let reader = YAMLReader(path: path, FlowScalars(bytes))
         let result: Result<YAMLNode?, ConfigurationError> = reader.scalars.bytes.withUnsafeBufferPointer { bytes in
@@ -105,7 +105,7 @@ struct YAMLReader: ~Copyable {
         }
     }
 
-    /// The next event that matters.
+    /// Returns the next relevant event.
     private func next() throws(ConfigurationError) -> (Event, TextPosition) {
         while true {
             var event = yaml_event_t()
@@ -122,7 +122,7 @@ struct YAMLReader: ~Copyable {
                     case YAML_SINGLE_QUOTED_SCALAR_STYLE, YAML_DOUBLE_QUOTED_SCALAR_STYLE: 1
                     default: nil
                     }
-                // With escapes or over several lines the text is not the file's.
+                // With escapes or several lines the text differs from the file's.
                 let (start, end) = (event.start_mark, event.end_mark)
                 let place = FlowScalars.Place(line: start.line, column: start.column)
                 let text = String(decoding: scalars.restored(Array(bytes), at: place), as: UTF8.self)

@@ -1,24 +1,24 @@
 import CEL
 
-/// What can be asked of many events at once.
+/// A function over many events.
 package enum Aggregate: Equatable, Sendable {
     case count
-    /// Of those for which the argument is true.
+    /// Counts those whose argument is true.
     case countIf
     case sum, average, deviation
     case least, greatest, first, last
-    /// The first so many values.
+    /// The first values, up to this number.
     case collect(Int)
     case distinct
     case countBy
-    /// The so many values that came most often or, with a second argument, with the most.
+    /// The most frequent values or, with a second argument, those with the most weight, up to this number.
     case top(Int)
     case quantile(Double)
 
     static let defaultCollected = 100
     static let mostCollected = 10_000
 
-    /// The names under which expressions call them.
+    /// Their names in expressions.
     package static let names: Set<String> = [
         "count", "count_if", "sum", "avg", "stddev", "min", "max", "first", "last", "collect", "distinct", "count_by",
         "top", "quantile",
@@ -28,15 +28,15 @@ package enum Aggregate: Equatable, Sendable {
         package let message: String
     }
 
-    /// An aggregate as it was called: the arguments that each event gives, and the type of what it comes to.
+    /// A call of an aggregate: the arguments from each event, and the result's type.
     package struct Call: Sendable {
         package let aggregate: Aggregate
-        /// Which of the call's arguments are evaluated for each event.
+        /// The call's arguments that are evaluated for each event.
         package let arguments: [Int]
         package let result: CEL.`Type`
     }
 
-    /// `literals` are the values of those arguments that are known before any event.
+    /// `literals` are the values of the arguments that are constants.
     package static func call(
         _ name: String, _ types: [CEL.`Type`], literals: [Value?]
     ) throws(Fault) -> Call {

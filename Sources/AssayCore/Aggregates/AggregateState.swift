@@ -1,15 +1,15 @@
 import CEL
 
-/// A value and when it arrived, so that merged parts keep their order.
+/// A value and its arrival number, so that merged parts keep their order.
 struct ArrivedValue: Sendable {
     let number: UInt64
     let value: Value
 }
 
-/// What an aggregate knows of the events so far. Parts of a window are merged into the whole.
+/// The state of an aggregate. Parts of a window are merged into the whole.
 enum AggregateState: Sendable {
     case count(UInt64)
-    /// `isWhole`: of ints alone.
+    /// `isWhole`: only ints were added.
     case sum(ExactSum, isWhole: Bool)
     case average(ExactSum, count: UInt64)
     /// Welford's numbers.
@@ -41,15 +41,15 @@ enum AggregateState: Sendable {
             }
     }
 
-    /// Of those that count events.
+    /// For aggregates that count events.
     @inline(__always)
     mutating func countOne() {
         guard case .count(let count) = self else { preconditionFailure("it counts") }
         self = .count(count + 1)
     }
 
-    /// What an event gives, with a weight where it has one; `number` counts the arrivals. What fits no aggregate, such
-    /// as a text in a sum of a field without a type, is left out.
+    /// Adds a value of an event, with a weight if it has one; `number` counts the arrivals. What does not fit the
+    /// aggregate, such as a text in a sum of a field without a type, is ignored.
     mutating func add(_ value: Value, weight: Value? = nil, number: UInt64) {
         switch self {
         case .count: countOne()
@@ -72,7 +72,7 @@ enum AggregateState: Sendable {
         case .last: self = .last(ArrivedValue(number: number, value: value))
         case .collected(var values, let most):
             guard values.count < most else { return }
-            // Not shared while it is changed, or every value would copy all.
+            // Must not be shared while it is changed, or every value would copy everything.
             self = .count(0)
             values.append(ArrivedValue(number: number, value: value))
             self = .collected(values, most: most)
@@ -136,11 +136,11 @@ enum AggregateState: Sendable {
         case (.sketch(var sketch), .sketch(let other)):
             sketch.merge(other)
             self = .sketch(sketch)
-        default: preconditionFailure("parts of one window know the same things")
+        default: preconditionFailure("parts of one window have the same aggregates")
         }
     }
 
-    /// Null where nothing was seen that it could be made of.
+    /// Null without the values that it needs.
     func value(_ aggregate: Aggregate) -> Value {
         switch self {
         case .count(let count): return .int(Int64(clamping: count))
@@ -178,14 +178,14 @@ enum AggregateState: Sendable {
 
     private static func map(_ entries: [(String, Value)]) -> Value {
         guard let map = MapValue(entries.map { (key: .string($0.0), value: $0.1) }) else {
-            preconditionFailure("no name is there twice")
+            preconditionFailure("no name repeats")
         }
         return .map(map)
     }
 }
 
 extension Value {
-    /// Whether a map can have it as a key.
+    /// Whether it can be a map key.
     fileprivate var isKey: Bool {
         switch self {
         case .bool, .int, .uint, .string: true
@@ -193,7 +193,7 @@ extension Value {
         }
     }
 
-    /// Whether it can be the least or the greatest of something.
+    /// Whether it can be a minimum or maximum.
     fileprivate var isOrdered: Bool {
         switch self {
         case .int, .uint, .string, .timestamp, .duration, .bool, .bytes: true
@@ -202,10 +202,10 @@ extension Value {
         }
     }
 
-    /// Numbers by value whatever their types; what has no order among each other does not precede.
+    /// Compares numbers by value whatever their types; values without an order don't precede each other.
     fileprivate func precedes(_ other: Value) -> Bool { Value.isLess(self, other) }
 
-    /// The same for keys that a map takes for the same.
+    /// The same for keys that a map considers equal.
     fileprivate var keyBytes: [UInt8] {
         if case .uint(let uint) = self, let int = Int64(exactly: uint) { return Value.int(int).stateBytes }
         return stateBytes

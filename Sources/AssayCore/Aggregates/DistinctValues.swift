@@ -1,6 +1,6 @@
 import CEL
 
-/// How many different values there were: exact up to a bound, then to about two per cent.
+/// The number of different values: exact up to a limit, then to about two per cent.
 enum DistinctValues: Equatable, Sendable {
     case exact(Set<[UInt8]>)
     case about(HyperLogLog)
@@ -11,7 +11,7 @@ enum DistinctValues: Equatable, Sendable {
         let bytes = value.stateBytes
         switch self {
         case .exact(var values):
-            // Not shared while it is changed, or every value would copy all.
+            // Must not be shared while it is changed, or every value would copy everything.
             self = .exact([])
             values.insert(bytes)
             self = .exact(values)

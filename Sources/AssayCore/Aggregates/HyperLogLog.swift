@@ -1,11 +1,11 @@
 import Glibc
 
-/// About how many different hashes were seen, in four kilobytes: the standard error is 1.6 %.
+/// Estimates how many different hashes were seen, in four kilobytes: the standard error is 1.6 %.
 struct HyperLogLog: Equatable, Sendable {
     private static let bits: UInt64 = 12
     static let registerCount = 1 << 12
 
-    /// Of each part of the hashes, the longest run of zeros before a one, and that one.
+    /// For each part of the hashes, the longest run of zeros before a one, plus one.
     private(set) var registers = [UInt8](repeating: 0, count: registerCount)
 
     mutating func add(hash: UInt64) {
@@ -23,7 +23,7 @@ struct HyperLogLog: Equatable, Sendable {
         let sum = registers.reduce(0.0) { $0 + exp2(-Double($1)) }
         let raw = 0.7213 / (1 + 1.079 / count) * count * count / sum
         let zeros = registers.count { $0 == 0 }
-        // Few values leave registers empty, and how many tells more.
+        // Few values leave registers empty, whose number is the better estimate.
         if raw <= 2.5 * count, zeros > 0 { return Int64((count * log(count / Double(zeros))).rounded()) }
         return Int64(raw.rounded())
     }

@@ -1,14 +1,14 @@
 import Glibc
 
-/// Where numbers lie, each to one per cent of itself, whatever their size: counts in buckets whose bounds grow by a
-/// constant factor (DDSketch). Merging two gives what one would be that saw everything.
+/// Quantiles of numbers, each to one per cent of itself, whatever their size: counts in buckets whose bounds grow by a
+/// constant factor (DDSketch). Merging two equals one that saw everything.
 struct QuantileSketch: Equatable, Sendable {
     private static let accuracy = 0.01
     private static let factor = (1 + accuracy) / (1 - accuracy)
     private static let logFactor = log(factor)
-    /// Smaller magnitudes are zero.
+    /// Smaller magnitudes count as zero.
     private static let smallest = 1e-9
-    /// Two thousand buckets span seventeen orders of magnitude; then the smallest ones become one.
+    /// Two thousand buckets span seventeen orders of magnitude; beyond that the smallest ones are merged.
     private static let mostBuckets = 2048
 
     private var positive: [Int32: UInt64] = [:]
@@ -41,7 +41,7 @@ struct QuantileSketch: Equatable, Sendable {
 
     private static func bucket(_ magnitude: Double) -> Int32 { Int32((log(magnitude) / logFactor).rounded(.up)) }
 
-    /// The middle of a bucket, as parts of its bounds.
+    /// The middle of a bucket, relative to its bounds.
     private static func magnitude(_ bucket: Int32) -> Double { 2 * exp(Double(bucket) * logFactor) / (factor + 1) }
 
     /// What is nearest to zero loses its accuracy first.
@@ -54,7 +54,7 @@ struct QuantileSketch: Equatable, Sendable {
         }
     }
 
-    /// The number below which so great a part of all numbers lies, nil of none.
+    /// The number below which this part of all numbers lies, nil without numbers.
     func quantile(_ part: Double) -> Double? {
         guard count > 0 else { return nil }
         let rank = UInt64((part * Double(count - 1)).rounded(.down))
@@ -69,7 +69,7 @@ struct QuantileSketch: Equatable, Sendable {
             seen += positive[bucket] ?? 0
             if seen > rank { return Self.magnitude(bucket) }
         }
-        preconditionFailure("the buckets hold all that was counted")
+        preconditionFailure("the buckets hold all counted numbers")
     }
 
     // MARK: As bytes

@@ -1,10 +1,10 @@
 import CEL
 
-/// How often each value came, or how much came with it. Exact up to a bound of different values; then the lightest half
-/// is dropped now and again, and what is rare may be missed.
+/// How often each value came, or with how much weight. Exact up to a limit of different values; then the lightest half
+/// is dropped now and then, and rare values may be missed.
 struct ValueWeights: Equatable, Sendable {
     struct Weight: Equatable, Sendable {
-        /// Of the value, as bytes: what is equal in one type has the same ones.
+        /// The value as bytes: equal values of one type have the same.
         let key: [UInt8]
         var sum: ExactSum
     }
@@ -32,7 +32,7 @@ struct ValueWeights: Equatable, Sendable {
         weights = Dictionary(uniqueKeysWithValues: heaviest.prefix(Self.mostValues).map { ($0.key, $0.sum) })
     }
 
-    /// The heaviest first; of equally heavy ones by their bytes, so that the order is always the same.
+    /// The heaviest first; equal weights are ordered by their bytes, so that the order is always the same.
     private var heaviest: [Weight] {
         weights.map { Weight(key: $0.key, sum: $0.value) }.sorted { left, right in
             let (leftSum, rightSum) = (left.sum.double, right.sum.double)
@@ -70,14 +70,14 @@ struct ValueWeights: Equatable, Sendable {
 }
 
 extension Value {
-    /// As states keep it; values of one type are equal exactly when these are.
+    /// The value's bytes in states; values of one type are equal exactly when these are.
     var stateBytes: [UInt8] {
         var bytes = OutputBuffer(capacity: 64)
         ValueCoding.encode(self, into: &bytes)
         return Array(bytes.bytes)
     }
 
-    /// Whether bytes are those of one value, and nothing else.
+    /// Whether bytes are those of exactly one value.
     static func isWhole(stateBytes: [UInt8]) -> Bool {
         stateBytes.withUnsafeBytes { bytes in
             var reader = StateByteReader(bytes)
@@ -91,19 +91,19 @@ extension Value {
         }
     }
 
-    /// Of bytes that were made so.
+    /// The value of such bytes.
     init(stateBytes: [UInt8]) {
         self = stateBytes.withUnsafeBytes { bytes in
             var reader = StateByteReader(bytes)
             do throws(StateDecodingError) {
                 return try ValueCoding.decode(&reader)
             } catch {
-                preconditionFailure("a value's own bytes are good: \(error.problem)")
+                preconditionFailure("a value's own bytes are valid: \(error.problem)")
             }
         }
     }
 
-    /// Of numbers, nil of everything else and of what is no number.
+    /// The number; nil for any other value and for NaN.
     var number: Double? {
         switch self {
         case .int(let int): Double(int)
@@ -115,7 +115,7 @@ extension Value {
 }
 
 extension ExactSum {
-    /// False when the value is no number.
+    /// Returns false when the value is not a number.
     mutating func add(_ value: Value) -> Bool {
         switch value {
         case .int(let int): add(int)

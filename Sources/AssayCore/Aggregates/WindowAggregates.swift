@@ -1,10 +1,10 @@
 import CEL
 
-/// The aggregates of a stream, in the order in which its expressions call them.
+/// The aggregates of a stream, in the order of the calls in its expressions.
 package final class AggregatePlan: Sendable {
-    /// How an aggregate is brought up to date with an event.
+    /// How an aggregate is updated with an event.
     package enum Step: Sendable {
-        /// Nothing of the event is looked at.
+        /// Reads nothing of the event.
         case count
         /// The number of an expression of this type.
         case int(Int)
@@ -12,13 +12,13 @@ package final class AggregatePlan: Sendable {
         case countIf(Int)
         /// The value of an expression.
         case value(Int)
-        /// The same, with the value of another one.
+        /// The same, with another expression's value as weight.
         case weighted(Int, by: Int)
     }
 
     let aggregates: [Aggregate]
     let steps: [Step]
-    /// The types that expressions know their outcomes by.
+    /// The types of the results in expressions.
     let results: [CEL.`Type`]
     /// The arguments.
     let program: Program
@@ -59,15 +59,15 @@ package final class AggregatePlan: Sendable {
     }
 }
 
-/// What a window knows: the states of all aggregates.
+/// The content of a window: the states of all aggregates.
 package struct WindowAggregates: WindowContent {
-    /// An event that is to be added, as long as it is at hand.
+    /// An event to be added, valid while it is current.
     package struct Element {
-        // Whoever makes one has all of them.
+        // Its maker owns all of these.
         let plan: Unmanaged<AggregatePlan>
         let row: Unmanaged<Row>
         let number: UInt64
-        /// Told of arguments that could not be had: the event does not count for their aggregates.
+        /// Records arguments that failed: the event does not count for their aggregates.
         let failures: Unmanaged<FailureLog>
     }
 
@@ -89,10 +89,10 @@ package struct WindowAggregates: WindowContent {
         }
     }
 
-    /// What an aggregate comes to, of the type that expressions know it by.
+    /// The result of an aggregate, in the type that expressions expect.
     func value(_ index: Int, _ plan: AggregatePlan) -> Value {
         let value = states[index].value(plan.aggregates[index])
-        // Of no values at all a sum is a whole zero.
+        // The sum of no values is an integer zero.
         if case .int(let int) = value, plan.results[index] == .double { return .double(Double(int)) }
         return value
     }
@@ -107,17 +107,17 @@ package struct WindowAggregates: WindowContent {
     }
 }
 
-/// How often expressions of a stream failed, by cause, and the first failure of each cause that nobody was told of.
+/// How often expressions of a stream failed, by cause, and the first failure of each cause not reported yet.
 final class FailureLog {
     private(set) var count: UInt64 = 0
     private var known: Set<EvaluationError.Cause> = []
     private(set) var untold: [EvaluationError] = []
-    /// Every one, for those who count them otherwise.
+    /// Every failure, for owners that count them in another way.
     private var noted: [EvaluationError] = []
     private let keepsAll: Bool
     private let ignored: EvaluationError.Cause?
 
-    /// `ignored`: no failure, but how things are.
+    /// `ignored`: a cause that is not a failure.
     init(ignoring ignored: EvaluationError.Cause? = nil, keepsAll: Bool = false) {
         self.ignored = ignored
         self.keepsAll = keepsAll
@@ -140,6 +140,6 @@ final class FailureLog {
         return untold
     }
 
-    /// What runs before this one counted.
+    /// Continues the count of earlier runs.
     func resume(_ count: UInt64) { self.count += count }
 }

@@ -1,17 +1,17 @@
-/// Takes the records of CSV (RFC 4180) apart.
+/// Splits the records of CSV (RFC 4180).
 enum CSVRecordReader {
     struct Cell {
         let bytes: UnsafeBufferPointer<UInt8>
         let slice: ByteSlice
-        /// The separator or newline behind the cell.
+        /// The separator or newline after the cell.
         let end: UnsafePointer<UInt8>
     }
 
-    /// Why a record could not be read as far as its end.
+    /// Why a record could not be read to its end.
     enum Fault: Error {
         /// The closing quote may still come.
         case incomplete
-        /// With the offset in the text.
+        /// With its offset in the text.
         case malformed(StaticString, at: Int)
     }
 
@@ -79,7 +79,7 @@ enum CSVRecordReader {
         var behind = cursor + 1
         if behind.pointee == UInt8(ascii: "\r"), behind[1] == UInt8(ascii: "\n") { behind += 1 }
         guard behind.pointee == UInt8(ascii: ",") || behind.pointee == UInt8(ascii: "\n") else {
-            throw .malformed("text behind a cell's closing quote", at: behind - UnsafePointer(text.base))
+            throw .malformed("text after a cell's closing quote", at: behind - UnsafePointer(text.base))
         }
         let raw = UnsafeBufferPointer(start: start, count: cursor - start)
         guard doubled else {

@@ -1,29 +1,28 @@
 import CBytes
 
 /// The bytes of one batch: whole lines, the last one always ended by a newline, so that a scanner which stops at
-/// newlines needs no other bound. Behind them lies room for texts that had to be unescaped, by one reader or by two.
+/// newlines needs no other bound. After them there is room for unescaped texts, for one reader or two.
 package struct InputText: ~Copyable {
-    /// What a batch holds, unless a line is longer.
+    /// The size of a batch, unless a line is longer.
     package static let batchBytes = 256 << 10
-    /// Scanners read up to this many bytes behind the last newline.
+    /// Scanners read up to this many bytes past the last newline.
     package static let padding = 64
 
     package private(set) var base: UnsafeMutablePointer<UInt8>
     package private(set) var capacity: Int
     /// Bytes of whole lines.
     package var count = 0
-    /// Bytes read so far, the beginning of the next line included.
+    /// Bytes read so far, including the beginning of the next line.
     package var filled = 0
-    /// Nothing comes behind this text.
+    /// Nothing comes after this text.
     package var isLast = false
-    /// Where the first byte lies in the input.
+    /// The offset of the first byte in the input.
     package var offset: UInt64 = 0
     /// The number of the first line, from 1.
     package var firstLine: UInt64 = 1
-    /// Where the last line begins, when it is only the beginning of one that was too long.
+    /// Where the last line begins, if it is only the beginning of an overlong one.
     package var cutLine: Int?
-    /// Bytes of the input that belong to this batch but were thrown away, less one where the closing newline was
-    /// supplied.
+    /// Bytes of the input that belong to this batch but were discarded, less one if the closing newline was added.
     package var uncounted: Int64 = 0
     /// The input ended without a newline.
     package var endsInsideLine = false
@@ -38,7 +37,7 @@ package struct InputText: ~Copyable {
         base.deallocate()
     }
 
-    /// What the unescaping of every byte would need is only reserved: pages never written cost nothing.
+    /// The room for unescaping every byte is only reserved: pages never written cost nothing.
     private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<UInt8> {
         let base = UnsafeMutablePointer<UInt8>.allocate(capacity: 3 * (capacity + padding))
         (base + capacity).initialize(repeating: 0, count: padding)
@@ -65,7 +64,7 @@ package struct InputText: ~Copyable {
         self.firstLine = firstLine
     }
 
-    /// The same bytes from the same place, before anything was decoded.
+    /// Copies the same bytes at the same position, before anything is decoded.
     package mutating func copy(_ other: borrowing InputText) {
         reset(offset: other.offset, firstLine: other.firstLine)
         if other.filled > capacity { grow(to: other.capacity, keeping: 0) }
@@ -74,17 +73,17 @@ package struct InputText: ~Copyable {
         (cutLine, uncounted, endsInsideLine) = (other.cutLine, other.uncounted, other.endsInsideLine)
     }
 
-    /// The position in the input behind everything that this batch stands for.
+    /// The position in the input after everything in this batch.
     package var endOffset: UInt64 { UInt64(Int64(offset) + Int64(count) + uncounted) }
 
     package var view: BatchText { BatchText(base: base) }
 
-    /// Writes the characters of an escaped string behind the lines. A zero follows them, which ends any number.
+    /// Writes the characters of an escaped string after the lines. A zero follows them, which ends any number.
     mutating func unescape(_ token: JSONScanner.StringToken) -> ByteSlice {
         appendUnescaped { JSONEscapes.unescape(token, into: $0) }
     }
 
-    /// `write` gets room for as many bytes as there are in the line and answers how many it used.
+    /// `write` gets room for as many bytes as the line has and returns how many it used.
     mutating func appendUnescaped(_ write: (UnsafeMutablePointer<UInt8>) -> Int) -> ByteSlice {
         let start = capacity + Self.padding + unescapedCount
         let written = write(base + start)
@@ -93,7 +92,7 @@ package struct InputText: ~Copyable {
         return ByteSlice(offset: UInt32(start), count: UInt32(written))
     }
 
-    /// Bytes of a byte order mark, which only the very start of an input can have.
+    /// The length of a byte order mark, which is only valid at the very start of an input.
     var byteOrderMarkCount: Int {
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         return offset == 0 && count >= 3 && (0..<3).allSatisfy { base[$0] == mark[$0] } ? 3 : 0
@@ -107,13 +106,13 @@ extension InputText {
         filled += bytes.count
     }
 
-    /// Behind the last newline, nil when there is none from `start` on.
+    /// The index after the last newline, nil when there is none from `start` on.
     package func endOfLines(searchingFrom start: Int) -> Int? {
         guard let newline = assay_last_newline(base + start, filled - start) else { return nil }
         return newline - UnsafePointer(base) + 1
     }
 
-    /// Closes a last line that has no newline of its own. The padding has room for it.
+    /// Ends a last line that has no newline of its own. The padding has room for it.
     package mutating func endLastLine() {
         if base[filled - 1] != UInt8(ascii: "\n") || cutLine != nil {
             base[filled] = UInt8(ascii: "\n")

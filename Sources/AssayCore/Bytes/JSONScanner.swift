@@ -20,12 +20,12 @@ struct JSONFault: Error {
             case .unterminatedString: "a string without an end"
             case .badNumber: "a number was expected"
             case .tooDeep: "more than 128 levels of nesting"
-            case .trailingText: "text behind the end of the object"
+            case .trailingText: "text after the end of the object"
             }
         }
     }
     let kind: Kind
-    /// Counted from where the scanner began.
+    /// Relative to where the scanner began.
     let offset: Int
 }
 
@@ -36,7 +36,7 @@ struct JSONScanner {
 
     private let start: UnsafePointer<UInt8>
     var cursor: UnsafePointer<UInt8>
-    /// Not zero once a byte of a multi-byte character was passed inside a string.
+    /// Not zero after a byte of a multi-byte character inside a string.
     private(set) var highBytes: UInt32 = 0
 
     init(at start: UnsafePointer<UInt8>) {
@@ -67,7 +67,7 @@ struct JSONScanner {
 
     @inline(__always)
     mutating func skipSpace() {
-        // Mostly there is none, and one comparison tells.
+        // Usually there is none, which one comparison shows.
         if byte > UInt8(ascii: " ") { return }
         while byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r") { cursor += 1 }
     }
@@ -79,7 +79,7 @@ struct JSONScanner {
         return true
     }
 
-    /// The cursor stands on the opening quote and is left behind the closing one.
+    /// Reads from the opening quote to after the closing one.
     @inline(__always)
     mutating func string() throws(JSONFault) -> StringToken {
         let start = cursor + 1
@@ -129,7 +129,7 @@ struct JSONScanner {
         }
     }
 
-    /// Passes over any value; `depth` counts the objects and arrays around it.
+    /// Skips any value; `depth` counts the objects and arrays around it.
     mutating func skipValue(depth: Int) throws(JSONFault) {
         switch byte {
         case UInt8(ascii: "\""): _ = try string()
@@ -170,13 +170,13 @@ struct JSONScanner {
             skipSpace()
             guard take(":") else { throw fault(.expectedColon) }
             skipSpace()
-            // Most members hold texts; passing over them here saves a call for each.
+            // Most members hold texts; skipping them here saves a call for each.
             if byte == UInt8(ascii: "\"") { _ = try string() } else { try skipValue(depth: depth) }
             guard try nextMember() else { return }
         }
     }
 
-    /// Behind a member's value: true at a further member's key, false behind the object's end.
+    /// After a member's value: returns true at the next member's key, false after the object's end.
     @inline(__always)
     mutating func nextMember() throws(JSONFault) -> Bool {
         if byte == UInt8(ascii: ","), cursor[1] == UInt8(ascii: "\"") {
@@ -225,7 +225,7 @@ enum JSONEscapes {
         return unit
     }
 
-    /// Writes the characters that a scanned string stands for; never more bytes than it was written with.
+    /// Writes the characters of a scanned string, which never take more bytes than the string.
     static func unescape(_ token: JSONScanner.StringToken, into output: UnsafeMutablePointer<UInt8>) -> Int {
         var source = token.start
         let end = token.start + token.count

@@ -1,6 +1,6 @@
 import CBytes
 
-/// The bound of one line, without its end.
+/// The limit for one line, without its end.
 package let longestLine = 1 << 20
 
 /// The line that begins at a cursor and the newline that ends it.
@@ -30,7 +30,7 @@ struct LineBounds {
         ByteSlice(start, count: bytes.count, in: base)
     }
 
-    /// What is wrong with the line as bytes, before anybody looks at what it says.
+    /// What is wrong with the line as bytes, before its content is read.
     @inline(__always)
     func encodingProblem(knownASCII: Bool = false) -> RejectReason? {
         let bytes = bytes

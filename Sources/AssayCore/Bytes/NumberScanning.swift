@@ -1,16 +1,16 @@
 import CBytes
 import Glibc
 
-/// A number as JSON writes it, taken apart.
+/// A scanned JSON number in parts.
 package struct ScannedNumber {
     var negative = false
-    /// The digits before and behind the point as one integer, as far as `isExact` holds.
+    /// The digits before and after the point as one integer, as far as `isExact` holds.
     var mantissa: UInt64 = 0
-    /// Power of ten by which the mantissa is to be multiplied.
+    /// The power of ten for the mantissa.
     var exponent = 0
-    /// No fraction and no exponent was written.
+    /// Whether it has no fraction and no exponent.
     var isInteger = true
-    /// Every digit is in the mantissa.
+    /// Whether every digit is in the mantissa.
     var isExact = true
     var start: UnsafePointer<UInt8>
     var end: UnsafePointer<UInt8>
@@ -59,7 +59,7 @@ package struct ScannedNumber {
     package init?(at start: UnsafePointer<UInt8>) {
         self.start = start
         var cursor = start
-        // Coordinates have a sign as often as not: no branch on it.
+        // Coordinates have a sign as often as not, so there is no branch on it.
         negative = cursor.pointee == UInt8(ascii: "-")
         cursor += negative ? 1 : 0
         let first = cursor.pointee
@@ -73,7 +73,7 @@ package struct ScannedNumber {
             digits += fractionDigits
             exponent = -fractionDigits
         }
-        // Nineteen digits fit in 64 bits whatever they are.
+        // Any nineteen digits fit in 64 bits.
         isExact = digits <= 19
         end = cursor
         if cursor.pointee | 0x20 == UInt8(ascii: "e") {
@@ -91,7 +91,7 @@ package struct ScannedNumber {
         while true {
             let word = UInt64(littleEndian: UnsafeRawPointer(cursor).loadUnaligned(as: UInt64.self))
             let values = word ^ 0x3030_3030_3030_3030
-            // A byte that is no digit gets its highest bit set; what it carries over spoils only bytes behind it.
+            // A byte that is not a digit gets its highest bit set; its carry only spoils bytes after it.
             let others = (values &+ 0x7676_7676_7676_7676 | values) & 0x8080_8080_8080_8080
             let run = others.trailingZeroBitCount / 8
             mantissa =
@@ -103,7 +103,7 @@ package struct ScannedNumber {
         }
     }
 
-    /// The number that eight digits are, the first one in the lowest byte.
+    /// The number of eight digits, the first one in the lowest byte.
     @inline(__always)
     private static func number(of digits: UInt64) -> UInt64 {
         let pairs = digits &* 10 &+ digits >> 8
@@ -112,7 +112,7 @@ package struct ScannedNumber {
         return (evenPairs &+ oddPairs) >> 32
     }
 
-    // Apart, so that the numbers without one stay in registers.
+    // Out of line, so that numbers without an exponent stay in registers.
     private static func scanExponent(
         at first: UnsafePointer<UInt8>
     ) -> (exponent: Int, end: UnsafePointer<UInt8>)? {
@@ -122,7 +122,7 @@ package struct ScannedNumber {
         let digits = cursor
         var written = 0
         while case let digit = cursor.pointee &- UInt8(ascii: "0"), digit <= 9 {
-            // Further digits only make it more surely zero or infinite, which `strtod` decides from the text.
+            // Further digits only bring it closer to zero or infinity, which `strtod` decides from the text.
             written = min(written * 10 + Int(digit), 100_000)
             cursor += 1
         }

@@ -6,7 +6,7 @@ extension OutputBuffer {
 
     @inline(__always)
     package mutating func write(integer value: UInt64) {
-        // Digits come from the back, so their number has to be known first.
+        // Digits are written from the end, so their number has to be known first.
         let digits = Self.digitCount(value)
         var place = digits
         var rest = value
@@ -31,13 +31,13 @@ extension OutputBuffer {
         return guess + (value >= assay_integer_power_of_ten(UInt32(guess)) ? 1 : 0)
     }
 
-    /// `digits` behind the point, trailing zeros left out, and the point too when nothing follows.
+    /// Writes `digits` after the point, without trailing zeros, and without the point if nothing follows.
     @inline(__always)
     package mutating func write(fraction value: UInt64, digits: Int) {
         guard value != 0 else { return }
         write(UInt8(ascii: "."))
         var rest = UInt32(truncatingIfNeeded: value)
-        // As many pairs as six digits have; what an odd number of digits lacks becomes a zero at the end.
+        // As many pairs as six digits have; an odd number of digits gets a zero at the end.
         if digits & 1 == 1 { rest *= 10 }
         var last = (digits + 1) / 2 * 2
         for pair in stride(from: last - 2, through: 0, by: -2) {
@@ -48,20 +48,20 @@ extension OutputBuffer {
         advance(last)
     }
 
-    /// Rounded to six decimals, in the shortest form that reads back the same; no exponent below 1e15.
+    /// Rounds to six decimals, in the shortest form that reads back the same; no exponent below 1e15.
     @inline(__always)
     package mutating func write(real value: Double) {
-        // Up to here a rounded number has at most fifteen digits, and those are its shortest form.
+        // Up to here a rounded number has at most fifteen digits, which are its shortest form.
         guard value >= 0, value < 1e9 else { return writeLarge(value) }
         let millionths = Self.millionths(value)
         write(integer: millionths / 1_000_000)
         write(fraction: millionths % 1_000_000, digits: 6)
     }
 
-    /// The six decimals that are written of a number from zero to a billion.
+    /// The six decimals of a number from zero to a billion.
     @inline(__always)
     static func millionths(_ value: Double) -> UInt64 {
-        // To the nearest, halves up: `rounded` would be a call on processors that are not asked for more than SSE2.
+        // To the nearest, halves up: `rounded` is a call on processors with only SSE2.
         let scaled = value * 1e6
         let whole = UInt64(scaled)
         return scaled - Double(whole) >= 0.5 ? whole + 1 : whole
@@ -80,7 +80,7 @@ extension OutputBuffer {
         write(text.hasSuffix(".0") ? text.dropLast(2).utf8 : text[...].utf8)
     }
 
-    /// Epoch seconds: an integer when whole, else with up to three decimals.
+    /// Epoch seconds: an integer when whole, otherwise with up to three decimals.
     @inline(__always)
     package mutating func write(seconds time: EventTime) {
         let milliseconds = UInt64(bitPattern: time.milliseconds)
@@ -88,10 +88,10 @@ extension OutputBuffer {
         write(fraction: milliseconds % 1000, digits: 3)
     }
 
-    /// The most bytes that a text of `count` bytes takes between quotes.
+    /// The most bytes for a text of `count` bytes in quotes.
     static func longestEscaped(_ count: Int) -> Int { 6 * count }
 
-    /// A text between its quotes, with backslashes where JSON needs them.
+    /// Writes a text in quotes, with the escapes of JSON.
     package mutating func write(escaping bytes: UnsafeBufferPointer<UInt8>) {
         for byte in bytes {
             switch byte {

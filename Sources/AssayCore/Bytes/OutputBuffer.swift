@@ -1,6 +1,6 @@
 import Glibc
 
-/// Bytes on their way out. Whoever writes first reserves room, then writes without checks.
+/// A buffer for output. Callers reserve room first, then write without checks.
 package struct OutputBuffer: ~Copyable {
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
@@ -28,13 +28,13 @@ package struct OutputBuffer: ~Copyable {
 
     mutating func removeLast(_ removed: Int = 1) { count -= removed }
 
-    /// What is behind the first bytes moves to the front.
+    /// Moves what comes after the first bytes to the front.
     package mutating func removeFirst(_ removed: Int) {
         count -= removed
         base.update(from: base + removed, count: count)
     }
 
-    /// Makes sure that `room` more bytes can be written.
+    /// Ensures that `room` more bytes can be written.
     @inline(__always)
     package mutating func reserve(_ room: Int) {
         if capacity - count < room { grow(room) }
@@ -60,10 +60,10 @@ package struct OutputBuffer: ~Copyable {
         count += 1
     }
 
-    /// Another byte stands at a place where one was written.
+    /// Replaces a byte that was written.
     mutating func replace(at place: Int, by byte: UInt8) { base[place] = byte }
 
-    // MARK: What is not yet part of it
+    // MARK: Bytes past the end
 
     @inline(__always)
     package mutating func write(pair: UInt16, behind offset: Int) {
@@ -76,7 +76,7 @@ package struct OutputBuffer: ~Copyable {
     @inline(__always)
     func byte(behind offset: Int) -> UInt8 { base[count + offset] }
 
-    /// Makes so many bytes that were written behind the end part of it.
+    /// Appends this many bytes that were written past the end.
     @inline(__always)
     package mutating func advance(_ written: Int) { count += written }
 
@@ -86,7 +86,7 @@ package struct OutputBuffer: ~Copyable {
         if bytes.count > 16 || bytes.count < 8 {
             (base + count).update(from: start, count: bytes.count)
         } else {
-            // Identifiers mostly: two words that overlap, without a call.
+            // Mostly identifiers: two overlapping words, without a call.
             let source = UnsafeRawPointer(start)
             let target = UnsafeMutableRawPointer(base + count)
             let last = bytes.count - 8

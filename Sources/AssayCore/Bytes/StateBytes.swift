@@ -1,4 +1,4 @@
-/// Why stored bytes are no state.
+/// Why stored bytes are not a valid state.
 package struct StateDecodingError: Error, Equatable {
     package enum Problem: Equatable, Sendable {
         case truncated
@@ -13,7 +13,7 @@ package struct StateDecodingError: Error, Equatable {
     }
 }
 
-/// The parts of a state one after another, the same bytes on every machine.
+/// The parts of a state one after another, with the same bytes on every machine.
 extension OutputBuffer {
     @inline(__always)
     package mutating func append(byte: UInt8) {
@@ -21,7 +21,7 @@ extension OutputBuffer {
         write(byte)
     }
 
-    /// Seven bits a byte, the lowest first.
+    /// Seven bits per byte, the lowest first.
     @inline(__always)
     package mutating func append(varint value: UInt64) {
         reserve(10)
@@ -42,7 +42,7 @@ extension OutputBuffer {
     @inline(__always)
     package mutating func append(double value: Double) { append(fixed: value.bitPattern) }
 
-    /// The text with its length, at most 255, before it.
+    /// Appends the text after its length, which is at most 255.
     @inline(__always)
     package mutating func append(text: UnsafeBufferPointer<UInt8>) {
         precondition(text.count <= UInt8.max)
@@ -52,7 +52,7 @@ extension OutputBuffer {
     }
 }
 
-/// Reads what was appended so. Whatever the bytes are, it stays within them.
+/// Reads what was appended this way, and never leaves the bytes whatever they are.
 package struct StateByteReader {
     private let bytes: UnsafeRawBufferPointer
     private var offset = 0

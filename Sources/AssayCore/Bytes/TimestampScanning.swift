@@ -1,7 +1,7 @@
 import CivilTime
 
 extension EventTime {
-    /// A number is seconds, milliseconds or microseconds by its size. Nil when out of range.
+    /// A number is seconds, milliseconds or microseconds, depending on its size. Nil when out of range.
     @inline(__always)
     package init?(_ number: ScannedNumber) {
         if let integer = number.integer { self.init(integer: integer) } else { self.init(real: number.value) }

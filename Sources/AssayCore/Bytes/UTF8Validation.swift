@@ -21,7 +21,7 @@ extension UnsafeBufferPointer<UInt8> {
         return word & 0x8080_8080_8080_8080 == 0
     }
 
-    /// The length of the character that begins here, nil when none does.
+    /// The length of the character that begins here, nil when it is invalid.
     func wellFormedCharacter(at index: Int) -> Int? {
         let first = self[index]
         let (length, second): (Int, ClosedRange<UInt8>)

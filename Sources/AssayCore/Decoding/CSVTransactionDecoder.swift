@@ -1,13 +1,13 @@
 import CivilTime
 
-/// Reads transactions from CSV with a header (RFC 4180): the cells go through the same rules as JSON strings do.
+/// Reads transactions from CSV with a header (RFC 4180): cells follow the same rules as JSON strings.
 struct CSVTransactionDecoder {
     private let fields: FieldNames
     private let zone: TimeZoneRules
     /// The field of each column, nil where the header names something else. Nil until the header was read.
     private(set) var columns: [Field?]?
 
-    /// The header as it stood in the input, empty until it was read.
+    /// The header's bytes in the input, empty until it was read.
     private(set) var header: [UInt8] = []
 
     init(fields: FieldNames, zone: TimeZoneRules) {
@@ -15,7 +15,7 @@ struct CSVTransactionDecoder {
         self.zone = zone
     }
 
-    /// Reads the header that an earlier run had found.
+    /// Reads the header from an earlier run.
     mutating func resume(header: [UInt8]) {
         guard !header.isEmpty else { return }
         var text = InputText(capacity: header.count + 1)
@@ -45,7 +45,7 @@ struct CSVTransactionDecoder {
                     }
                     fault = .malformed("a quoted cell without an end", at: cursor - base)
                 }
-                // A bad record ends with its first line: the next one is read as if it stood alone.
+                // A bad record ends with its first line: the next line begins a record.
                 guard case .malformed(let message, let position) = fault else { return }
                 let line = LineBounds(from: cursor, searchingFrom: cursor)
                 reject(line, base, .malformedCSV, message, at: base + position, into: &batch)
@@ -108,14 +108,14 @@ struct CSVTransactionDecoder {
             if let number = ScannedNumber(whole: cell.bytes) { return builder.set(field, number: number) }
         case .metadata:
             var scanner = JSONScanner(at: cell.bytes.baseAddress!)
-            // A cell that is no object is refused the same, wherever in it the fault is.
+            // A cell that is not an object is refused in the same way, wherever the fault is.
             guard scanner.byte == UInt8(ascii: "{"), (try? scanner.skipObject(depth: 2)) != nil,  // refused below
                 scanner.cursor == cell.bytes.baseAddress! + cell.bytes.count
             else { return builder.refuse(field) }
             return builder.setMetadata(cell.slice)
         default: break
         }
-        // Cells may hold anything that JSON writes with a backslash.
+        // Cells may hold anything that JSON escapes.
         builder.set(field, text: cell.slice, bytes: cell.bytes, needsEscaping: true, zone: zone)
     }
 }

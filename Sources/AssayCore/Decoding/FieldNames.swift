@@ -1,17 +1,17 @@
 import CBytes
 
-/// Which names in the input stand for which field: ours, or those that the configuration maps to ours.
+/// The names of fields in the input: ours, or those that the configuration maps to ours.
 package struct FieldNames: Equatable, Sendable {
-    /// Their names and our fields, as configured.
+    /// The input's names and our fields, as configured.
     package let mapped: [String: String]
     private let columns: [[UInt8]: Field]
-    /// The coordinates that `location` holds: those that were not mapped to names of their own.
+    /// The coordinates in `location`: those that were not mapped to other names.
     let locationMembers: FieldSet
 
     /// The names without any mapping.
     package static let standard = FieldNames(mapping: [:])!
 
-    /// Nil when a name is mapped to something that is none of our fields.
+    /// Nil when a name is mapped to something that is not one of our fields.
     package init?(mapping: [String: String]) {
         var columns: [[UInt8]: Field] = [:]
         for field in Field.allCases where !mapping.values.contains("\(field.name)") {
@@ -26,14 +26,14 @@ package struct FieldNames: Equatable, Sendable {
         mapped = mapping
     }
 
-    /// The names that a mapping may map to.
+    /// The valid targets of a mapping.
     package static var targets: [String] { Field.allCases.map { "\($0.name)" } }
 
     /// The field of a CSV column.
     func column(_ name: [UInt8]) -> Field? { columns[name] }
 
-    /// The field of a member of the outermost JSON object. There `location.latitude` is a name like any other,
-    /// unless it was mapped.
+    /// The field of a member of the outermost JSON object. `location.latitude` is a name like any other there, unless
+    /// it was mapped.
     func member(_ name: UnsafeBufferPointer<UInt8>) -> Field? {
         let field = columns[Array(name)]
         guard field == .latitude || field == .longitude else { return field }
@@ -47,13 +47,13 @@ package struct FieldNames: Equatable, Sendable {
     }
 }
 
-/// The keys of the previous line in their order: most lines have the same ones in the same places, and comparing two
-/// vectors is cheaper than scanning and looking up a name.
+/// The keys of the previous line in order: most lines have the same ones in the same places, and comparing two vectors
+/// is cheaper than scanning and looking up a name.
 struct RememberedKeys<Target> {
     private struct Key {
         var bytes = assay_masked_bytes()
-        /// Bytes of the key with both quotes and the colon, and the comma before all but the first; zero when nothing
-        /// is remembered.
+        /// The bytes of the key with both quotes and the colon, and the comma before all but the first; zero when no
+        /// key is remembered.
         var count = 0
         var field: Target?
     }
@@ -61,7 +61,7 @@ struct RememberedKeys<Target> {
     private static var longestKey: Int { 32 }
     private var keys = [Key](repeating: Key(), count: 32)
 
-    /// The bytes of the remembered key when it stands here, else nil. Reads `longestKey` bytes.
+    /// The field of the remembered key if it is here, otherwise nil. Reads `longestKey` bytes.
     @inline(__always)
     func match(_ index: Int, at cursor: UnsafePointer<UInt8>) -> (count: Int, field: Target?)? {
         guard index < keys.count else { return nil }
@@ -72,7 +72,7 @@ struct RememberedKeys<Target> {
         }
     }
 
-    /// `count` bytes up to the colon.
+    /// Remembers `count` bytes up to the colon.
     mutating func remember(_ index: Int, at start: UnsafePointer<UInt8>, count: Int, field: Target?) {
         guard index < keys.count, count <= Self.longestKey else { return }
         var key = Key(count: count, field: field)

@@ -1,6 +1,6 @@
 import CivilTime
 
-/// Reads transactions from JSON lines: one pass over the bytes, guided by the fields that we know.
+/// Reads transactions from JSON lines in one pass over the bytes, guided by the known fields.
 struct JSONTransactionDecoder {
     private let fields: FieldNames
     private let zone: TimeZoneRules
@@ -109,7 +109,7 @@ struct JSONTransactionDecoder {
         }
     }
 
-    /// A key that the previous line did not have at this place. The cursor stands on its quote.
+    /// Reads a key that the previous line did not have here. The cursor is on its quote.
     @inline(never)
     private mutating func newKey(
         _ scanner: inout JSONScanner, _ text: inout InputText, index: Int, isCoordinate: Bool
@@ -123,8 +123,8 @@ struct JSONTransactionDecoder {
         var name = key.bytes
         if key.hasEscapes { name = text.view.bytes(text.unescape(key)) }
         let field = isCoordinate ? fields.coordinate(name) : fields.member(name)
-        // Whoever matches a remembered key does not look at its bytes again, so they must be above suspicion.
-        // All but the first one go with the comma before them.
+        // A match with a remembered key does not check its bytes again, so they must be valid. All but the first one
+        // include the comma before them.
         let first = index > 0 ? start - 1 : start
         let isBehindComma = index == 0 || first.pointee == UInt8(ascii: ",")
         if isAdjacent, isBehindComma, !key.hasEscapes, key.bytes.allSatisfy({ $0 < 0x80 }) {
@@ -138,10 +138,10 @@ struct JSONTransactionDecoder {
         return field
     }
 
-    /// The field that a member of the outermost object is.
+    /// The field of a member of the outermost object.
     func field(_ name: UnsafeBufferPointer<UInt8>) -> Field? { fields.member(name) }
 
-    /// The cursor stands on the value and is left behind it.
+    /// Reads the value at the cursor, and leaves the cursor after it.
     @inline(__always)
     mutating func decodeValue(
         of field: Field, _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
@@ -197,7 +197,7 @@ struct JSONTransactionDecoder {
         builder.set(field, text: slice, bytes: text.view.bytes(slice), needsEscaping: true, zone: zone)
     }
 
-    // MARK: Values that somebody else has scanned
+    // MARK: Values that were scanned elsewhere
 
     func take(
         _ slice: ByteSlice, of field: Field, needsEscaping: Bool, _ text: BatchText,
@@ -216,13 +216,13 @@ struct JSONTransactionDecoder {
         }
     }
 
-    // MARK: Places
+    // MARK: Locations
 
     @inline(__always)
     private mutating func decodeLocation(
         _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
     ) throws(JSONFault) {
-        // A later `location` replaces an earlier one whole.
+        // A later `location` replaces an earlier one completely.
         builder.forget(fields.locationMembers)
         builder.accept(.location)
         scanner.cursor += 1

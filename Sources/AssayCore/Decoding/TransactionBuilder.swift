@@ -1,7 +1,7 @@
 import CBytes
 import CivilTime
 
-/// Puts one transaction together, field by field, in whatever order and however often they come: the last one counts.
+/// Builds one transaction field by field, in any order and with repetitions: the last value counts.
 struct TransactionBuilder {
     private(set) var transaction = Transaction()
     private var present = FieldSet()
@@ -31,7 +31,7 @@ struct TransactionBuilder {
         invalid.subtract(fields)
     }
 
-    // MARK: The fields that nearly every transaction has, one by one
+    // MARK: The fields that nearly every transaction has
 
     @inline(__always)
     private mutating func note(_ field: Field, fits: Bool) {
@@ -103,10 +103,10 @@ struct TransactionBuilder {
         note(.longitude, fits: Location.longitudes.contains(degrees))
     }
 
-    // MARK: Whatever comes
+    // MARK: Any field
 
-    /// A field given as text: a JSON string, the digits of a JSON integer, or a CSV cell. Behind the bytes stands
-    /// something that belongs to no number.
+    /// Sets a field from text: a JSON string, the digits of a JSON integer, or a CSV cell. The byte after it must not
+    /// belong to a number.
     mutating func set(
         _ field: Field, text slice: ByteSlice, bytes: UnsafeBufferPointer<UInt8>, needsEscaping: Bool,
         zone: TimeZoneRules
@@ -126,7 +126,7 @@ struct TransactionBuilder {
         }
     }
 
-    /// A field given as a number, which some fields can't be.
+    /// Sets a field from a number, which some fields don't accept.
     mutating func set(_ field: Field, number: ScannedNumber) {
         switch field {
         case .amount: setAmount(number.value)
@@ -142,7 +142,7 @@ struct TransactionBuilder {
         accept(.metadata)
     }
 
-    /// JSON's null: no value where the field may lack one.
+    /// Sets a field to JSON's null: no value, if the field may lack one.
     mutating func setNull(_ field: Field) {
         switch field {
         case .location: accept(field)
@@ -157,7 +157,7 @@ struct TransactionBuilder {
         }
     }
 
-    /// The finished transaction, or what keeps it from being one.
+    /// Returns why the transaction is invalid, if it is.
     @inline(__always)
     mutating func finish() -> (reason: RejectReason, field: Field)? {
         let latitudeGiven = present.contains(.latitude)
@@ -182,7 +182,7 @@ struct TransactionBuilder {
 }
 
 extension Field {
-    /// What a value of this field has to be, for the person who reads the rejects.
+    /// The valid values of this field, for readers of the rejects.
     var expectation: StaticString {
         switch self {
         case .id, .userID: "must be a string of 1 to 128 bytes"

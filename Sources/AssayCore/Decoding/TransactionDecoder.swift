@@ -1,10 +1,10 @@
 import CivilTime
 
-/// What decoding makes of a batch: transactions and rejects, both in the order of their lines.
+/// The decoded batch: transactions and rejects, both in order of their lines.
 package struct DecodedBatch {
     package var transactions: [Transaction] = []
     package var rejects: [Reject] = []
-    /// All lines, blank ones included.
+    /// The number of all lines, blank ones included.
     package var lineCount: UInt64 = 0
 
     mutating func reset() {
@@ -14,12 +14,12 @@ package struct DecodedBatch {
     }
 }
 
-/// How transactions are written in the input.
+/// The format of transactions in the input.
 package enum InputFormat: String, CaseIterable, Sendable {
     case jsonl, csv
 }
 
-/// Turns the text of a batch into transactions.
+/// Decodes the text of a batch to transactions.
 package struct TransactionDecoder {
     private let format: InputFormat
     private var json: JSONTransactionDecoder
@@ -31,14 +31,14 @@ package struct TransactionDecoder {
         csv = CSVTransactionDecoder(fields: fields, zone: zone)
     }
 
-    /// What a later run needs to go on in the middle of the input.
+    /// What a later run needs to resume in the middle of the input.
     var csvHeader: [UInt8] { csv.header }
 
     mutating func resume(csvHeader: [UInt8]) {
         if format == .csv { csv.resume(header: csvHeader) }
     }
 
-    /// Takes whole records from the text and shortens it to them; what is left belongs to the next batch.
+    /// Takes whole records from the text and cuts the text after them; the rest belongs to the next batch.
     package mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
         switch format {
         case .jsonl: json.decode(&text, into: &batch)
@@ -48,7 +48,7 @@ package struct TransactionDecoder {
 }
 
 extension InputText {
-    /// The last line, if it was too long to be kept whole.
+    /// Rejects the last line if it was too long to be kept.
     func rejectCutLine(into batch: inout DecodedBatch) {
         guard let cutLine else { return }
         batch.rejects.append(

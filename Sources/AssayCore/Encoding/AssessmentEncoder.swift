@@ -1,14 +1,14 @@
 /// Writes assessments as JSON lines.
 package struct AssessmentEncoder {
-    /// As JSON strings with everything up to the end of the line, one behind the other.
+    /// JSON strings with everything up to the end of the line, one after the other.
     private let recommendations: [UInt8]
-    /// By level, where its own lies among them.
+    /// By level, the range of its recommendation.
     private let recommendationRanges: [Range<Int>]
     private let defaultType: [UInt8]
 
     /// The constant texts of a line, and its numbers.
     private static let longestFrame = 256 + 3 * OutputBuffer.longestNumber
-    /// A factor without the type names that it lists.
+    /// A factor without the type names in it.
     private static let longestFactor = 128 + 24 * 3 + 5 * OutputBuffer.longestNumber
     private static let longestTypeName = 3 + OutputBuffer.longestEscaped(Transaction.typeLengths.upperBound)
 
@@ -29,7 +29,7 @@ package struct AssessmentEncoder {
         recommendationRanges = zip(ends, ends.dropFirst()).map { $0..<$1 }
     }
 
-    /// Writes one line a transaction that was accepted.
+    /// Writes one line per accepted transaction.
     package func encode(
         _ transactions: [Transaction], text: BatchText, scored: borrowing FraudDetection.Output,
         into buffer: inout OutputBuffer
@@ -41,7 +41,7 @@ package struct AssessmentEncoder {
         }
     }
 
-    /// Writes the line of one transaction if it was accepted, and goes on to the place of the next one.
+    /// Writes the line of one transaction if it was accepted, and moves to the place of the next one.
     @inline(__always)
     func encode(
         _ transaction: Transaction, _ text: BatchText, _ scored: borrowing FraudDetection.Output,
@@ -55,7 +55,7 @@ package struct AssessmentEncoder {
             encode(scored.factors, at: place.factor, transaction, text, rules, into: &buffer)
             place.factor += 1
         }
-        // Each factor ended in a comma; the first one's place is the bracket's.
+        // Each factor ends in a comma; the last one gives way to the bracket.
         if assessment.factorCount > 0 { buffer.removeLast() }
         let range = recommendationRanges[Int(assessment.level.rawValue)]
         buffer.reserve(range.count)
@@ -170,7 +170,7 @@ extension OutputBuffer {
         text.withUTF8 { write(escaping: $0) }
     }
 
-    /// Every element was written with a comma behind it.
+    /// Every element was written with a comma after it.
     fileprivate mutating func closeList(isEmpty: Bool) {
         if !isEmpty { removeLast() }
         write(UInt8(ascii: "]"))

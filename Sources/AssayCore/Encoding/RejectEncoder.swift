@@ -4,12 +4,12 @@ package struct RejectEncoder {
 
     package init() {}
 
-    /// `source` is its name where there are several.
+    /// `source` is its name if there are several.
     package func encode(
         _ reject: Reject, text: borrowing InputText, of source: String?, into buffer: inout OutputBuffer
     ) {
         let quoted = Self.quotation(of: text.view.bytes(reject.line))
-        // A byte that is no text becomes three, one that needs an escape six.
+        // An invalid byte becomes three, an escaped one six.
         buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count))
         buffer.write("{")
         if let source {
@@ -44,11 +44,11 @@ package struct RejectEncoder {
         buffer.write("\"}\n")
     }
 
-    /// As much of the line as a reject quotes, cut where a character ends.
+    /// The part of the line that a reject quotes, cut at the end of a character.
     private static func quotation(of line: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
         guard line.count > Reject.quotedBytes else { return line }
         var end = Reject.quotedBytes
-        // A character has at most three bytes behind its first; more of them are no character anyway.
+        // A character has at most three bytes after its first; longer ones are invalid anyway.
         while end > Reject.quotedBytes - 3, line[end] & 0xC0 == 0x80 { end -= 1 }
         return UnsafeBufferPointer(rebasing: line[..<(line[end] & 0xC0 == 0x80 ? Reject.quotedBytes : end)])
     }

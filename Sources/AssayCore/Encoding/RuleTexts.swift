@@ -1,4 +1,4 @@
-/// What assessments say of rules.
+/// The texts of rules in assessments.
 struct RuleTexts {
     private let rules: RuleSet
 
@@ -6,11 +6,11 @@ struct RuleTexts {
         self.rules = rules
     }
 
-    /// The constant texts of a line's end, and what is not a rule's name or reason.
+    /// The constant texts of a line's end, without rules' names and reasons.
     private static let longestFrame = 256 + OutputBuffer.longestNumber
     private static let longestName = RuleDefinition.nameLengths.upperBound
 
-    /// The end of an assessment, behind its recommendation.
+    /// Writes the end of an assessment, after its recommendation.
     func encode(
         _ assessment: RiskAssessment, _ factors: borrowing FactorList, firstShadow: Int, into buffer: inout OutputBuffer
     ) {
@@ -34,12 +34,12 @@ struct RuleTexts {
         buffer.write("\"}\n")
     }
 
-    /// The rule's name, or that it was the level.
+    /// The rule's name, or the text for the level.
     func decidedBy(_ assessment: RiskAssessment) -> String {
         assessment.decidedBy == RiskAssessment.byLevel ? "level" : rules.rules[Int(assessment.decidedBy)].name
     }
 
-    /// The members of a rule's factor behind its type.
+    /// Writes the members of a rule's factor after its type.
     func encode(
         _ rule: UInt16, _ factors: borrowing FactorList, _ reason: FactorList.Reason, _ risk: Double,
         into buffer: inout OutputBuffer
@@ -52,7 +52,7 @@ struct RuleTexts {
         write(reason, factors, into: &buffer)
     }
 
-    /// The members of a pattern's factor between its type and its risk.
+    /// Writes the members of a pattern's factor between its type and its risk.
     func encode(
         pattern: UInt16, _ factors: borrowing FactorList, _ transactions: FactorList.Reason,
         into buffer: inout OutputBuffer
@@ -108,7 +108,7 @@ struct RuleTexts {
         }
     }
 
-    /// Names and digests hold nothing that JSON escapes.
+    /// Names and digests have nothing that JSON escapes.
     private func write(_ text: String, into buffer: inout OutputBuffer) {
         var text = text
         text.withUTF8 { buffer.write($0) }

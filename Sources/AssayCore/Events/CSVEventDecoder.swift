@@ -1,12 +1,12 @@
-/// Reads events from CSV with a header (RFC 4180). A cell without a declared type is a number where JSON would read it
-/// as one, else a text; an empty cell is a field that is missing.
+/// Reads events from CSV with a header (RFC 4180). A cell without a declared type is a number where JSON would read
+/// one, otherwise a text; an empty cell is a missing field.
 package struct CSVEventDecoder {
     private let schema: EventSchema
-    /// The columns of the file, with the types that were declared for them. Nil until the header was read.
+    /// The columns of the file with their declared types. Nil until the header was read.
     private var header: [(cell: Int, type: FieldType)]?
     private var columns: [EventBatch.CSVColumn] = []
     private var width: Int
-    /// The header as it stood in the input.
+    /// The header's bytes in the input.
     private(set) var headerBytes: [UInt8] = []
 
     init(_ schema: EventSchema) {
@@ -14,7 +14,7 @@ package struct CSVEventDecoder {
         width = schema.columns.count
     }
 
-    /// Reads the header that an earlier run had found.
+    /// Reads the header from an earlier run.
     mutating func resume(header: [UInt8]) {
         guard !header.isEmpty else { return }
         let batch = EventBatch()
@@ -27,7 +27,7 @@ package struct CSVEventDecoder {
         decode(batch)
     }
 
-    /// Takes whole records from the batch's text and shortens it to them; what is left belongs to the next batch.
+    /// Takes whole records from the batch's text and cuts the text after them; the rest belongs to the next batch.
     mutating func decode(_ batch: EventBatch) {
         let base = UnsafePointer(batch.text.base)
         let end = base + (batch.text.cutLine ?? batch.text.count)
@@ -48,7 +48,7 @@ package struct CSVEventDecoder {
                     }
                     fault = .malformed("a quoted cell without an end", at: cursor - base)
                 }
-                // A bad record ends with its first line: the next one is read as if it stood alone.
+                // A bad record ends with its first line: the next line begins a record.
                 guard case .malformed(let message, let position) = fault else { return }
                 let line = LineBounds(from: cursor, searchingFrom: cursor)
                 reject(line, batch, message, at: base + position)
@@ -99,7 +99,7 @@ package struct CSVEventDecoder {
         batch.finishEvent(slice, schema)
     }
 
-    /// Columns that nobody asked for have their cells behind the others, for events that are passed on whole.
+    /// Columns that are not in use have their cells after the others, for events that are passed on whole.
     private mutating func takeHeader(_ record: CSVRecordReader.Record) {
         headerBytes = Array(record.bounds.bytes)
         header = record.cells.map { cell in
@@ -127,7 +127,7 @@ package struct CSVEventDecoder {
         case .list, .map:
             var scanner = JSONScanner(at: cell.bytes.baseAddress!)
             let isWanted = type == .list ? scanner.byte == UInt8(ascii: "[") : scanner.byte == UInt8(ascii: "{")
-            // What is no JSON does not fit, wherever in it the fault is.
+            // What is not JSON does not fit, wherever the fault is.
             guard isWanted, (try? scanner.skipValue(depth: 1)) != nil,  // refused below
                 scanner.cursor == cell.bytes.baseAddress! + cell.bytes.count
             else { return nil }

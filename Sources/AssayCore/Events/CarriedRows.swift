@@ -1,18 +1,17 @@
 import CEL
 
-/// Rows on their way to the thread that writes them, in their order. What lies in the batch stays there: of an event
-/// only its number goes along.
+/// Rows on their way to the writing thread, in order. What is in the batch stays there: events are carried by number.
 struct CarriedRows {
     enum Content {
-        /// By its number in the batch.
+        /// The event's number in the batch.
         case event(Int)
         case values(ArraySlice<Value>, RowShape)
-        /// By its number among those that were scored of the batch and are carried.
+        /// The assessment's number among those of the batch that are carried.
         case assessment(Int)
     }
 
     private struct Entry {
-        /// Of a row of values, the number of its shape.
+        /// For a row of values, the number of its shape.
         let kind: Int16
         let output: UInt16
         let number: UInt32
@@ -22,7 +21,7 @@ struct CarriedRows {
     }
 
     private var entries: [Entry] = []
-    /// Of all rows that have some, one behind the other.
+    /// The values of all such rows, one after the other.
     private var values: [Value] = []
     private var shapes: [RowShape] = []
 
@@ -37,7 +36,7 @@ struct CarriedRows {
     }
 
     mutating func append(_ row: [Value], _ shape: RowShape, to output: Int) {
-        // There are as many as streams that make rows.
+        // There are only as many as streams that make rows.
         let known = shapes.firstIndex { $0 === shape } ?? shapes.count
         if known == shapes.count { shapes.append(shape) }
         entries.append(Entry(kind: Int16(known), output: UInt16(output), number: 0))
@@ -49,7 +48,7 @@ struct CarriedRows {
         values.removeAll(keepingCapacity: true)
     }
 
-    /// All of them, each with the output that it goes to.
+    /// Visits all rows with their outputs.
     func forEach(_ body: (_ output: Int, Content) -> Void) {
         var next = 0
         for entry in entries {
@@ -70,7 +69,7 @@ struct CarriedRows {
 /// The columns of the rows that one stream makes.
 final class RowShape: Sendable {
     let names: [String]
-    /// As JSON, with the colon.
+    /// The keys as JSON, with the colon.
     let keys: [[UInt8]]
 
     init(names: [String]) {

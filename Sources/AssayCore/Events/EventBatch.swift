@@ -6,22 +6,22 @@ struct Event: Sendable {
     var line: ByteSlice
 }
 
-/// Lines as events: what each has of the fields that somebody asks for, and what could not be an event.
+/// Lines as events: the fields in use of each, and the lines that were not events.
 ///
-/// @unchecked Sendable: as any batch of lines.
+/// @unchecked Sendable: like any batch of lines.
 package class EventBatch: LineBatch, @unchecked Sendable {
-    // These are touched for each line, by one stage at a time.
+    // These are used for each line, by one stage at a time.
     @exclusivity(unchecked) final var events: [Event] = []
-    /// So many for each event, one behind the other.
+    /// The same number for each event, one event after the other.
     @exclusivity(unchecked) final var cells = EventCells()
     final var width = 0
-    /// The first of them are columns of the schema, as it was when the lines were read.
+    /// How many are columns of the schema that the lines were read with.
     final var schemaColumns = 0
     private final var rejectedLines: [Reject] = []
     @exclusivity(unchecked) private final var lines: UInt64 = 0
-    /// Of CSV: its columns with their places among the cells.
+    /// For CSV: its columns with their places among the cells.
     final var csvColumns: [CSVColumn] = []
-    /// Where events are transactions too.
+    /// Filled if events are transactions too.
     @exclusivity(unchecked) final var transactions = DecodedBatch()
 
     struct CSVColumn: Sendable {
@@ -54,7 +54,7 @@ package class EventBatch: LineBatch, @unchecked Sendable {
     }
 }
 
-/// The cells of a batch's events, in memory of their own that stays where it is while they are looked at.
+/// The cells of a batch's events, in memory that does not move while they are read.
 struct EventCells: ~Copyable {
     private(set) var base: UnsafeMutablePointer<EventCell>
     private(set) var count = 0
@@ -70,7 +70,7 @@ struct EventCells: ~Copyable {
 
     mutating func removeLast(_ removed: Int) { count -= removed }
 
-    /// So many that are missing.
+    /// Appends missing cells.
     @inline(__always)
     mutating func append(missing added: Int) {
         if count + added > capacity { grow(added) }
@@ -88,7 +88,7 @@ struct EventCells: ~Copyable {
 }
 
 extension EventSchema {
-    /// What is said of a value that does not fit its column.
+    /// The message for a value that does not fit its column.
     static func expectation(_ type: FieldType) -> StaticString {
         switch type {
         case .string: "must be a text"
@@ -106,7 +106,7 @@ extension EventSchema {
 }
 
 extension EventBatch {
-    /// Takes the event whose cells were put last, or rejects its line for want of a time and answers false.
+    /// Takes the event of the last cells, or rejects its line if it has no time and returns false.
     @discardableResult
     func finishEvent(_ line: ByteSlice, _ schema: EventSchema) -> Bool {
         let base = UnsafePointer(text.base)

@@ -1,11 +1,11 @@
 import CEL
 import CivilTime
 
-/// The fields of events that a pipeline looks at, and how the time of an event is found.
+/// The fields of events that a pipeline uses, and how the time of an event is found.
 package final class EventSchema: Sendable {
     package struct Column: Sendable {
         package let name: String
-        /// `dyn` where nothing was declared: then a value has the type that it is written with.
+        /// `dyn` if it was not declared: then a value has the type that it is written with.
         package let type: FieldType
 
         package init(name: String, type: FieldType) {
@@ -16,7 +16,7 @@ package final class EventSchema: Sendable {
 
     /// What a number means as a time.
     package enum TimeUnit: String, CaseIterable, Sendable {
-        /// Told by its size.
+        /// Guessed from the number's size.
         case auto
         case seconds = "s"
         case milliseconds = "ms"
@@ -24,10 +24,10 @@ package final class EventSchema: Sendable {
     }
 
     package let columns: [Column]
-    /// The one that has the event's time.
+    /// The column of the event's time.
     package let timeColumn: Int
     let unit: TimeUnit
-    /// Of local times.
+    /// The zone of local times.
     let zone: TimeZoneRules
 
     package init(columns: [Column], timeColumn: Int, unit: TimeUnit = .auto, zone: TimeZoneRules = .utc) {
@@ -38,10 +38,10 @@ package final class EventSchema: Sendable {
     }
 }
 
-/// The types that a field can be declared with.
+/// The types for declared fields.
 package enum FieldType: String, CaseIterable, Sendable {
     case string, int, double, bool, timestamp, list, map
-    /// Of any type: that which its value is written with.
+    /// Any type, depending on how the value is written.
     case dyn
 
     package var type: CEL.`Type` {
@@ -58,7 +58,7 @@ package enum FieldType: String, CaseIterable, Sendable {
     }
 }
 
-/// A field of an event, where it lies in its batch.
+/// The place of a field in its event's batch.
 struct EventCell: Sendable {
     package enum Kind: UInt8, Sendable {
         case missing, null, no, yes, int, unsigned, double
@@ -103,7 +103,7 @@ struct EventCell: Sendable {
 }
 
 extension EventCell {
-    /// A number as a column of some type takes it; nil when it does not.
+    /// A number as a column of some type accepts it; nil when it does not.
     @inline(__always)
     init?(
         _ number: ScannedNumber, type: FieldType, schema: borrowing EventSchema, in base: UnsafePointer<UInt8>
@@ -135,7 +135,7 @@ extension EventCell {
         }
     }
 
-    /// The same of a text.
+    /// The same for a text.
     @inline(__always)
     init?(_ text: ByteSlice, type: FieldType, schema: borrowing EventSchema, in base: UnsafePointer<UInt8>) {
         switch type {
@@ -149,7 +149,7 @@ extension EventCell {
         }
     }
 
-    /// The time that the cell says, if it says one.
+    /// The time in the cell, if it is one.
     @inline(__always)
     func time(_ schema: EventSchema, in base: UnsafePointer<UInt8>) -> EventTime? {
         switch kind {

@@ -1,12 +1,12 @@
-/// Reads events from JSON lines, and the transactions that they are where those are scored: one pass over the bytes,
-/// keeping the fields that somebody asks for.
+/// Reads events from JSON lines, and transactions too where those are scored: one pass over the bytes, keeping the
+/// fields in use.
 package struct JSONEventDecoder {
     private let schema: EventSchema
     private let columns: [[UInt8]: Int]
     private var keys = RememberedKeys<Member>()
     private var transactions: JSONTransactionDecoder?
 
-    /// Who asks for a member of a line.
+    /// The users of a member of a line.
     private struct Member {
         let column: Int?
         let field: Field?
@@ -21,7 +21,7 @@ package struct JSONEventDecoder {
             uniqueKeysWithValues: schema.columns.enumerated().map { (Array($0.element.name.utf8), $0.offset) })
     }
 
-    /// Takes the whole lines of the batch's text.
+    /// Decodes the whole lines of the batch's text.
     mutating func decode(_ batch: EventBatch) {
         batch.width = schema.columns.count
         batch.schemaColumns = batch.width
@@ -75,7 +75,7 @@ package struct JSONEventDecoder {
             }
             return line.newline + 1
         } catch {
-            // What reads transactions may have found another fault, or the same one elsewhere.
+            // The transaction decoder may have found another fault, or the same one elsewhere.
             if isScored { return decodeAlone(at: start, batch, schema, first) }
             batch.cells.removeLast(batch.cells.count - first)
             let line = LineBounds(from: start, searchingFrom: start + error.offset)
@@ -106,7 +106,7 @@ package struct JSONEventDecoder {
         return LineBounds(start: start, newline: scanner.cursor)
     }
 
-    /// Answers the first column that a value did not fit.
+    /// Returns the first column whose value did not fit.
     @inline(__always)
     private mutating func decodeObject(
         _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ first: Int
@@ -128,7 +128,7 @@ package struct JSONEventDecoder {
         return misfit
     }
 
-    /// The same, and what the transaction says.
+    /// The same, reading the transaction too.
     private mutating func decodeScored(
         _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ first: Int,
         _ transaction: inout TransactionBuilder
@@ -161,7 +161,7 @@ package struct JSONEventDecoder {
         return misfit
     }
 
-    /// The cursor is left at the value of the next member, or behind the object.
+    /// Leaves the cursor at the value of the next member, or after the object.
     @inline(__always)
     private mutating func nextMember(
         _ index: Int, _ scanner: inout JSONScanner, _ batch: EventBatch
@@ -185,7 +185,7 @@ package struct JSONEventDecoder {
         return member
     }
 
-    /// A key that the previous line did not have at this place. The cursor stands on its quote.
+    /// Reads a key that the previous line did not have here. The cursor is on its quote.
     @inline(never)
     private mutating func newKey(
         _ scanner: inout JSONScanner, _ batch: EventBatch, index: Int
@@ -199,8 +199,8 @@ package struct JSONEventDecoder {
         var name = key.bytes
         if key.hasEscapes { name = batch.text.view.bytes(batch.text.unescape(key)) }
         let member = Member(column: columns[Array(name)], field: transactions?.field(name))
-        // Whoever matches a remembered key does not look at its bytes again, so they must be above suspicion.
-        // All but the first one go with the comma before them.
+        // A match with a remembered key does not check its bytes again, so they must be valid. All but the first one
+        // include the comma before them.
         let first = index > 0 ? start - 1 : start
         let isBehindComma = index == 0 || first.pointee == UInt8(ascii: ",")
         if isAdjacent, isBehindComma, !key.hasEscapes, key.bytes.allSatisfy({ $0 < 0x80 }) {
@@ -209,7 +209,7 @@ package struct JSONEventDecoder {
         return member
     }
 
-    /// A value that both the event and the transaction have. Nil for one that the column's type does not take.
+    /// Reads a value that both the event and the transaction use. Returns nil if the column's type does not accept it.
     @inline(__always)
     private mutating func decodeBoth(
         _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ type: FieldType, _ field: Field,
@@ -237,7 +237,7 @@ package struct JSONEventDecoder {
         }
     }
 
-    /// Nil for a value that the type does not take.
+    /// Returns nil for a value that the type does not accept.
     @inline(__always)
     private func decodeValue(
         _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ type: FieldType
@@ -260,7 +260,7 @@ package struct JSONEventDecoder {
             return type == .bool || type == .dyn ? EventCell(kind: .no) : nil
         case UInt8(ascii: "n"):
             try scanner.literal("null")
-            // What has a type has no null; it is as if it were not there.
+            // A typed column has no null: the field counts as missing.
             return EventCell(kind: type == .dyn ? .null : .missing)
         default:
             let isObject = scanner.byte == UInt8(ascii: "{")

@@ -1,9 +1,9 @@
 import CEL
 
-/// What is kept of an event that a pattern may take: some of its values, and the event itself.
+/// What is stored of an event that a pattern may take: some of its values, and the event itself.
 ///
-/// The event is what came: a line of JSON as it stood there, else a map. Fields that have another value than there,
-/// such as times and derived ones, stand before it.
+/// The event is stored as it came: a line of JSON unchanged, otherwise a map. Fields whose value differs from that,
+/// such as times and derived ones, come before it.
 enum KeptContent {
     private enum Form: UInt8 {
         case line, value
@@ -20,7 +20,7 @@ enum KeptContent {
                 buffer.append(byte: 1)
                 ValueCoding.encode(value, into: &buffer)
             } catch {
-                // Whoever asks for it hears of it then.
+                // Reading it reports the failure then.
                 buffer.append(byte: 0)
             }
         }
@@ -54,7 +54,7 @@ enum KeptContent {
         bytes.withUnsafeBufferPointer { buffer.write($0) }
     }
 
-    /// `line`: nil for an event that is known by its fields alone.
+    /// `line`: nil for an event that only has fields.
     static func bytes(
         values: [Value?], fields: [(name: String, value: Value)], line: UnsafeBufferPointer<UInt8>?,
         into buffer: inout OutputBuffer
@@ -71,7 +71,7 @@ enum KeptContent {
 
     // MARK: Reading
 
-    /// The value of one of the slots; nil where the event had none.
+    /// The value of one of the slots; nil if the event had none.
     static func value(_ content: [UInt8], at place: Int) -> Value? {
         read(content) { reader throws(StateDecodingError) in
             for _ in 0..<place { try skip(&reader) }
@@ -103,7 +103,7 @@ enum KeptContent {
         return found ?? .null
     }
 
-    /// One of the fields that stand before the event.
+    /// One of the fields before the event.
     static func field(_ name: String, of event: KeptEvent, slots: Int) -> Value? {
         read(event.content) { reader throws(StateDecodingError) in
             for _ in 0..<slots { try skip(&reader) }
@@ -116,7 +116,7 @@ enum KeptContent {
         }
     }
 
-    /// In the order of the event, what it lacks behind.
+    /// In the order of the event, with fields that it lacks at the end.
     private static func overlaid(_ map: MapValue, _ fields: [String: Value]) -> Value {
         var rest = fields
         var entries: [(key: Value, value: Value)] = []
@@ -131,9 +131,9 @@ enum KeptContent {
         return MapValue(entries).map(Value.map) ?? .map(map)
     }
 
-    /// A line that was an event once.
+    /// A line that was a valid event.
     private static func whole(line: UnsafeBufferPointer<UInt8>) -> Value {
-        // What scans JSON looks ahead.
+        // The JSON scanner reads ahead.
         let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: line.count + InputText.padding)
         defer { copy.deallocate() }
         copy.initialize(repeating: 0)
@@ -155,7 +155,7 @@ enum KeptContent {
             do throws(StateDecodingError) {
                 return try body(&reader)
             } catch {
-                preconditionFailure("what was kept of an event is \(error.problem)")
+                preconditionFailure("the stored event is \(error.problem)")
             }
         }
     }
@@ -163,7 +163,7 @@ enum KeptContent {
 
 extension Value {
     fileprivate static let emptyMap: Value = {
-        guard let map = MapValue([]) else { preconditionFailure("nothing repeats in an empty map") }
+        guard let map = MapValue([]) else { preconditionFailure("an empty map has no duplicates") }
         return .map(map)
     }()
 }

@@ -1,8 +1,8 @@
-/// An event that was taken by a run at least.
+/// An event that at least one run has taken.
 package struct KeptEvent: Equatable, Sendable {
-    /// In the order in which a key's events are matched.
+    /// The order in which a key's events are matched.
     let number: Int64
     let time: Int64
-    /// What the owner of the pattern makes of it.
+    /// What the owner of the pattern stores of it.
     let content: [UInt8]
 }

@@ -1,17 +1,17 @@
 import CEL
 import CivilTime
 
-/// What a stream's expressions see: an event of the input, or what another stream has made.
+/// A row for a stream's expressions: an event of the input, or a row of another stream.
 package class Row: Host {
     private(set) var time = EventTime(milliseconds: 0)
     private var lent: LentTexts?
 
     /// The slot of `event_time`.
     static let timeSlot = RowSlots.time
-    /// The slot of `event`, the whole of it.
+    /// The slot of `event`, the whole row.
     static let wholeSlot = RowSlots.whole
 
-    /// Another row is at hand.
+    /// Moves to another row.
     func move(to time: EventTime) {
         self.time = time
         lent = nil
@@ -21,18 +21,18 @@ package class Row: Host {
         preconditionFailure("a row is one of the kinds below")
     }
 
-    /// Goes to an output: what it says is written later, by another thread.
+    /// Sends the row to an output; another thread writes it later.
     func carry(to output: Int, in rows: inout CarriedRows) {
         preconditionFailure("a row is one of the kinds below")
     }
 
-    /// What a pattern keeps of it besides the whole: fields that have another value than there.
+    /// What a pattern keeps of it besides the whole: fields whose value differs from that in the whole.
     var keptFields: [(name: String, value: Value)] { [] }
 
     /// The fields that expressions have named so far.
     var namedFields: [(name: String, value: Value)] { [] }
 
-    /// The whole of it, for a pattern.
+    /// Appends the whole row, for a pattern.
     func keepWhole(into buffer: inout OutputBuffer) {
         do throws(EvaluationError) {
             KeptContent.append(event: try value(Self.wholeSlot), into: &buffer)
@@ -62,7 +62,7 @@ package class Row: Host {
         return bool
     }
 
-    /// The bytes of a field that is a text and lies in the batch; nil of any other.
+    /// The bytes of a text field in the batch; nil for any other field.
     func textBytes(_ column: Int) -> UnsafeBufferPointer<UInt8>? { nil }
 
     package func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
@@ -80,9 +80,9 @@ package class Row: Host {
     }
 }
 
-/// What another stream has made: a value for each of its columns.
+/// A row of another stream: a value for each of its columns.
 final class ValueRow: Row {
-    // Only whoever works on the batch comes here.
+    // Only the owner of the batch uses it.
     @exclusivity(unchecked) private var values: [Value] = []
     private let shape: RowShape
 
@@ -95,7 +95,7 @@ final class ValueRow: Row {
         move(to: time)
     }
 
-    /// The same, with the values to be put where those of the row before were.
+    /// The same, reusing the storage of the previous row's values.
     @inline(__always)
     func begin(at time: EventTime, _ append: (inout [Value]) -> Void) {
         values.removeAll(keepingCapacity: true)
@@ -116,10 +116,10 @@ final class ValueRow: Row {
     override func carry(to output: Int, in rows: inout CarriedRows) { rows.append(values, shape, to: output) }
 }
 
-/// What an expression over many events sees: the outcomes of its aggregates, the window and the key, and where there is
-/// one event to tell of, that event.
+/// The row for expressions over many events: the results of aggregates, the window and the key, and an event where a
+/// single one is the cause.
 final class EmissionRow: Row {
-    // Only whoever works on the batch comes here.
+    // Only the owner of the batch uses it.
     @exclusivity(unchecked) private var values: [Value]
     private var event: Row?
 
@@ -137,7 +137,7 @@ final class EmissionRow: Row {
 
     func end() { event = nil }
 
-    /// One of its own.
+    /// A value of its own.
     subscript(slot slot: Int) -> Value {
         get { values[slot] }
         set { values[slot] = newValue }
@@ -145,29 +145,29 @@ final class EmissionRow: Row {
 
     override func value(_ slot: Int) throws(EvaluationError) -> Value {
         if slot >= Self.firstSlot { return values[slot - Self.firstSlot] }
-        guard let event else { preconditionFailure("the checker knows no field of no event") }
+        guard let event else { preconditionFailure("the checker allows no field without an event") }
         return try event.value(slot)
     }
 
     override func cost(_ slot: Int) -> Int { slot >= Self.firstSlot ? 0 : event?.cost(slot) ?? 0 }
 }
 
-/// An event of the input as it lies in its batch, and what is derived from it.
+/// An event of the input as it is in its batch, with its derived fields.
 ///
-/// What it points to belongs to whoever works on the batch, and holds for one event.
+/// Its pointers belong to the owner of the batch, and are valid for one event.
 final class EventRow: Row {
     private let schema: EventSchema
     private let derived: DerivedFields
-    /// Columns whose values are not always those that a line says.
+    /// Columns whose values may differ from the line's.
     private let typedColumns: [Int]
     private var batch: EventBatch!
     private var base = UnsafePointer<UInt8>(bitPattern: 1)!
     private var cells = UnsafePointer<EventCell>(bitPattern: 16)!
     private var line = ByteSlice()
     private var index = 0
-    /// Columns that the batch has: one that was read before patterns changed may lack the last ones.
+    /// The number of columns in the batch; one that was read before patterns changed may lack the last ones.
     private var width = 0
-    /// What was derived of the event at hand, by field.
+    /// By field, what was derived for the current event.
     private let known: UnsafeMutableBufferPointer<Known>
     private let numbers: UnsafeMutableBufferPointer<UInt64>
     private var values: [Value]
@@ -195,7 +195,7 @@ final class EventRow: Row {
         numbers.deallocate()
     }
 
-    /// `index`: of the event in its batch.
+    /// `index`: that of the event in its batch.
     @inline(__always)
     func begin(_ event: Event, at index: Int, of batch: EventBatch) {
         move(to: event.time)
@@ -225,7 +225,7 @@ final class EventRow: Row {
         }
     }
 
-    /// A field that nobody had asked for when the line was read.
+    /// A field that was not in use when the line was read.
     private func unread(_ slot: Int) throws(EvaluationError) -> Value {
         let name = schema.columns[slot].name
         if batch.csvColumns.isEmpty {
@@ -290,7 +290,7 @@ final class EventRow: Row {
         return cells[slot].int
     }
 
-    /// The checker knows it for an int.
+    /// The checker has its type as int.
     private func derivedInt(_ slot: Int) throws(EvaluationError) -> Int64 {
         let index = slot - Self.firstDerivedSlot
         if index >= known.count { return try super.int(slot) }
@@ -340,7 +340,7 @@ final class EventRow: Row {
         return Int(cells[slot].slice.count) / Self.bytesPerStep
     }
 
-    /// What is scanned in about the time that an operation takes.
+    /// About what is scanned in the time of one operation.
     private static let bytesPerStep = 64
 
     // MARK: For patterns
@@ -349,7 +349,7 @@ final class EventRow: Row {
         if typedColumns.isEmpty, derived.names.isEmpty { return [] }
         var fields: [(name: String, value: Value)] = []
         for slot in typedColumns {
-            // Other kinds have the value that the line has.
+            // Other kinds have the line's value.
             guard cells[slot].kind == .double || cells[slot].kind == .time else { continue }
             if let value = valueIfAny(slot) { fields.append((schema.columns[slot].name, value)) }
         }
@@ -364,7 +364,7 @@ final class EventRow: Row {
         KeptContent.append(line: text.bytes(line), into: &buffer)
     }
 
-    /// Nil for one that it does not have, and for one that fails.
+    /// Returns nil for a missing or failed value.
     func valueIfAny(_ slot: Int) -> Value? {
         do throws(EvaluationError) {
             return try value(slot)
@@ -385,14 +385,14 @@ final class EventRow: Row {
 
     override func carry(to output: Int, in rows: inout CarriedRows) { rows.append(event: index, to: output) }
 
-    /// `"field": value` of everything that it has, between braces: as it came; of CSV its columns.
+    /// Writes `"field": value` of all fields as they came, without braces; for CSV, its columns.
     func writeJSON(into buffer: inout OutputBuffer, _ encoder: borrowing RowEncoder) {
         if batch.csvColumns.isEmpty { return encoder.write(object: text.bytes(line), into: &buffer) }
         encoder.write(batch.csvColumns, cells, text, into: &buffer)
     }
 }
 
-/// Fields that are worked out of the others, when somebody asks for them.
+/// Fields computed from others, on demand.
 package struct DerivedFields: Sendable {
     package let names: [String]
     /// By number.

@@ -11,7 +11,7 @@ struct RowEncoder: ~Copyable {
 
     // MARK: The members of an object, without its braces
 
-    /// `keys`: each column's name as JSON, with the colon.
+    /// `keys`: the columns' names as JSON, with the colon.
     func write(_ row: ArraySlice<Value>, keys: [[UInt8]], into buffer: inout OutputBuffer) {
         for (key, value) in zip(keys, row) {
             buffer.reserve(key.count + 1)
@@ -22,7 +22,7 @@ struct RowEncoder: ~Copyable {
         if !row.isEmpty { buffer.removeLast() }
     }
 
-    /// An object of JSON as it stands in a line.
+    /// Writes a JSON object as it is in a line.
     func write(object: UnsafeBufferPointer<UInt8>, into buffer: inout OutputBuffer) {
         let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
         guard let open = object.firstIndex(of: UInt8(ascii: "{")), let close = object.lastIndex(of: UInt8(ascii: "}"))

@@ -11,12 +11,12 @@ package struct StreamColumn: Sendable {
     }
 }
 
-/// A value that an expression of some program makes.
+/// A value of some program's expression.
 package struct ExpressionPart: Sendable {
     package let name: String
     package let type: CEL.`Type`
     let root: Int
-    /// Where it is nothing but a field of the input: the field's number.
+    /// The field's number, if it is just a field of the input.
     let field: Int?
 
     package init(name: String, type: CEL.`Type`, root: Int, field: Int?) {

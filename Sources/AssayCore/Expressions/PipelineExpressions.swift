@@ -1,6 +1,6 @@
 import CEL
 
-/// Compiles the expressions of a pipeline file, and tells where in the file one goes wrong.
+/// Compiles the expressions of a pipeline file, and gives faults their position in the file.
 package struct PipelineExpressions {
     package let path: String
     package let fields: FieldCollector
@@ -23,7 +23,7 @@ package struct PipelineExpressions {
             message: "\(owner): \(error.message)", excerpt: error.excerpt)
     }
 
-    /// At a name inside an expression.
+    /// A fault at a name inside an expression.
     package func fault(_ message: String, at name: String, in text: SourceText) -> ConfigurationError {
         let bytes = Array(text.text.utf8)
         let wanted = Array(name.utf8)
@@ -55,7 +55,7 @@ package struct PipelineExpressions {
         }
     }
 
-    /// `isEvents`: the rows are events of the input, so that a field of it can be had without an expression.
+    /// `isEvents`: the rows are events of the input, whose fields can be read without an expression.
     package func part(
         _ column: NamedExpression, _ compiler: inout Compiler, _ names: StreamEnvironment, _ owner: String,
         isEvents: Bool

@@ -1,4 +1,4 @@
-/// A place in a definition, both counted from 1.
+/// A position in a definition, line and column from 1.
 package struct TextPosition: Equatable, Sendable {
     package let line: Int
     package let column: Int
@@ -9,12 +9,12 @@ package struct TextPosition: Equatable, Sendable {
     }
 }
 
-/// A text of a definition, with where it stands.
+/// A text of a definition with its position.
 package struct SourceText: Sendable {
     package let text: String
-    /// Of the value.
+    /// The position of the value.
     package let position: TextPosition
-    /// Of the text itself, where it stands in the file as it is.
+    /// The position of the text itself, if the file has it unchanged.
     package let textPosition: TextPosition?
 
     package init(text: String, position: TextPosition, textPosition: TextPosition?) {
@@ -24,7 +24,7 @@ package struct SourceText: Sendable {
     }
 }
 
-/// A column with the expression that makes it.
+/// A column with its expression.
 package struct NamedExpression: Sendable {
     package let name: String
     package let position: TextPosition
@@ -37,12 +37,12 @@ package struct NamedExpression: Sendable {
     }
 }
 
-/// A configuration that says something we can't take.
+/// A fault of a configuration.
 package struct ConfigurationError: Error, Equatable {
     package let path: String
     package let position: TextPosition?
     package let message: String
-    /// The lines that are meant, with a caret, where a column alone says too little.
+    /// The lines in question with a caret, where a column alone is not enough.
     package var excerpt: String?
 
     package init(path: String, position: TextPosition?, message: String, excerpt: String? = nil) {
@@ -60,6 +60,6 @@ package struct ConfigurationError: Error, Equatable {
 }
 
 extension String {
-    /// On one line.
+    /// The text on one line.
     package var flat: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
 }

@@ -2,10 +2,10 @@ import Arguments
 import CEL
 import CivilTime
 
-/// Collects the fields of the input that expressions ask for, where they were not declared.
+/// Collects the input's fields that expressions use, if they were not declared.
 package final class FieldCollector {
     package private(set) var columns: [EventSchema.Column]
-    /// Names that nothing declares, with the expressions that say them.
+    /// Undeclared names, with the expressions that use them.
     private(set) var undeclared: [(name: String, uses: [SourceText])] = []
     package let isOpen: Bool
 
@@ -15,7 +15,7 @@ package final class FieldCollector {
         isOpen = declared == nil
     }
 
-    /// The field's number.
+    /// The number of the field.
     package func column(_ name: String) -> Int {
         if let known = columns.firstIndex(where: { $0.name == name }) { return known }
         columns.append(EventSchema.Column(name: name, type: .dyn))
@@ -33,7 +33,7 @@ package final class FieldCollector {
         }
     }
 
-    /// Where no fields are declared, a name that is said once and is nearly another one is taken for a slip.
+    /// Without declared fields, a name that is used once and resembles another one is taken for a typo.
     package func suspect(among derived: [String], time: String) -> (name: String, meant: String, use: SourceText)? {
         for (name, uses) in undeclared where uses.count == 1 {
             let others = undeclared.filter { $0.uses.count > 1 }.map(\.name) + derived + [time]
@@ -43,7 +43,7 @@ package final class FieldCollector {
         return nil
     }
 
-    /// Letters that are swapped, missing, doubled or wrong; not a number or an ending.
+    /// Whether letters are swapped, missing, doubled or wrong; a number or an ending is not a typo.
     private static func isSlip(_ name: String, of other: String) -> Bool {
         let (shorter, longer) = name.utf8.count < other.utf8.count ? (name, other) : (other, name)
         guard shorter.utf8.count >= 5, !longer.hasPrefix(shorter) else { return false }
@@ -53,7 +53,7 @@ package final class FieldCollector {
     }
 }
 
-/// The names that the expressions of a stream can say, and their slots.
+/// The names that the expressions of a stream can use, and their slots.
 package struct StreamEnvironment {
     package var environment = Environment()
     package private(set) var known: Set<String> = []
@@ -68,20 +68,20 @@ package struct StreamEnvironment {
         known.insert(name)
     }
 
-    /// What rows of some columns offer.
+    /// The names of rows with some columns.
     package init(columns: [StreamColumn], base: StreamEnvironment) {
         environment = base.environment
         declareMoment()
         for (slot, column) in columns.enumerated() { declare(column.name, column.type, slot: slot) }
     }
 
-    /// What somebody else has declared.
+    /// The names of another environment.
     init(_ environment: Environment) {
         self.environment = environment
         known = Set(environment.variables.keys).union(environment.constants.keys)
     }
 
-    /// What every expression can say.
+    /// The names that every expression can use.
     package init(lists: [(name: String, entries: [String])]) {
         let zones = ZoneCache()
         environment.zones = { zones.zone($0) }
@@ -90,7 +90,7 @@ package struct StreamEnvironment {
         }
     }
 
-    /// What events of the input offer.
+    /// Declares the names of the input's events.
     package mutating func declareEvent(_ fields: FieldCollector, _ derived: [(name: String, type: CEL.`Type`)]) {
         declareMoment()
         for (slot, column) in fields.columns.enumerated() { declare(column.name, column.type.type, slot: slot) }

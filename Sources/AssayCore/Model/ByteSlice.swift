@@ -1,6 +1,6 @@
 import CBytes
 
-/// Where a text lies in its batch's buffer. Four plus four bytes, so that a transaction stays small.
+/// The range of a text in its batch's buffer. Four plus four bytes, so that a transaction stays small.
 package struct ByteSlice: Hashable, Sendable {
     package var offset: UInt32 = 0
     var count: UInt32 = 0
@@ -14,7 +14,7 @@ package struct ByteSlice: Hashable, Sendable {
         self.count = count
     }
 
-    /// Batches are far smaller than what 32 bits can tell.
+    /// Batches are far smaller than 32 bits can address.
     @inline(__always)
     init(_ bytes: UnsafePointer<UInt8>, count: Int, in base: UnsafePointer<UInt8>) {
         offset = UInt32(truncatingIfNeeded: bytes - base)
@@ -22,8 +22,8 @@ package struct ByteSlice: Hashable, Sendable {
     }
 }
 
-/// The bytes of a batch that slices point into. Valid only while the batch is being worked on, so it is passed down
-/// and never kept.
+/// The bytes of a batch that slices point into. Valid only while the batch is being processed, so it is passed down and
+/// never kept.
 package struct BatchText {
     let base: UnsafePointer<UInt8>
 
@@ -41,7 +41,7 @@ extension UnsafeBufferPointer<UInt8> {
     /// XXH3, the same on every machine: stored with states.
     package var stableHash: UInt64 { assay_hash(baseAddress, count) }
 
-    /// A number whose order is that of the first sixteen bytes; zeros stand for those that are missing.
+    /// The first sixteen bytes as a number with the same order, missing ones as zeros.
     var firstBytes: UInt128 {
         guard let start = baseAddress else { return 0 }
         let first = UInt128(shortWord(at: start, count: Swift.min(count, 8)).byteSwapped) << 64
@@ -49,7 +49,8 @@ extension UnsafeBufferPointer<UInt8> {
     }
 }
 
-/// Up to eight bytes as one word, the first one lowest, zeros behind the last. Reads nothing else: the parts overlap.
+/// Returns up to eight bytes as one word, the first one lowest, zeros after the last. Reads nothing else: the parts
+/// overlap.
 @inline(__always)
 func shortWord(at start: UnsafePointer<UInt8>, count: Int) -> UInt64 {
     let bytes = UnsafeRawPointer(start)

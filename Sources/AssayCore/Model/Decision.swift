@@ -1,6 +1,6 @@
-/// What shall be done with a transaction.
+/// What is to be done with a transaction.
 package enum Decision: UInt8, CaseIterable, Sendable {
-    // Ascending by what beats what when several rules decide.
+    // Ascending: a later one beats an earlier one when several rules decide.
     case review, allow, block
 
     package var name: StaticString {
@@ -13,7 +13,7 @@ package enum Decision: UInt8, CaseIterable, Sendable {
 
     package var label: String { "\(name)" }
 
-    /// Of two that decide the same, the first one does.
+    /// Of equal decisions, the first one stands.
     func beats(_ other: Decision?) -> Bool { other.map { rawValue > $0.rawValue } ?? true }
 
     package init?(label: String) {
@@ -23,7 +23,7 @@ package enum Decision: UInt8, CaseIterable, Sendable {
 }
 
 extension RiskLevel {
-    /// What is done where no rule decides.
+    /// The decision without a rule.
     package var decision: Decision {
         switch self {
         case .critical: .block

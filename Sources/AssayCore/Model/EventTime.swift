@@ -1,6 +1,6 @@
 /// When a transaction happened: whole milliseconds since 1970-01-01T00:00:00Z.
 package struct EventTime: Hashable, Comparable, Sendable {
-    /// The first instant past the year 9999, the end of what ISO 8601 can write with four digits.
+    /// The first instant after the year 9999, the end of what ISO 8601 can write with four digits.
     static let endMilliseconds: Int64 = 253_402_300_800_000
 
     package var milliseconds: Int64

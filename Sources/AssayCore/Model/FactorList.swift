@@ -1,13 +1,13 @@
 /// The factors of a batch's transactions, one after another, and the type names that some of them list.
 package struct FactorList: Sendable {
     private(set) var factors: [RiskFactor] = []
-    /// Each name with its length before it.
+    /// Each name after its length.
     private(set) var names: [UInt8] = []
     private(set) var shadows: [Shadow] = []
-    /// The texts of rules' reasons, one behind the other.
+    /// The texts of rules' reasons, one after the other.
     private var reasons: [UInt8] = []
 
-    /// Where a rule's reason stands.
+    /// The range of a rule's reason.
     struct Reason: Sendable {
         fileprivate let first: UInt32
         fileprivate let count: UInt32
@@ -39,7 +39,7 @@ package struct FactorList: Sendable {
         }
     }
 
-    /// Answers where the first of the names stands.
+    /// Returns where the first of the names is.
     mutating func addNames(_ added: [[UInt8]]) -> UInt32 {
         let first = UInt32(names.count)
         for name in added {
@@ -49,7 +49,7 @@ package struct FactorList: Sendable {
         return first
     }
 
-    /// `count` names from the one that stands at `first`.
+    /// Visits `count` names from the one at `first`.
     func forEachName(_ first: UInt32, count: UInt32, _ body: (ArraySlice<UInt8>) -> Void) {
         var start = Int(first)
         for _ in 0..<count {

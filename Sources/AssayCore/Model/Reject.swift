@@ -1,4 +1,4 @@
-/// Why a line became no transaction. The order is the order of the checks.
+/// Why a line was rejected. The order is the order of the checks.
 package enum RejectReason: UInt8, CaseIterable, Sendable {
     case lineTooLong, invalidUTF8, malformedJSON, malformedCSV, notAnObject, missingField, invalidField, duplicate
 
@@ -18,7 +18,7 @@ package enum RejectReason: UInt8, CaseIterable, Sendable {
 }
 
 extension RejectReason {
-    /// The message of the reasons that have just one.
+    /// The message of reasons that have only one.
     var message: StaticString {
         switch self {
         case .lineTooLong: "the line is longer than 1 MiB"
@@ -39,23 +39,23 @@ package struct Reject: Sendable {
     /// Counted from the batch's first line.
     package var lineIndex: UInt32
     package var reason: RejectReason
-    /// What is wrong, for people; the field's name goes before it.
+    /// What is wrong, for people; the field's name precedes it.
     package var message: StaticString
     package var field: Field?
-    /// The same for fields of events that are no transactions.
+    /// The same for fields of events that are not transactions.
     package var fieldName: String?
-    /// Where in the line, for malformed text.
+    /// The position in the line, for malformed text.
     package var position: UInt32?
 
-    /// How much of the line a reject quotes at most.
+    /// The most bytes of the line that a reject quotes.
     package static let quotedBytes = 4096
 }
 
-/// The fields that Assay reads, in the order in which they are judged.
+/// The fields that Assay reads, in the order of their checks.
 package enum Field: UInt8, CaseIterable, Sendable {
     case id, userID, amount, time, type, currency, location, latitude, longitude, accountID, merchantID, metadata
 
-    /// The name in the transaction schema; the two coordinates as CSV columns write them.
+    /// The name in the transaction schema; for the two coordinates, that of a CSV column.
     package var name: StaticString {
         switch self {
         case .id: "transaction_id"

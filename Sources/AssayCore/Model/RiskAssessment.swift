@@ -1,20 +1,20 @@
-/// What scoring says of one transaction. The factors themselves stand in the batch, `factorCount` of them.
+/// The result of scoring one transaction. The factors themselves are in the batch, `factorCount` of them.
 package struct RiskAssessment: Sendable {
-    /// Counts accepted transactions over all users from 1. Zero: not accepted, there is no assessment.
+    /// The number of the accepted transaction over all users, from 1. Zero: not accepted, without assessment.
     package var sequence: UInt64 = 0
     package var score = 0.0
     package var level = RiskLevel.low
     package var decision = Decision.allow
     var factorCount: UInt16 = 0
-    /// Rules that would have counted if they were in force.
+    /// Shadow rules that fired.
     var shadowCount: UInt16 = 0
-    /// The rule that decided; none where the level did.
+    /// The rule that decided, or the level.
     package var decidedBy = Self.byLevel
 
     package static let byLevel = UInt16.max
 }
 
-/// How grave a score is.
+/// The severity of a score.
 package enum RiskLevel: UInt8, CaseIterable, Sendable {
     case low, medium, high, critical
 
@@ -31,8 +31,8 @@ package enum RiskLevel: UInt8, CaseIterable, Sendable {
     package var label: String { "\(name)" }
 }
 
-/// The sources of evidence, in the order in which their factors are listed: five checks, all rules together, and all
-/// patterns over sequences of transactions together.
+/// The sources of evidence, in the order of their factors: five checks, all rules together, and all patterns over
+/// sequences of transactions together.
 enum Check: UInt8, CaseIterable, Sendable {
     case velocity, location, amount, pattern, time, rules, sequences
 }
@@ -50,7 +50,7 @@ enum RiskFactor: Sendable {
     case lateNight(hour: UInt8, risk: Double)
     case unusualWeekend(weekday: UInt8, risk: Double)
     case rule(UInt16, reason: FactorList.Reason, risk: Double)
-    /// The transactions' ids stand as JSON where rules have their reasons.
+    /// The transactions' ids are stored as JSON, like rules' reasons.
     case sequence(UInt16, transactions: FactorList.Reason, risk: Double)
 
     var check: Check {

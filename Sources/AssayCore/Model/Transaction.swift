@@ -2,13 +2,13 @@
 package struct Transaction: Sendable {
     package var id = ByteSlice()
     package var userID = ByteSlice()
-    /// Empty when the line had none: the configured default then holds.
+    /// Empty when the line has none: then the configured default holds.
     package var type = ByteSlice()
     var accountID = ByteSlice()
     var merchantID = ByteSlice()
-    /// The JSON object as it stood in the line.
+    /// The JSON object as it is in the line.
     var metadata = ByteSlice()
-    /// The whole line, without its end: what rules read unknown fields from, and what a reject quotes.
+    /// The whole line, without its end: rules read unknown fields from it, and a reject quotes it.
     var line = ByteSlice()
     package var userHash: UInt64 = 0
     package var amount = 0.0
@@ -21,10 +21,10 @@ package struct Transaction: Sendable {
 
     struct Traits: OptionSet, Sendable {
         let rawValue: UInt8
-        /// The text may hold characters that JSON writes with a backslash.
+        /// Whether the text may have characters that JSON escapes.
         static let idNeedsEscaping = Traits(rawValue: 1)
         static let userIDNeedsEscaping = Traits(rawValue: 2)
-        /// The line is a record of CSV, not a JSON object.
+        /// Whether the line is a record of CSV, not a JSON object.
         static let isCSV = Traits(rawValue: 4)
 
         @inline(__always)
@@ -33,7 +33,7 @@ package struct Transaction: Sendable {
         }
     }
 
-    /// The lengths in bytes that the texts may have.
+    /// The valid lengths of the texts in bytes.
     package static let idLengths = 1...128
     package static let typeLengths = 1...64
 }
@@ -52,7 +52,7 @@ package struct Location: Hashable, Sendable {
     static let longitudes = -180.0...180.0
 }
 
-/// Up to eight bytes of a currency's name in one word, filled up with 0xFF, which no UTF-8 text contains.
+/// Up to eight bytes of a currency's name in one word, padded with 0xFF, which no UTF-8 text contains.
 package struct CurrencyCode: Hashable, Sendable {
     package static let capacity = 8
     static let none = CurrencyCode(packed: ~0)
@@ -69,7 +69,7 @@ package struct CurrencyCode: Hashable, Sendable {
             self = .none
             return
         }
-        // A shift by all 64 bits leaves no filling.
+        // A shift by all 64 bits leaves no padding.
         packed = shortWord(at: start, count: bytes.count) | ~0 << UInt64(bytes.count * 8)
     }
 

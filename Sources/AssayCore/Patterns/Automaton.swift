@@ -1,15 +1,15 @@
-/// A pattern compiled: states, and what leads from one to the next. Never changed.
+/// A compiled pattern: states, and the edges between them. Immutable.
 package struct Automaton: Equatable, Sendable {
     package enum Action: UInt8, Sendable {
         /// The event belongs to the sequence.
         case take
-        /// The event is passed over.
+        /// The event is skipped.
         case ignore
         /// The event is shown to another state.
         case proceed
     }
 
-    /// Holds when any of some conditions holds or any of some others does not: a bit each.
+    /// Holds when any of some conditions holds or any of some others does not, a bit each.
     package struct Clause: Equatable, Sendable {
         package var met: UInt64 = 0
         package var unmet: UInt64 = 0
@@ -33,11 +33,11 @@ package struct Automaton: Equatable, Sendable {
     }
 
     package struct State: Equatable, Sendable {
-        /// By number among the pattern's names.
+        /// The index among the pattern's stage names.
         package let stage: Int?
         package let kind: Kind
         package let edges: [Edge]
-        /// For people, each once.
+        /// Unique, for people.
         package let label: String
     }
 
@@ -57,7 +57,7 @@ package struct Automaton: Equatable, Sendable {
         }
     }
 
-    /// Conditions of events that some stage may take.
+    /// The conditions of events that some stage may take.
     var taking: UInt64 {
         states.reduce(0) { all, state in
             guard state.kind != .stop else { return all }
@@ -70,9 +70,9 @@ package struct Automaton: Equatable, Sendable {
 }
 
 extension Automaton {
-    /// Whether an event that meets no condition changes nothing, wherever a run stands: then it need not be shown.
+    /// Whether an event that meets no condition changes nothing in any state, so that it need not be shown.
     ///
-    /// Where a run ends as its time is over, the moment of that is the next event's, so there all have to be shown.
+    /// If runs may complete at the end of their time, the moment of that is the next event's, so all have to be shown.
     var overlooksOthers: Bool {
         let tellsMoments = states.contains { $0.kind == .pending } || skip != .none && within != nil
         return !tellsMoments
@@ -93,12 +93,12 @@ extension Automaton {
                 }
             }
         }
-        // The start is there whatever comes.
+        // The start state always remains.
         return stays == 1 || index == Self.start && stays == 0
     }
 }
 
-/// When an edge may be taken, while the states are being built.
+/// The condition of an edge while the states are being built.
 indirect enum EdgeTest {
     case always
     case condition(Int)
@@ -111,7 +111,7 @@ indirect enum EdgeTest {
         return .both(self, other)
     }
 
-    /// All of which have to hold.
+    /// The clauses, all of which have to hold.
     func clauses(negated: Bool = false) -> [Automaton.Clause] {
         switch self {
         case .always: return negated ? [Automaton.Clause()] : []

@@ -1,5 +1,5 @@
 /// Builds the states of a pattern, from its end to its beginning. The order of a state's edges is part of the
-/// semantics: it decides in which order runs are made.
+/// semantics: it decides the order in which runs are made.
 package struct AutomatonBuilder {
     /// A state whose edges may still change.
     private final class Node {
@@ -17,14 +17,14 @@ package struct AutomatonBuilder {
         }
     }
 
-    /// Stages that follow one another, with what surrounds them.
+    /// Consecutive stages, with what surrounds them.
     private final class Level {
         let stages: [Pattern.Stage]
         let group: Pattern.Stage?
         let outer: Level?
-        /// Of the group in the level around.
+        /// The index of the group in the outer level.
         let place: Int
-        /// The head of a group takes the group's contiguity the first time round.
+        /// The head of a group has the group's contiguity in the first round.
         var isFirstRound = true
 
         init(_ stages: [Pattern.Stage], group: Pattern.Stage? = nil, outer: Level? = nil, place: Int = 0) {
@@ -34,10 +34,10 @@ package struct AutomatonBuilder {
             self.outer = outer
         }
 
-        /// The until conditions of all groups around.
+        /// The until conditions of all enclosing groups.
         var untils: [Int] { (group?.until.map { [$0] } ?? []) + (outer?.untils ?? []) }
 
-        /// Whether a group that may be absent begins with this stage, the first time round.
+        /// Whether an optional group begins with this stage, in the first round.
         func isOptionalGroup(with index: Int) -> Bool {
             guard index == 0, isFirstRound, let group else { return false }
             return group.isOptional || group.quantifier.bounds.least == 0
@@ -89,7 +89,7 @@ package struct AutomatonBuilder {
         bounded(condition(of: stage), by: level.untils)
     }
 
-    /// Which events are passed over before the stage's first one; nil for none.
+    /// The events that are skipped before the stage's first one; nil for none.
     private func ignore(_ index: Int, _ level: Level) -> EdgeTest? {
         let stage = level.stages[index]
         var contiguity = stage.contiguity
@@ -112,7 +112,7 @@ package struct AutomatonBuilder {
         }
     }
 
-    /// Which events are passed over between two of the stage.
+    /// The events that are skipped between two of the stage.
     private func innerIgnore(_ index: Int, _ level: Level) -> EdgeTest? {
         let stage = level.stages[index]
         let isHead = index == 0 && level.group != nil
@@ -120,7 +120,7 @@ package struct AutomatonBuilder {
         return test.map { bounded($0, by: stage.until.map { [$0] } ?? []) }
     }
 
-    /// What must not come while the stage is waited for, as it was said before it.
+    /// What must not come while the stage is awaited, as declared before it.
     private func nots(before index: Int, _ level: Level) -> [Pattern.Stage] {
         var nots: [Pattern.Stage] = []
         for stage in level.stages[..<index].reversed() {
@@ -151,7 +151,7 @@ package struct AutomatonBuilder {
         for not in nots(before: index, level) { try addStop(not, to: node, level) }
     }
 
-    /// A loop is left by what must not come behind it.
+    /// A loop ends at what must not come after it.
     private mutating func addStopBehind(_ index: Int, to node: Node, _ level: Level) throws(PatternFault) {
         guard let behind = level.stage(behind: index), behind.contiguity == .notFollowedBy else { return }
         try addStop(behind, to: node, level)
@@ -166,7 +166,7 @@ package struct AutomatonBuilder {
             let stage = level.stages[index]
             switch stage.contiguity {
             case .notFollowedBy:
-                // Elsewhere it is an edge of the states around it.
+                // Elsewhere it is an edge of the surrounding states.
                 guard sink.kind == .final, isOutermost else { continue }
                 let pending = try node(stage.name, .pending)
                 try addStop(stage, to: pending, level)
@@ -204,7 +204,7 @@ package struct AutomatonBuilder {
         return first
     }
 
-    /// Groups have conditions in their members alone.
+    /// Only the members of a group have conditions.
     private func take(_ index: Int, _ level: Level) -> EdgeTest {
         if case .group = level.stages[index].content { return .always }
         return bounded(take(level.stages[index], level), by: level.stages[index].until.map { [$0] } ?? [])
@@ -244,13 +244,13 @@ package struct AutomatonBuilder {
             isOptional: stage.isOptional || stage.quantifier.bounds.least == 0, isFirstRound: true, free: free)
     }
 
-    /// What greedy stages would take is not for the state behind them.
+    /// What a greedy stage would take is not for the state after it.
     private func restrict(_ node: Node, against test: EdgeTest) {
         for index in node.edges.indices { node.edges[index].test = node.edges[index].test.and(.not(test)) }
     }
 
-    /// A state that takes one event, or one round of a group. `past`: where it goes on without; `free`: where it does
-    /// so with an event that ends a greedy loop.
+    /// A state that takes one event, or one round of a group. `past`: where it continues without one; `free`: where it
+    /// does so with an event that ends a greedy loop.
     private mutating func single(
         _ index: Int, _ level: Level, to sink: Node, past: Node?, taking: EdgeTest, ignoring: EdgeTest?,
         isOptional: Bool, isFirstRound: Bool, free: Node? = nil
@@ -272,7 +272,7 @@ package struct AutomatonBuilder {
             state.add(.ignore, state, ignoring)
             return state
         }
-        // Whoever has passed over an event has to take one.
+        // After skipping an event, one has to be taken.
         let twin = try node(stage.name)
         twin.add(.take, behind, taking)
         twin.add(.ignore, twin, ignoring)
@@ -281,14 +281,14 @@ package struct AutomatonBuilder {
         return state
     }
 
-    /// An event that ends a greedy loop is for the state behind, whatever it is.
+    /// An event that ends a greedy loop goes to the state after it, whatever it is.
     private func proceed(from node: Node, to sink: Node, free: Node?, until: Int?) {
         guard let free, let until else { return node.add(.proceed, sink) }
         node.add(.proceed, free, .condition(until))
         node.add(.proceed, sink, .not(.condition(until)))
     }
 
-    /// `free`: a copy of what is behind, without what a greedy loop forbids it.
+    /// `free`: a copy of what follows, without the restrictions of a greedy loop.
     private mutating func loop(
         _ index: Int, _ level: Level, to sink: Node
     ) throws(PatternFault) -> (loop: Node, free: Node?) {

@@ -1,4 +1,4 @@
-/// The states of an automaton in a few flat arrays, for those who walk through them often.
+/// The states of an automaton in a few flat arrays, for fast traversal.
 struct AutomatonTable {
     struct State {
         let kind: Automaton.Kind

@@ -1,13 +1,13 @@
-/// A sequence of events to look for, as its author says it. Conditions are named by number.
+/// A sequence of events to look for, as written. Conditions are numbered.
 package struct Pattern: Equatable, Sendable {
-    /// How an event of a stage stands to the one before it.
+    /// The relation of a stage's event to the one before it.
     package enum Contiguity: String, CaseIterable, Sendable {
         case begin, next, followedBy, followedByAny, notNext, notFollowedBy
 
         package var isNot: Bool { self == .notNext || self == .notFollowedBy }
     }
 
-    /// How the events of one stage, or the rounds of one group, stand to each other.
+    /// The relation of the events of one stage, or the rounds of one group, to each other.
     package enum Inner: String, CaseIterable, Sendable {
         case relaxed, combinations, consecutive
     }
@@ -17,7 +17,7 @@ package struct Pattern: Equatable, Sendable {
         case times(Int, Int)
         case atLeast(Int)
 
-        /// The least and the greatest count; nil for none.
+        /// The least and the greatest count; nil for no limit.
         var bounds: (least: Int, most: Int?) {
             switch self {
             case .one: (1, 1)
@@ -35,7 +35,7 @@ package struct Pattern: Equatable, Sendable {
             case group([Stage])
         }
 
-        /// Groups have none.
+        /// Nil for groups.
         var name: String?
         var contiguity: Contiguity
         var content: Content
@@ -43,12 +43,12 @@ package struct Pattern: Equatable, Sendable {
         var isOptional = false
         var isGreedy = false
         var inner = Inner.relaxed
-        /// The condition of events that a loop does not go beyond.
+        /// The condition of an event that ends a loop.
         var until: Int?
 
         var members: [Stage] { if case .group(let members) = content { members } else { [] } }
 
-        /// Whether a sequence may do without it.
+        /// Whether a sequence may lack it.
         var mayBeAbsent: Bool {
             if isOptional || quantifier.bounds.least == 0 { return true }
             if case .group(let members) = content { return members.allSatisfy(\.mayBeAbsent) }
@@ -56,7 +56,7 @@ package struct Pattern: Equatable, Sendable {
         }
     }
 
-    /// What becomes of other sequences when one is found.
+    /// What a match does to other sequences.
     package enum Skip: Equatable, Sendable {
         case none, toNext, pastLast
         case toFirst(String)
@@ -68,7 +68,7 @@ package struct Pattern: Equatable, Sendable {
     var within: Int64?
     var skip = Skip.none
 
-    /// The names of all stages in the order in which they stand, those of groups included.
+    /// The names of all stages in order, including those in groups.
     var names: [String] {
         func names(_ stages: [Stage]) -> [String] {
             stages.flatMap { stage in (stage.name.map { [$0] } ?? []) + names(stage.members) }
@@ -76,9 +76,9 @@ package struct Pattern: Equatable, Sendable {
         return names(stages)
     }
 
-    /// Conditions have a bit each in a word.
+    /// Each condition has a bit in a word.
     static let mostConditions = 64
-    /// Each is a state, or two.
+    /// Each repetition is one or two states.
     static let mostRepetitions = 1000
     static let mostStates = 10_000
 }

@@ -1,17 +1,17 @@
 import Arguments
 import CEL
 
-/// Finds out what a pattern's conditions mean, and compiles its states.
+/// Compiles a pattern's conditions and states.
 package struct PatternCompiler {
     private let definition: PatternDefinition
-    /// What conditions can say of an event, parameters included.
+    /// The names that conditions can use, parameters included.
     private let names: StreamEnvironment
     private let expressions: PipelineExpressions
     private let owner: String
-    /// Which look at the event while it is there, and can't be asked later.
+    /// Functions that need the current event, and can't be called later.
     private let functionsOfHost: Set<String>
 
-    /// What is found while the stages are walked through.
+    /// What is found while walking through the stages.
     private struct Found {
         var conditions: [PatternPlan.Condition] = []
         var reads: Set<String> = []
@@ -29,7 +29,7 @@ package struct PatternCompiler {
         self.functionsOfHost = functionsOfHost
     }
 
-    /// The names of an environment with a pattern's parameters.
+    /// The names of an environment, with a pattern's parameters.
     package static func names(
         _ names: StreamEnvironment, with definition: PatternDefinition, path: String
     ) throws(ConfigurationError) -> StreamEnvironment {
@@ -45,7 +45,7 @@ package struct PatternCompiler {
         return all
     }
 
-    /// With the events of each stage.
+    /// The same with the events of each stage.
     package static func names(
         _ names: StreamEnvironment, stagesOf definition: PatternDefinition, path: String
     ) throws(ConfigurationError) -> StreamEnvironment {
@@ -61,7 +61,7 @@ package struct PatternCompiler {
         return all
     }
 
-    /// `inner` gets what is known of an event by itself.
+    /// `inner` gets the conditions that depend on the event alone.
     package func compile(name: String, _ inner: inout Compiler) throws(ConfigurationError) -> PatternPlan {
         let all = try Self.names(names, stagesOf: definition, path: expressions.path)
         let outline = PatternOutline(definition)
@@ -120,7 +120,7 @@ package struct PatternCompiler {
         try checkLists(split.lists, all, text)
         if let function = split.rest?.reads.sorted().first(where: functionsOfHost.contains) {
             throw SourceError(
-                "\(function)() cannot stand in one term with the events of a stage; join terms with '&&'", at: 0,
+                "\(function)() cannot be in one term with the events of a stage; join terms with '&&'", at: 0,
                 in: text.text)
         }
         found.reads.formUnion(split.rest?.reads ?? [])
@@ -128,14 +128,14 @@ package struct PatternCompiler {
             return PatternPlan.Condition.Alternative(
                 apart: split.apart.map { _ in apart }, rest: split.rest.map { _ in rest })
         }
-        // One of several is looked at as a whole: which of them an event meets by itself is not remembered.
+        // With several alternatives, a condition is evaluated as a whole: which of them an event meets is not stored.
         found.reads.formUnion(known.reads)
         let whole = found.iterative.rootCount
         try found.iterative.add(text.text, expecting: .bool)
         return PatternPlan.Condition.Alternative(apart: apart, rest: whole)
     }
 
-    /// Where any name may be a field, one that is used as a list and nearly a stage's is taken for a slip.
+    /// Where any name may be a field, one that is used as a list and resembles a stage's name is taken for a typo.
     private func checkLists(
         _ lists: Set<String>, _ all: StreamEnvironment, _ text: SourceText
     ) throws(SourceError) {
@@ -149,7 +149,7 @@ package struct PatternCompiler {
         }
     }
 
-    /// The slots by which a row knows some names.
+    /// The slots of names in a row.
     private func slots(of reads: Set<String>) -> [Int] {
         let environment = names.environment
         return reads.sorted().compactMap { name in

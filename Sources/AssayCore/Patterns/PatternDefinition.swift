@@ -1,13 +1,13 @@
 import CEL
 
-/// A pattern as a file says it, before anybody looks at what its conditions mean.
+/// A pattern as a file defines it, before its conditions are compiled.
 package struct PatternDefinition: Sendable {
     package struct Stage: Sendable {
-        /// Of groups none.
+        /// Nil for groups.
         package var name: SourceText?
         package var position: TextPosition
         package var contiguity = Pattern.Contiguity.begin
-        /// Any of them is enough. Empty for a group.
+        /// One of them has to hold. Empty for a group.
         package var conditions: [SourceText] = []
         package var members: [Stage] = []
         package var quantifier = Pattern.Quantifier.one
@@ -41,11 +41,11 @@ package struct PatternDefinition: Sendable {
     package var skip = Pattern.Skip.none
     package var skipPosition: TextPosition?
     package var limits = PatternMatcher.Limits()
-    /// The name of the stream of sequences whose time was over.
+    /// The name of the stream of sequences that timed out.
     package var timeouts: SourceText?
-    /// Which events it is about.
+    /// The condition for the events it sees.
     package var audience: SourceText?
-    /// Constants that conditions and columns may name.
+    /// Constants for conditions and columns.
     package var parameters: [(name: String, value: Value)] = []
 
     package init(
@@ -64,7 +64,7 @@ package struct PatternDefinition: Sendable {
         self.parameters = parameters
     }
 
-    /// The names of all stages, groups' included, with where they stand.
+    /// The names of all stages, including those in groups, with their positions.
     package var names: [SourceText] {
         func names(_ stages: [Stage]) -> [SourceText] {
             stages.flatMap { stage in (stage.name.map { [$0] } ?? []) + names(stage.members) }
@@ -72,7 +72,7 @@ package struct PatternDefinition: Sendable {
         return names(stages)
     }
 
-    /// The stage at a place that a fault names, for its position.
+    /// The position of the stage that a fault names.
     func position(of path: [Int]) -> TextPosition {
         var stages = stages
         var found = position

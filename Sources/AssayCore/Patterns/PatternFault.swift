@@ -24,38 +24,38 @@ package struct PatternFault: Error, Equatable {
     }
 
     let reason: Reason
-    /// The places from the outermost stage to the one at fault; empty for the pattern as a whole.
+    /// The indices from the outermost stage to the one at fault; empty for the pattern as a whole.
     let path: [Int]
 
     package var message: String {
         switch reason {
-        case .optionalBehindGreedy: "an optional stage cannot stand right behind a greedy one"
+        case .optionalBehindGreedy: "an optional stage cannot come right after a greedy one"
         case .notBehindOptional:
-            "what must not come cannot stand right behind an optional stage; write two patterns, one with the optional "
+            "what must not come cannot be right after an optional stage; write two patterns, one with the optional "
                 + "stage and one without"
         case .notWithQuantifier: "what must not come has no 'times', 'optional', 'greedy', 'inner' or 'until'"
-        case .notAtEndWithoutWithin: "'notFollowedBy' at the end needs 'within': else it never ends"
+        case .notAtEndWithoutWithin: "'notFollowedBy' at the end needs 'within': otherwise it never ends"
         case .notBeforeNot:
-            "'notFollowedBy' cannot stand right before another stage that must not come: say both in one condition "
+            "'notFollowedBy' cannot be right before another stage that must not come: put both in one condition "
                 + "with '||', or put 'notNext' before it"
-        case .notAtEndOfGroup: "what must not come cannot be the last of a group; put it behind the group"
-        case .notFirst: "the first stage says what comes: it has 'where'"
+        case .notAtEndOfGroup: "what must not come cannot be the last of a group; put it after the group"
+        case .notFirst: "the first stage cannot exclude events; it needs 'where'"
         case .notBeforeOptionalGroup:
-            "'notFollowedBy' cannot stand before a group that is optional or begins with an optional stage"
+            "'notFollowedBy' cannot be before a group that is optional or begins with an optional stage"
         case .notBeforeOptionalEnd:
-            "behind what must not come there is a stage that is not optional: else the sequence ends before it can come"
-        case .notBeforeOptionalGreedy: "a stage that is optional and greedy cannot stand right behind 'notFollowedBy'"
+            "what must not come needs a stage after it that is not optional: else the sequence ends before it can come"
+        case .notBeforeOptionalGreedy: "a stage that is optional and greedy cannot come right after 'notFollowedBy'"
         case .greedyWithoutQuantifier: "'greedy' needs 'times'"
         case .greedyCombinations: "'greedy' takes all that fits, and 'inner: combinations' any part of it"
         case .greedyGroup: "a group cannot be greedy"
         case .untilWithoutLoop: "'until' ends a loop, such as times: \"1+\""
         case .sameName(let name): "there are two stages '\(name)'"
-        case .unknownSkip(let name): "'skip' names '\(name)', which is no stage outside groups"
+        case .unknownSkip(let name): "'skip' names '\(name)', which is not a stage outside groups"
         case .endlessGroup: "all of a group that is repeated may be absent, so that it never ends"
-        case .counts: "'times' has 1 to \(Pattern.mostRepetitions) events at the most, the lesser number first"
+        case .counts: "'times' has 1 to \(Pattern.mostRepetitions) events, the lesser number first"
         case .tooManyConditions: "a pattern has at most \(Pattern.mostConditions) conditions"
         case .tooManyStates:
-            "written out this pattern has more than \(Pattern.mostStates) states; mind 'times' inside 'times'"
+            "written out, this pattern has more than \(Pattern.mostStates) states; mind 'times' inside 'times'"
         }
     }
 }

@@ -1,17 +1,17 @@
-/// Looks for one pattern in a keyed stream: events wait until event time comes to them, and are then shown to the runs
+/// Looks for one pattern in a keyed stream: events wait until event time reaches them, and are then shown to the runs
 /// of their key.
 struct PatternFunction: KeyedProcessFunction {
     typealias Input = PatternState.Waiting
 
     struct Found {
-        /// By its number in the stage.
+        /// The key's number in the stage.
         let key: Int
         let sequence: PatternMatcher.Sequence
     }
 
     struct Output {
         var found: [Found] = []
-        /// The event came when its time was over.
+        /// The event came at or before the watermark.
         var isLate = false
 
         mutating func removeAll() {
@@ -20,10 +20,10 @@ struct PatternFunction: KeyedProcessFunction {
         }
     }
 
-    /// Exists once, whoever has the function.
+    /// Shared by all copies of the function.
     private final class Shared {
         let fingerprint: UInt64
-        // Only the thread that owns the stage comes here, one step at a time.
+        // Only the thread that owns the stage uses it, one step at a time.
         @exclusivity(unchecked) var matcher: PatternMatcher
 
         init(_ matcher: PatternMatcher, _ fingerprint: UInt64) {
@@ -34,7 +34,7 @@ struct PatternFunction: KeyedProcessFunction {
 
     private let shared: Shared
 
-    /// `fingerprint`: of the pattern, so that no other one takes its states.
+    /// `fingerprint`: that of the pattern, so that no other one uses its states.
     init(_ matcher: PatternMatcher, fingerprint: UInt64 = 0) {
         shared = Shared(matcher, fingerprint)
     }
@@ -71,7 +71,7 @@ struct PatternFunction: KeyedProcessFunction {
         return try PatternState(&reader, for: automaton)
     }
 
-    // MARK: Whatever the output is a part of
+    // MARK: With the output given separately
 
     func take(
         _ event: Input, _ state: inout PatternState, _ moment: inout ProcessMoment, _ output: inout Output
@@ -80,15 +80,15 @@ struct PatternFunction: KeyedProcessFunction {
             output.isLate = true
             return
         }
-        // Mostly the last one.
+        // Usually the last one.
         var place = state.waiting.count
         while place > 0, state.waiting[place - 1].time > event.time { place -= 1 }
         state.waiting.insert(event, at: place)
         setTimer(&state, &moment)
     }
 
-    /// Event time has come to the first waiting event, or to the end of a run's time. The run then ends when event
-    /// time moved: with the next event that it came to, or where it stands now.
+    /// Event time has reached the first waiting event, or the end of a run's time. The run then ends when event time
+    /// moved: at the next event that it reached, or at its current value.
     func goOn(_ state: inout PatternState, _ moment: inout ProcessMoment, _ output: inout Output) {
         state.timer = .max
         let (key, watermark) = (moment.key, moment.watermark)

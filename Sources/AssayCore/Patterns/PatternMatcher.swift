@@ -1,18 +1,18 @@
-/// What a condition says that looks at what a run has taken.
+/// Conditions that depend on what a run has taken.
 protocol IterativeConditions: AnyObject {
-    /// Another event is shown, maybe of another key.
+    /// Begins with another event, perhaps of another key.
     func begin()
 
     func holds(_ condition: Int, for event: KeptEvent, after run: PatternRun, in state: PatternState) -> Bool
 }
 
-/// Shows events to the runs of a key. It knows nothing of where events come from, and keeps nothing of a key itself.
+/// Shows events to the runs of a key. It does not know where events come from, and keeps no state of a key itself.
 package struct PatternMatcher {
-    /// A sequence that is complete, or whose time is over.
+    /// A sequence that is complete, or has timed out.
     struct Sequence {
         let isComplete: Bool
         let taken: [(stage: Int, event: KeptEvent)]
-        /// When it was decided.
+        /// The event time of that.
         let at: Int64
         let began: Int64
     }
@@ -24,21 +24,21 @@ package struct PatternMatcher {
     private let conditions: (any IterativeConditions)?
     private let limits: Limits
     private let skipStage: Int?
-    /// Runs that were given up because there were too many.
+    /// Runs that were dropped because there were too many.
     private(set) var droppedRuns: UInt64 = 0
-    /// Runs whose time was over.
+    /// Runs that timed out.
     private(set) var timedOut: UInt64 = 0
-    /// Whether anybody wants to hear of those.
+    /// Whether those are emitted.
     private let tellsTimeouts: Bool
-    /// Under a skip strategy a sequence waits while one lives that began earlier.
+    /// Whether a sequence waits for runs that began earlier, as under a skip strategy.
     private let waitsForEarlier: Bool
 
-    // What a step uses, kept so that it is not allocated anew.
+    // Buffers of a step, kept to save allocations.
     private var found: [(action: Automaton.Action, source: Int, target: Int)] = []
-    /// The state that those are of; runs of one state go on alike unless a condition looks at what they have taken.
+    /// The state of the found edges; they hold for all runs in it unless a condition depends on what was taken.
     private var foundOf: Int32?
     private var pending: [Int] = []
-    /// By state, the search for the end that has looked there last.
+    /// By state, the last search for the end that visited it.
     private var searched: [Int]
     private var search = 0
     private var made: [PatternRun] = []
@@ -61,7 +61,7 @@ package struct PatternMatcher {
 
     // MARK: Time
 
-    /// Event time has come to `now`: runs whose time is over end.
+    /// Event time has reached `now`: ends the runs that have timed out.
     mutating func advance(to now: Int64, _ state: inout PatternState, _ output: (Sequence) -> Void) {
         guard let within = automaton.within, let first = state.runs.first, !first.isWaiting,
             Self.isOver(first, within, now)
@@ -95,7 +95,7 @@ package struct PatternMatcher {
         run.began.addingSaturating(within) <= now
     }
 
-    /// When the next run's time is over.
+    /// When the next run times out.
     func deadline(_ state: PatternState) -> Int64? {
         guard let within = automaton.within, let first = state.runs.first, !first.isWaiting else { return nil }
         return first.began.addingSaturating(within)
@@ -103,7 +103,7 @@ package struct PatternMatcher {
 
     // MARK: Events
 
-    /// What every run makes of an event.
+    /// Shows an event to every run.
     mutating func show(
         _ event: PatternState.Waiting, _ state: inout PatternState, _ output: (Sequence) -> Void
     ) {
@@ -130,7 +130,7 @@ package struct PatternMatcher {
         settle(&state)
     }
 
-    /// What becomes of one run: what it turns into goes to `spare` and `complete`.
+    /// Shows an event to one run; the resulting runs go to `spare` and `complete`.
     private mutating func step(
         _ run: PatternRun, _ event: KeptEvent, _ simple: PatternTruth, _ place: inout Int32?,
         _ state: inout PatternState
@@ -164,7 +164,7 @@ package struct PatternMatcher {
                 continue
             }
             if Int(run.count) >= limits.events {
-                // What can take no more would only keep others waiting.
+                // A run that can take no more would only hold back others.
                 droppedRuns += 1
                 return
             }
@@ -199,7 +199,7 @@ package struct PatternMatcher {
         }
     }
 
-    /// The edges that hold for a run, those of states that it proceeds to included.
+    /// Collects the edges that hold for a run, including those of states that it proceeds to.
     private mutating func collect(
         _ run: PatternRun, _ event: KeptEvent, _ truth: inout Truth, _ state: PatternState
     ) {
@@ -209,7 +209,7 @@ package struct PatternMatcher {
         var visits = 0
         while let current = pending.popLast() {
             visits += 1
-            // Optional groups of optional stages may lead to one state in ever more ways.
+            // Optional groups of optional stages may reach one state in very many ways.
             guard visits <= limits.mostVisits else {
                 droppedRuns += 1
                 return
@@ -225,7 +225,7 @@ package struct PatternMatcher {
         }
     }
 
-    /// The end, if a run can go on to it without a further event.
+    /// The end, if a run can reach it without a further event.
     private mutating func leadsToEnd(
         _ target: Int, _ run: PatternRun, _ event: KeptEvent, _ truth: inout Truth, _ state: PatternState
     ) -> Int? {
@@ -246,7 +246,7 @@ package struct PatternMatcher {
         return nil
     }
 
-    /// What is known of the conditions for a run and an event.
+    /// The conditions' results for a run and an event, so far.
     private struct Truth {
         var known: UInt64
         var met: UInt64
@@ -271,13 +271,13 @@ package struct PatternMatcher {
         return true
     }
 
-    // MARK: What comes out
+    // MARK: Emission
 
     private func sequence(_ run: PatternRun, at: Int64, _ state: PatternState) -> Sequence {
         Sequence(isComplete: true, taken: state.taken(run), at: at, began: run.began)
     }
 
-    /// Finished runs come out in the order of their beginnings, while no earlier one lives. Each takes others with it.
+    /// Releases finished runs in the order of their first events, until an earlier run lives. Each may drop others.
     private func release(_ state: inout PatternState, at now: Int64, _ output: (Sequence) -> Void) {
         while let first = state.finished.first, !waitsForEarlier || first.first <= state.runs.first?.first ?? .max {
             let match = state.finished.removeFirst()
@@ -290,7 +290,7 @@ package struct PatternMatcher {
         }
     }
 
-    /// Whatever began before this event goes with a match.
+    /// A match drops everything that began before this event.
     private func pruningBound(_ match: PatternRun, _ taken: [(stage: Int, event: KeptEvent)]) -> Int64? {
         switch automaton.skip {
         case .none: nil
@@ -304,7 +304,7 @@ package struct PatternMatcher {
     // MARK: Limits
 
     private mutating func limit(_ state: inout PatternState, at now: Int64, _ output: (Sequence) -> Void) {
-        // The run that waits for a first event is not counted.
+        // The run that waits for a first event does not count.
         while state.runs.runs.count + state.finished.runs.count > limits.runs + 1 {
             if let oldest = state.runs.first, !oldest.isWaiting {
                 _ = state.runs.removeFirst()
@@ -316,10 +316,10 @@ package struct PatternMatcher {
         }
     }
 
-    /// A key of which nothing is open is like one that was never seen.
+    /// A key with nothing open has the state of a new one.
     private mutating func settle(_ state: inout PatternState) {
         if state.runs.runs.count == 1, state.runs.runs[0].isWaiting {
-            // Its list is there for the next key.
+            // The next key reuses its list.
             swap(&state.runs, &spare)
             state.runs = RunHeap()
         }

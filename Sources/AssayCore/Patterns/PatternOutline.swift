@@ -1,11 +1,11 @@
-/// A pattern's stages with their conditions by number, whatever those mean.
+/// A pattern's stages with their conditions by number.
 package struct PatternOutline {
     struct Condition {
-        /// Any of them is enough.
+        /// One of them has to hold.
         let texts: [SourceText]
-        /// For people: whose condition it is.
+        /// Whose condition it is, for people.
         let label: String
-        /// For messages.
+        /// Whose condition it is, in messages.
         let owner: String
     }
 

@@ -1,19 +1,19 @@
 import CEL
 
-/// A pattern ready to be matched. Never changed.
+/// A pattern ready to be matched. Immutable.
 package final class PatternPlan: Sendable {
-    /// Holds when any alternative does.
+    /// A condition that holds when any alternative does.
     package struct Condition: Sendable {
-        /// Which expressions have to hold, by their numbers in the two programs.
+        /// The expressions that have to hold, by their numbers in the two programs.
         struct Alternative: Sendable {
-            /// Known as soon as the event is there.
+            /// The part that depends on the event alone.
             let apart: Int?
-            /// Known once it is shown to a run.
+            /// The part that depends on the run too.
             let rest: Int?
         }
 
         let alternatives: [Alternative]
-        /// For people: whose condition it is, and what it says.
+        /// Whose condition it is and its text, for people.
         package let label: String
         package let text: String
     }
@@ -24,12 +24,12 @@ package final class PatternPlan: Sendable {
     let limits: PatternMatcher.Limits
     /// Conditions over what a run has taken.
     let iterative: Program
-    /// What those read of the event itself.
+    /// The slots of the event that those read.
     let keptSlots: [Int]
-    /// Of the name and everything that the pattern means: a state belongs to it.
+    /// A hash of the name and all that the pattern means, which identifies its states.
     let fingerprint: UInt64
 
-    /// `text`: everything that it means, on one line.
+    /// `text`: all that it means, on one line.
     init(
         name: String, automaton: Automaton, conditions: [Condition], limits: PatternMatcher.Limits,
         iterative: Program, keptSlots: [Int], text: String
@@ -50,23 +50,23 @@ package final class PatternPlan: Sendable {
         }
     }
 
-    /// Two of one text have states of their own.
+    /// Two patterns with the same text have separate states.
     package static func fingerprint(of text: String, name: String) -> UInt64 {
         Array("\(name): \(text)".utf8).withUnsafeBufferPointer { $0.stableHash }
     }
 
     private let overlooksOthers: Bool
 
-    /// Whether an event has to be shown to anybody.
+    /// Whether an event has to be shown to runs.
     func matters(_ truth: PatternTruth) -> Bool { truth.met | truth.open != 0 || !overlooksOthers }
 
-    /// Conditions of events that some stage may take.
+    /// The conditions of events that some stage may take.
     private let taking: UInt64
 
-    /// Whether any condition looks at what a run has taken.
+    /// Whether any condition depends on what a run has taken.
     var isIterative: Bool { conditions.contains { $0.alternatives.contains { $0.rest != nil } } }
 
-    /// The alternatives of all conditions, without what people read of them.
+    /// The alternatives of all conditions, without their texts.
     private let steps: [Step]
 
     private struct Step {
@@ -75,7 +75,7 @@ package final class PatternPlan: Sendable {
         let isIterative: Bool
     }
 
-    /// What is known of the conditions for an event; `holds` answers for those that need nothing else.
+    /// The conditions' results for an event; `holds` evaluates those that depend on the event alone.
     @inline(__always)
     func truth(_ holds: (Int) -> Bool) -> PatternTruth {
         var truth = PatternTruth()

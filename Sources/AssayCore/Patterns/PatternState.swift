@@ -1,11 +1,11 @@
-/// A sequence that has begun: where it stands, and what it has taken.
+/// A sequence that has begun: its state, and what it has taken.
 package struct PatternRun: Equatable, Sendable {
     package var state: Int32
-    /// The last link of the chain of what was taken; none for the run that waits for a first event.
+    /// The last link of the chain of taken events; none for the run that waits for a first event.
     var last: Int32
-    /// How many events were taken.
+    /// The number of taken events.
     var count: Int32
-    /// The number of its first event; the greatest for the one that waits.
+    /// The number of its first event; the greatest for the waiting run.
     package var first: Int64
     /// The time of its first event.
     package var began: Int64
@@ -16,16 +16,16 @@ package struct PatternRun: Equatable, Sendable {
     package var isWaiting: Bool { first == .max }
 }
 
-/// What is known of the conditions for an event, a bit each.
+/// The conditions' results for an event, a bit each.
 struct PatternTruth: Equatable, Sendable {
     var met: UInt64 = 0
-    /// It depends on what a run has taken.
+    /// Those that depend on what a run has taken.
     var open: UInt64 = 0
 }
 
-/// What a pattern knows of one key.
+/// The state of a pattern for one key.
 ///
-/// Runs that began alike share what they have taken: each points at a link, and each link at the one before it.
+/// Runs with a common beginning share what they have taken: each points at a link, and each link at the one before it.
 package struct PatternState {
     package struct Link: Equatable {
         let stage: Int32
@@ -34,36 +34,36 @@ package struct PatternState {
         let previous: Int32
     }
 
-    /// An event that event time has not come to yet.
+    /// An event that event time has not reached yet.
     package struct Waiting: Equatable {
         let time: Int64
-        /// The conditions that it meets, and those of which only a run can tell.
+        /// The conditions that it meets, and those that depend on the run.
         let truth: PatternTruth
-        /// Empty for one that no stage can take.
+        /// Empty for an event that no stage can take.
         let content: [UInt8]
     }
 
-    /// Ascending by time, those of one time in the order of their arrival.
+    /// Ascending by time, then in order of arrival.
     package var waiting: [Waiting] = []
-    /// Empty when nothing but the run is there that waits for a first event.
+    /// Empty when there is only the run that waits for a first event.
     package var runs = RunHeap()
-    /// Complete, but not told as long as an earlier run lives.
+    /// Complete sequences, held back until the earlier runs have ended.
     package var finished = RunHeap()
     private(set) var links: [Link] = []
     private(set) var events: [KeptEvent] = []
-    /// Of the next event.
+    /// The number of the next event.
     var nextNumber: Int64 = 0
-    /// When the timer is set for; no part of what is stored.
+    /// The time that the timer is set for; not stored.
     var timer = Int64.max
-    /// When the links were looked through last, so many were in use.
+    /// The number of links in use at the last tidying.
     private var linksInUse = 0
 
     var isEmpty: Bool { waiting.isEmpty && runs.isEmpty && finished.isEmpty }
 
-    /// Sequences that have begun.
+    /// The number of sequences that have begun.
     var openRuns: Int { runs.runs.count { !$0.isWaiting } + finished.runs.count }
 
-    /// About what its lists take.
+    /// The approximate size of its lists.
     var memoryBytes: Int {
         waiting.count * MemoryLayout<Waiting>.stride + links.count * MemoryLayout<Link>.stride
             + (runs.runs.count + finished.runs.count) * MemoryLayout<PatternRun>.stride
@@ -72,7 +72,7 @@ package struct PatternState {
 
     // MARK: Chains
 
-    /// What was stored.
+    /// Takes stored events and links.
     mutating func take(_ events: [KeptEvent], _ links: [Link]) {
         (self.events, self.links, linksInUse) = (events, links, links.count)
     }
@@ -87,7 +87,7 @@ package struct PatternState {
         return Int32(links.count - 1)
     }
 
-    /// What a run has taken, the last first.
+    /// Visits what a run has taken, the last first.
     package func forEachTaken(_ run: PatternRun, _ body: (_ stage: Int, _ event: KeptEvent) -> Void) {
         var next = run.last
         while next >= 0 {
@@ -97,7 +97,7 @@ package struct PatternState {
         }
     }
 
-    /// What a run has taken, in its order.
+    /// What a run has taken, in order.
     func taken(_ run: PatternRun) -> [(stage: Int, event: KeptEvent)] {
         var taken: [(stage: Int, event: KeptEvent)] = []
         taken.reserveCapacity(Int(run.count))
@@ -106,7 +106,7 @@ package struct PatternState {
         return taken
     }
 
-    /// Lets go what no run has, once that may be half of all.
+    /// Drops what no run uses, once that may be half of everything.
     mutating func tidy() {
         if runs.isEmpty, finished.isEmpty {
             guard !links.isEmpty || !events.isEmpty else { return }

@@ -62,7 +62,7 @@ extension PatternState {
         content.withUnsafeBufferPointer { bytes.write($0) }
     }
 
-    /// Without the automaton nothing can be done with it but to count.
+    /// Without the automaton the state can only be counted.
     package init(_ reader: inout StateByteReader, for automaton: Automaton?) throws(StateDecodingError) {
         let version = try reader.byte()
         guard version == Self.version else { throw StateDecodingError(.unknownVersion(version)) }

@@ -1,8 +1,8 @@
 import CEL
 
-/// A pattern in one form on one line, which reads as YAML again.
+/// A pattern in one form on one line, which is valid YAML.
 package struct PatternText {
-    /// Each with its value.
+    /// The members with their values.
     package let members: [(key: String, value: String)]
 
     package var line: String { "{\(members.map { "\($0.key): \($0.value)" }.joined(separator: ", "))}" }
@@ -62,7 +62,7 @@ package struct PatternText {
         }
     }
 
-    /// Between double quotes, as YAML and JSON have it.
+    /// In double quotes, as in YAML and JSON.
     private static func quoted(_ text: String) -> String {
         var buffer = OutputBuffer(capacity: 2 * text.utf8.count + 16)
         ValueEncoder(.utc).write(text: text.flat, into: &buffer)

@@ -1,4 +1,4 @@
-/// Looks for what cannot be meant, before a pattern is compiled.
+/// Finds contradictions in a pattern before it is compiled.
 struct PatternValidation {
     private let pattern: Pattern
 
@@ -51,7 +51,7 @@ struct PatternValidation {
         }
     }
 
-    /// What is wrong with a stage by itself.
+    /// The fault of a stage by itself.
     private static func fault(of stage: Pattern.Stage) -> PatternFault.Reason? {
         let (least, most) = stage.quantifier.bounds
         if stage.contiguity.isNot {
@@ -74,7 +74,7 @@ struct PatternValidation {
         return nil
     }
 
-    /// What is wrong with a stage of something that must not come, where it stands.
+    /// The fault of a stage that must not come, from its position.
     private func fault(ofNot index: Int, in stages: [Pattern.Stage], isGroup: Bool) -> PatternFault.Reason? {
         if index == 0 { return .notFirst }
         let before = stages[index - 1]

@@ -1,7 +1,7 @@
-/// Runs by their first events, the one that began first at the root.
+/// Runs by their first events, the earliest at the root.
 ///
-/// The order of runs with one first event is that of the heap's array. It decides which of several runs goes on under a
-/// skip strategy, so it belongs to the semantics: a binary heap, sifted as `java.util.PriorityQueue` does.
+/// Runs with the same first event are in the order of the heap's array. It decides which of several runs continues
+/// under a skip strategy, so it belongs to the semantics: a binary heap, sifted like `java.util.PriorityQueue`.
 package struct RunHeap {
     package private(set) var runs: [PatternRun] = []
 
@@ -11,7 +11,7 @@ package struct RunHeap {
 
     init() {}
 
-    /// Takes over an array that is a heap already.
+    /// Takes an array that is a heap already.
     init(_ runs: [PatternRun]) {
         self.runs = runs
     }
@@ -37,7 +37,7 @@ package struct RunHeap {
         return first
     }
 
-    /// Several leave at once: gaps are closed, and all is sifted anew.
+    /// Removes several at once: closes the gaps, then rebuilds the heap.
     mutating func removeAll(where isGone: (PatternRun) -> Bool) {
         let count = runs.count
         runs.removeAll(where: isGone)

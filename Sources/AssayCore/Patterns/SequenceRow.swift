@@ -1,13 +1,13 @@
 import CEL
 
-/// What conditions over a sequence see: the event at hand as it was kept, and the events that a run has taken by stage.
+/// The row for conditions over a sequence: the current event as stored, and the events that a run has taken, by stage.
 final class SequenceRow: Row, IterativeConditions {
     private let plan: PatternPlan
     private let failures: FailureLog
     private var event = KeptEvent(number: 0, time: 0, content: [])
     /// By stage, the last first.
     private var taken: [[KeptEvent]]
-    /// What was taken apart for the event that is shown.
+    /// Values decoded for the current event.
     private var known: [Int64: Value] = [:]
 
     init(_ plan: PatternPlan, failures: FailureLog) {
@@ -35,7 +35,7 @@ final class SequenceRow: Row, IterativeConditions {
         return false
     }
 
-    /// Another key's events have the same numbers.
+    /// Events of another key have the same numbers.
     func begin() { known.removeAll(keepingCapacity: true) }
 
     private func end() { event = KeptEvent(number: 0, time: 0, content: []) }
@@ -49,10 +49,10 @@ final class SequenceRow: Row, IterativeConditions {
             return KeptContent.event(event, slots: plan.keptSlots.count, asItCame: true)
         }
         guard let place = plan.keptSlots.firstIndex(of: slot) else {
-            preconditionFailure("what conditions read of an event is kept")
+            preconditionFailure("what conditions read of an event is stored")
         }
         guard let value = KeptContent.value(event.content, at: place) else {
-            throw EvaluationError(.noSuchKey, "the event has no such field, or it came to no value")
+            throw EvaluationError(.noSuchKey, "the event has no such field, or it has no value")
         }
         return value
     }

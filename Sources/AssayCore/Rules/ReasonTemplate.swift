@@ -1,10 +1,10 @@
 import CEL
 
-/// A rule's reason: text with the values of expressions in it.
+/// A rule's reason: text with the values of expressions.
 struct ReasonTemplate: Sendable {
     enum Piece: Sendable {
         case text([UInt8])
-        /// By its number in the program.
+        /// An expression's number in the program.
         case expression(Int)
     }
 
@@ -19,7 +19,7 @@ struct ReasonTemplate: Sendable {
     /// Longer reasons are cut.
     static let longestBytes = 4096
 
-    /// Takes `text %{expression} text` apart; `%%{` stands for `%{`.
+    /// Splits `text %{expression} text`; `%%{` stands for `%{`.
     static func parts(_ template: String) throws(SourceError) -> [Part] {
         var parts: [Part] = []
         var text = ""
@@ -50,7 +50,7 @@ struct ReasonTemplate: Sendable {
         return parts
     }
 
-    /// The brace that ends an expression: those of maps inside it come in pairs, those in its texts do not count.
+    /// The brace that ends an expression: braces of maps inside it are balanced, those in its texts do not count.
     private static func closing(_ text: Substring) -> Substring.Index? {
         var depth = 0
         var quote: Character?

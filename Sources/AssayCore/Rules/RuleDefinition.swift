@@ -1,16 +1,16 @@
-/// A rule as a configuration has it.
+/// A rule as defined in a configuration.
 package struct RuleDefinition: Sendable {
     package var name: String
-    /// An expression that comes to a bool.
+    /// An expression with a bool result.
     package var when: String
     package var risk: Double?
     package var decide: Decision?
-    /// With expressions in `%{…}`.
+    /// Text with expressions in `%{…}`.
     package var reason: String?
     package var isShadow = false
-    /// Where it is a pattern: the sequence of transactions of which the last one makes it hold.
+    /// If it is a pattern: the sequence of transactions, whose last one makes it hold.
     package var sequence: PatternDefinition?
-    /// Where the texts of the expressions begin in the file, for those whose text stands there as it is.
+    /// Where the expressions begin in the file, if the file has their text unchanged.
     package var whenPosition: TextPosition?
     package var reasonPosition: TextPosition?
     package var position: TextPosition?
@@ -38,11 +38,11 @@ package struct RuleDefinition: Sendable {
     package static let longestReason = 1024
 }
 
-/// A list of texts that rules ask for members of.
+/// A list of texts, whose members rules look up.
 package struct ListDefinition: Sendable {
     package enum Source: Sendable {
         case inline([String])
-        /// A line is an entry; empty ones and those that begin with # are none.
+        /// Each line is an entry, except empty ones and those that begin with #.
         case file(path: String, digest: String?)
     }
 

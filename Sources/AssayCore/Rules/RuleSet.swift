@@ -2,7 +2,7 @@ import Arguments
 import CEL
 import CivilTime
 
-/// Rules ready to be evaluated. Shared by the stages and never changed: a reload makes another one.
+/// Compiled rules. Shared by the stages and immutable: a reload makes another set.
 package final class RuleSet: Sendable {
     package struct Rule: Sendable {
         package let name: String
@@ -12,17 +12,17 @@ package final class RuleSet: Sendable {
         let reason: ReasonTemplate
         /// The number of its expression in the program.
         let root: Int
-        /// What it needs to know, by name, and which of the velocity queries.
+        /// What it reads, by name, and the velocity queries among that.
         let reads: [String]
         let queries: [Int]
-        /// Where it is a pattern, and which transactions that is about.
+        /// Its pattern, if it is one, and the condition for its transactions.
         package var pattern: PatternPlan?
         var audience: Int?
-        /// What a transaction says by itself.
+        /// What depends on the transaction alone.
         var apart: Program?
     }
 
-    /// How often a user made transactions of some type lately: a variable of its own for each type and window.
+    /// How often a user recently made transactions of some type: a variable for each type and window.
     package struct VelocityQuery: Hashable, Sendable {
         let type: String
         let windowSeconds: UInt32
@@ -31,7 +31,7 @@ package final class RuleSet: Sendable {
     package let program: Program
     package let rules: [Rule]
     let velocityQueries: [VelocityQuery]
-    /// Of the whole configuration that they stand in.
+    /// The digest of the whole configuration.
     package let digest: String
 
     /// Slots from here on are velocity queries.
@@ -49,7 +49,7 @@ package final class RuleSet: Sendable {
         rules.filter { $0.pattern == nil }.map { ($0.name, $0.reads) }
     }
 
-    /// A short name for a text: 16 hexadecimal digits.
+    /// A short digest of a text: 16 hexadecimal digits.
     package static func digest(of text: some Sequence<UInt8>) -> String {
         let hash = Array(text).withUnsafeBufferPointer { $0.stableHash }
         let digits = String(hash, radix: 16)
@@ -70,10 +70,10 @@ package struct RuleFault: Error {
 
 /// Compiles the rules of a configuration.
 package struct RuleCompiler {
-    /// Collects the velocity queries while rules are compiled, one after another.
+    /// Collects the velocity queries while rules are compiled one after another.
     private final class Queries {
         var all: [RuleSet.VelocityQuery] = []
-        /// By the rule that is being compiled.
+        /// Those of the rule that is being compiled.
         var used: Set<Int> = []
     }
 
@@ -83,7 +83,7 @@ package struct RuleCompiler {
     private var rules: [RuleSet.Rule] = []
     private var count = 0
 
-    /// `lists` by name; `longestWindow`: events of longer ago are not kept.
+    /// `lists` by name; `longestWindow`: older events are not kept.
     package init(lists: [(name: String, entries: [String])], longestWindow: UInt32) {
         var environment = Environment()
         for variable in RuleVariable.allCases {
@@ -100,7 +100,7 @@ package struct RuleCompiler {
                 }
                 guard let seconds = Self.seconds(window.string), (1...longestWindow).contains(seconds) else {
                     let longest = Quantity.text(milliseconds: Int64(longestWindow) * 1000)
-                    return .fault("velocity() knows windows of 1s to \(longest), the longest of 'velocity.windows'")
+                    return .fault("velocity() has windows of 1s to \(longest), the longest of 'velocity.windows'")
                 }
                 guard case .string(let type)?? = arguments.first else { return .call(Int(seconds)) }
                 let query = RuleSet.VelocityQuery(type: type.string, windowSeconds: seconds)
@@ -158,15 +158,15 @@ package struct RuleCompiler {
                 queries: queries.used.sorted()))
     }
 
-    /// A pattern over a user's transactions, behind all rules.
+    /// Adds a pattern over a user's transactions, after all rules.
     package mutating func add(pattern definition: RuleDefinition, path: String) throws(ConfigurationError) {
         guard let sequence = definition.sequence else { preconditionFailure("a pattern has its sequence") }
         let owner = "pattern '\(definition.name)'"
-        // Fields are those that rules know.
+        // The fields are the rules' variables.
         let expressions = PipelineExpressions(path: path, fields: FieldCollector(declared: []))
         let names = try PatternCompiler.names(
             StreamEnvironment(environment), with: sequence, path: path)
-        // Parameters are this pattern's alone, so it has a program of its own for what a transaction says by itself.
+        // Parameters belong to this pattern alone, so it has its own program for what depends on the transaction alone.
         var own = Compiler(names.environment)
         var audience: Int?
         if let text = sequence.audience {
@@ -184,7 +184,7 @@ package struct RuleCompiler {
                 queries: queries.used.sorted(), pattern: plan, audience: audience, apart: own.finish()))
     }
 
-    /// An expression inside a template, whose faults are placed in the whole of it. Answers what it reads.
+    /// Adds an expression inside a template, whose faults are positioned in the template. Returns what it reads.
     private mutating func add(
         _ text: String, at offset: Int, of template: String
     ) throws(SourceError) -> Set<String> {

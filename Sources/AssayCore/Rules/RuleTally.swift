@@ -4,7 +4,7 @@ import CEL
 package enum RuleTally {
     package static let prefix = "rule:"
 
-    /// Of a pattern: transactions that came too late for it, and sequences that were given up.
+    /// Counts of a pattern: transactions that came too late for it, and sequences that were dropped.
     static func late(_ pattern: String) -> String { "\(prefix)\(pattern):late" }
     static func dropped(_ pattern: String) -> String { "\(prefix)\(pattern):dropped" }
 

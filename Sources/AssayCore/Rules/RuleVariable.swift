@@ -1,6 +1,6 @@
 import CEL
 
-/// What is published about what rules can name.
+/// The published reference of the names in rules.
 package enum RuleReference {
     package static var variables: [(name: String, type: String, help: String)] {
         RuleVariable.allCases.map { ($0.name, $0.type.name, $0.help) } + [
@@ -13,7 +13,7 @@ package enum RuleReference {
     }
 }
 
-/// What rules can name: the transaction, the user as known before it, and what the checks look at.
+/// The variables of rules: the transaction, the user's state before it, and what the checks look at.
 enum RuleVariable: Int, CaseIterable, Sendable {
     case transactionID, userID, amount, timestamp, transactionType, currency, accountID, merchantID
     case location, latitude, longitude, metadata, event
@@ -75,7 +75,7 @@ enum RuleVariable: Int, CaseIterable, Sendable {
         }
     }
 
-    /// For people who write rules.
+    /// A description for authors of rules.
     var help: String {
         switch self {
         case .transactionID, .userID, .amount: "as it came"

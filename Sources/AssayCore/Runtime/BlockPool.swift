@@ -1,14 +1,14 @@
-/// Memory for the lists of states, in blocks of a few capacities: what one state gives back the next one takes.
+/// Memory for the lists of states, in blocks of a few capacities: what one state returns the next one takes.
 ///
-/// A general allocator spends several times as long on blocks that grow word by word, and eight bytes on each.
+/// A general allocator takes several times as long for blocks that grow word by word, and eight bytes more for each.
 package struct BlockPool: ~Copyable {
     private var chunks = MemoryChunks()
-    /// By capacity, the blocks that were given back; each begins with the address of the next.
+    /// By capacity, the free blocks; each begins with the address of the next.
     private var free: [UnsafeMutableRawPointer?] = []
 
     package init() {}
 
-    /// The block's words hold anything.
+    /// The block's words are uninitialized.
     mutating func take(_ capacity: BlockCapacity) -> UnsafeMutablePointer<UInt64> {
         let step = capacity.step
         if step < free.count, let block = free[step] {
@@ -39,7 +39,7 @@ struct BlockCapacity {
         self.number = number
     }
 
-    /// The least capacity for so many words.
+    /// The least capacity for this many words.
     init(words: Int) {
         let least = max(words, 4)
         let exponent = 61 - least.leadingZeroBitCount
@@ -56,7 +56,7 @@ struct BlockCapacity {
         return (4 + position & 3) << (position >> 2)
     }
 
-    /// So rare and so large that they come from the system one by one.
+    /// So rare and so large that each comes from the system directly.
     fileprivate var isLarge: Bool { words > Self.largestPooledWords }
 
     private static let largestPooledWords = 4 << 10

@@ -9,7 +9,7 @@ package struct Heap<Element: Comparable> {
 
     package mutating func insert(_ element: Element) {
         elements.append(element)
-        // The list is asked once whether it is shared, not for each element that moves.
+        // Uniqueness of the array is checked once, not for each element that moves.
         elements.withUnsafeMutableBufferPointer { elements in
             var hole = elements.count - 1
             while hole > 0, element < elements[(hole - 1) / 2] {

@@ -1,7 +1,7 @@
 import CBytes
 
-/// Every key with its state, reached through the key's bytes. The states of some keys may be *away*: of those it only
-/// knows, in eight bytes, the page of the log that has them.
+/// Every key with its state, found by the key's bytes. The states of some keys may be *away*: of those it only knows,
+/// in eight bytes, the page of the log that has them.
 ///
 /// Keys get dense indices; key and state of an index lie side by side in pages that never move. The hash table in
 /// front is cut into shards that grow one by one, so that no element ever waits for all keys to be rehashed.
@@ -32,15 +32,15 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
     private var chunks = MemoryChunks()
     private var shards: [Shard]
     private let shardShift: UInt64
-    /// Indices that were in use once and are free.
+    /// Indices that were in use and are free again.
     private var freeIndices: [UInt32] = []
     private var liveBits: [UInt64] = []
     private var nextIndex = 0
 
-    /// Keys, those included that are away.
+    /// The number of keys, including those that are away.
     private(set) var count = 0
     private(set) var awayCount = 0
-    /// Bytes of long keys.
+    /// The bytes of long keys.
     private var keyBytes = 0
     private var slotCount: Int
 
@@ -55,10 +55,10 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         slotCount = Self.firstSlotCount << shardBits
     }
 
-    /// What keys and states at home take, the memory that states own not included.
+    /// The memory of keys and states that are not away, without the memory that states own.
     var memoryBytes: Int { pages.count * Self.pageCapacity * MemoryLayout<Entry>.stride + keyBytes }
 
-    /// What finding a key takes, also those that are away.
+    /// The memory of the index, including keys that are away.
     var indexBytes: Int { slotCount * 8 }
 
     /// Forgets everything without giving memory back that keys and states hold of their own: the process ends.
@@ -74,7 +74,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         for shard in shards { shard.slots.deallocate() }
     }
 
-    // MARK: Looking up in steps, so that the memory of many keys can be fetched at once
+    // MARK: Looking up in steps, so that the memory of many keys can be prefetched at once
 
     @inline(__always)
     private func shardIndex(_ hash: UInt64) -> Int {
@@ -82,7 +82,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         Int(truncatingIfNeeded: hash >> shardShift)
     }
 
-    /// The part of the hash that a slot keeps, position within the shard included.
+    /// The part of the hash that a slot stores, including the position within the shard.
     @inline(__always)
     private static func tag(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 16) }
 
@@ -92,7 +92,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         assay_prefetch(shard.slots + Int(Self.tag(hash) & shard.mask))
     }
 
-    /// The index that the hash alone suggests, nil when the key is new or away. Fetches its entry.
+    /// The index that the hash alone suggests, nil when the key is new or away. Prefetches its entry.
     @inline(__always)
     func candidate(hash: UInt64) -> Int? {
         let shard = shards[shardIndex(hash)]
@@ -138,7 +138,8 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
 
     // MARK: Keys that are away
 
-    /// The page, in its last 31 bits, of the one key with this hash that may be away: whoever asks has to look there.
+    /// The page, in its last 31 bits, of the one key with this hash that may be away; only the page can say whether it
+    /// is.
     func awayPage(hash: UInt64) -> UInt32? {
         let shard = shards[shardIndex(hash)]
         return Self.awayPosition(tag: Self.tag(hash), in: shard).map {
@@ -146,7 +147,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         }
     }
 
-    /// A slot does not tell keys of one hash apart, so at most one of them may be away.
+    /// A slot does not distinguish keys of one hash, so at most one of them may be away.
     func canSendAway(hash: UInt64) -> Bool { awayPage(hash: hash) == nil }
 
     mutating func sendAway(_ index: Int, hash: UInt64, page: UInt32) {
@@ -158,7 +159,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         awayCount += 1
     }
 
-    /// A key whose state was not even brought in. False when another of its hash is away already.
+    /// Adds a key whose state was not loaded. Returns false when another of its hash is away already.
     mutating func insertAway(hash: UInt64, page: UInt32) -> Bool {
         guard awayPage(hash: hash) == nil else { return false }
         add(word: page | Self.awayMark, hash: hash)
@@ -166,7 +167,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         return true
     }
 
-    /// The key's entry was moved to another page.
+    /// Notes that the key's entry was moved to another page.
     func moveAway(hash: UInt64, to page: UInt32) {
         let shard = shards[shardIndex(hash)]
         guard let position = Self.awayPosition(tag: Self.tag(hash), in: shard) else {
@@ -175,7 +176,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         shard.slots[Int(position)] = UInt64(Self.tag(hash)) << 32 | UInt64(page | Self.awayMark)
     }
 
-    /// The key that is away with this hash is this one; it is back.
+    /// Brings back the key that is away with this hash.
     mutating func bringBack(_ key: UnsafeBufferPointer<UInt8>, hash: UInt64, state: consuming State) -> Int {
         let shard = shards[shardIndex(hash)]
         guard let position = Self.awayPosition(tag: Self.tag(hash), in: shard) else {
@@ -209,7 +210,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         return index
     }
 
-    /// Puts key and state in a free place.
+    /// Puts a key and its state in a free place.
     private mutating func take(_ key: UnsafeBufferPointer<UInt8>, state: consuming State) -> Int {
         let index: Int
         if let free = freeIndices.popLast() {
@@ -231,7 +232,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
 
     private mutating func add(word: UInt32, hash: UInt64) {
         let shard = shardIndex(hash)
-        // Three quarters full, a search still looks at two or three neighbouring slots.
+        // At three quarters full, a search still looks at only two or three neighbouring slots.
         if shards[shard].used >= (shards[shard].mask + 1) / 4 * 3 { grow(shard) }
         Self.place(tag: Self.tag(hash), word: word, in: &shards[shard])
         count += 1
@@ -245,7 +246,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         freeIndices.append(UInt32(index))
     }
 
-    /// Forgets a key; its index may be given to another.
+    /// Removes a key; its index may be given to another.
     mutating func remove(_ index: Int, hash: UInt64) {
         Self.removeSlot(of: index, tag: Self.tag(hash), from: &shards[shardIndex(hash)])
         release(index)
@@ -270,7 +271,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
     @inline(__always)
     mutating func place(of index: Int) -> UnsafeMutablePointer<Entry> { entry(index) }
 
-    /// What is known of the saving of an index's state.
+    /// The saving mark of an index's state.
     func saving(_ index: Int) -> SavingMark { entry(index).pointee.saving }
 
     func setSaving(_ index: Int, _ mark: SavingMark) { entry(index).pointee.saving = mark }
@@ -285,7 +286,7 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         withKey(left) { left in withKey(right) { left.lexicographicallyPrecedes($0) } }
     }
 
-    /// Above all indices that were ever in use.
+    /// Greater than all indices that were ever in use.
     var indexEnd: Int { nextIndex }
 
     func isInUse(_ index: Int) -> Bool { liveBits[index >> 6] & (1 << UInt64(index & 63)) != 0 }
@@ -324,13 +325,13 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
         return position
     }
 
-    /// Empties a slot and moves the ones behind it up, so that searches need no tombstones.
+    /// Empties a slot and moves the following ones up, so that searches need no tombstones.
     private static func removeSlot(of index: Int, tag: UInt32, from shard: inout Shard) {
         var hole = position(of: UInt32(index + 1), tag: tag, in: shard)
         var next = (hole + 1) & shard.mask
         while shard.slots[Int(next)] != 0 {
             let home = UInt32(truncatingIfNeeded: shard.slots[Int(next)] >> 32) & shard.mask
-            // The entry may move up only if the hole is not before its home.
+            // An entry may not move up past its home slot.
             if (next &- home) & shard.mask >= (next &- hole) & shard.mask {
                 shard.slots[Int(hole)] = shard.slots[Int(next)]
                 hole = next
@@ -342,13 +343,13 @@ package struct KeyTable<State: ~Copyable>: ~Copyable {
     }
 }
 
-/// Which changes of a key's state were written down, and where.
+/// Which changes of a key's state were written, and where.
 struct SavingMark {
-    /// The page of the log that has the state, in its last 32 bits; meaningless before the first.
+    /// The last 32 bits of the page of the log that has the state; meaningless before the first.
     var page: UInt32 = 0
     var isInLog = false
-    /// Touched since it was last looked at for sending away.
+    /// Whether it was used since the last search for states to evict.
     var wasUsed = true
-    /// The cut that a change belongs to, 0 when there was none since the last one that was written.
+    /// The cut that its change belongs to, 0 when there was none since the last write.
     var changedIn: UInt8 = 0
 }

@@ -1,41 +1,41 @@
-/// What is done with each element of a keyed stream: the one thing that differs between scoring, windows and patterns.
+/// What happens to each element of a keyed stream: the one difference between scoring, windows and patterns.
 ///
-/// A function sees one element, its key's state and a context, and can reach nothing else. So it can be tested without
-/// a store, restored without a replay, and run inside another engine.
+/// A function sees one element, its key's state and a context, and nothing else. So it can be tested without a store,
+/// restored without a replay, and run inside another engine.
 protocol KeyedProcessFunction: ~Copyable {
     associatedtype Input
-    /// What is remembered of one key.
+    /// The state of one key.
     associatedtype State: ~Copyable
-    /// Where results are put.
+    /// Where results go.
     associatedtype Output
 
-    /// The state of a key that was never seen.
+    /// The state of a new key.
     func makeState() -> State
 
     mutating func process(_ input: Input, state: inout State, context: inout ProcessContext<Output>)
 
-    /// Event time has come to the key's timer, which is gone now.
+    /// Event time has reached the key's timer, which is already removed.
     mutating func timerFired(state: inout State, context: inout ProcessContext<Output>)
 
     /// Timers of one time fire in ascending order of this, then of the keys' bytes.
     func timerRank(_ state: borrowing State, at time: EventTime, stream: Int) -> Int64
 
-    /// Which of the streams that share the stage a key belongs to.
+    /// Which of the stage's streams a key belongs to.
     func stream(of key: UnsafeBufferPointer<UInt8>) -> Int
 
-    /// Sets the timer that a state read back from a checkpoint waits for.
+    /// Sets the timer that a state read from a checkpoint waits for.
     mutating func resume(state: inout State, context: inout ProcessContext<Output>)
 
-    /// Whether a state says no more than a new one would: then its key can be forgotten.
+    /// Whether a state equals a new one, so that its key can be dropped.
     func isEmpty(_ state: borrowing State) -> Bool
 
-    /// Whether a state has something of before that does not hold any more.
+    /// Whether a state holds something that is no longer valid.
     func isStale(_ state: borrowing State) -> Bool
 
-    /// Takes that out.
+    /// Removes what is no longer valid.
     mutating func refresh(_ state: inout State)
 
-    /// Fetches the memory that `process` will touch.
+    /// Prefetches the memory that `process` will use.
     func prefetch(_ state: borrowing State)
 
     /// The memory that a state owns besides its own size.
@@ -44,10 +44,10 @@ protocol KeyedProcessFunction: ~Copyable {
     /// Appends the state as bytes that any later version can read.
     func encode(_ state: borrowing State, into bytes: inout OutputBuffer)
 
-    /// A state leaves memory and has to give back what it holds; it can be had again from its bytes.
+    /// Releases what a state holds before it leaves memory; its bytes restore it.
     mutating func forget(_ state: inout State)
 
-    /// The state that such bytes stand for.
+    /// Decodes a state from its bytes.
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> State
 }
 
@@ -73,11 +73,11 @@ extension KeyedProcessFunction where Self: ~Copyable {
     func memoryBytes(_ state: borrowing State) -> Int { 0 }
 }
 
-/// What a function has in hand besides its element and state: the moment, and the place for its results.
+/// What a function has besides its element and state: the moment, and the place for its results.
 package struct ProcessContext<Output> {
-    /// The moment without the output, for functions that share a stage and put their results in parts of one output.
+    /// The moment without the output, for functions that share a stage and an output.
     var moment: ProcessMoment
-    /// Where results are put.
+    /// Where results go.
     package var output: Output
 
     package init(output: Output, streams: Int = 1) {
@@ -98,17 +98,17 @@ package struct ProcessContext<Output> {
     package mutating func begin(_ time: EventTime, key: Int) { moment.begin(time, key: key) }
 }
 
-/// What a function knows of the moment and what it can ask for.
+/// What a function knows of the moment, and what it can ask for.
 ///
 /// Several streams may share a stage; a key belongs to one of them.
 struct ProcessMoment {
     /// The event time of the element, or of the timer that fires.
     private(set) var time = EventTime(milliseconds: 0)
-    /// The key that is being worked on, by its number in the stage.
+    /// The number of the current key in the stage.
     private(set) var key = 0
-    /// The stream that it belongs to.
+    /// The stream of the current key.
     private(set) var stream = 0
-    /// Nothing that came before this is expected any more in this stream, in milliseconds.
+    /// In milliseconds; nothing older is expected in this stream.
     private(set) var watermark = Int64.min
     private var timers: [TimerQueue]
     private var times = TimerTimes()
@@ -119,7 +119,7 @@ struct ProcessMoment {
         timers = (0..<streams).map { TimerQueue(stream: $0) }
     }
 
-    /// Calls `timerFired` for this key once event time has come so far. Replaces the key's earlier timer.
+    /// Calls `timerFired` for this key once event time reaches `time`. Replaces the key's earlier timer.
     mutating func setTimer(at time: EventTime) {
         timers[stream].set(key: key, at: time, &times)
         earliestTimer = min(earliestTimer, time.milliseconds)
@@ -131,21 +131,21 @@ struct ProcessMoment {
 
     // MARK: For the stage that runs the function
 
-    /// What follows is about this key at this time, in the stream of before.
+    /// Continues with this key at this time, in the same stream.
     @inline(__always)
     package mutating func begin(_ time: EventTime, key: Int) {
         self.time = time
         self.key = key
     }
 
-    /// What follows is about this stream, whose event time has come so far.
+    /// Continues with this stream, whose event time has come this far.
     @inline(__always)
     mutating func enter(_ stream: Int, watermark: Int64) {
         self.stream = stream
         self.watermark = watermark
     }
 
-    /// Nothing of a stream waits for its time any more.
+    /// Removes all timers of a stream.
     mutating func removeTimers(of stream: Int) { timers[stream].removeAll(&times) }
 
     /// The earliest timer of a stream.
@@ -155,7 +155,7 @@ struct ProcessMoment {
         timers[stream].popAll(at: time, &times, into: &keys)
     }
 
-    /// Timers that fired or were deleted may have been the earliest.
+    /// Finds the earliest timer again after timers fired or were deleted.
     mutating func findEarliestTimer() {
         earliestTimer = .max
         for stream in timers.indices {

@@ -1,5 +1,5 @@
-/// Runs one process function over one stream: interns keys, fetches states ahead, keeps the timers, and knows which
-/// states have to be written down.
+/// Runs one process function over one stream: interns keys, prefetches states, keeps the timers, and knows which states
+/// have to be written.
 struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private(set) var function: Function
     private(set) var keys = KeyTable<Function.State>()
@@ -7,10 +7,10 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var interned: [Int] = []
 
     private var log: StateLog
-    /// Which of two cuts a change belongs to: the one under way and the next take turns.
+    /// Which of two cuts a change belongs to: the one under way and the next alternate.
     private var presentCut: UInt8 = 1
     private var changed: [UInt32] = []
-    /// What changed before the cut that is under way, and how many of them are written down.
+    /// What changed before the cut that is under way, and how many of those are written.
     private var cut: [UInt32] = []
     private var written = 0
     private var isCutUnderWay = false
@@ -20,18 +20,18 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     /// Reads committed pages, once there is a store.
     private var pages: (any StatePages)?
-    /// Memory that states own.
+    /// The memory that states own.
     private var stateBytes = 0
-    /// Where the search for a state to send away goes on.
+    /// Where the search for a state to evict continues.
     private var hand = 0
-    /// Checkpoints will want what changes.
+    /// Whether there are checkpoints.
     private let isSaved: Bool
-    /// Keys that there were at the last cut, but for those that it has let go.
+    /// The number of keys at the last cut, without those that it has dropped.
     private var keysAtCut: Int64 = 0
     /// Timers of one time and stream that are still to fire, the next one last.
     private var due: [DueTimer] = []
     private var ready: [Int] = []
-    /// The key that was worked on last, whose results may still be looked at.
+    /// The key that was processed last, whose results may still be in use.
     private var touched: Int?
     /// Where the last advance went.
     private var advanced = Int64.min
@@ -53,14 +53,14 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// Between two elements the function may learn something new.
     mutating func changeFunction(_ body: (inout Function) -> Void) { body(&function) }
 
-    /// From now on states can be read back from here.
+    /// States can be read back from here from now on.
     mutating func attach(_ pages: any StatePages) { self.pages = pages }
 
     mutating func abandonStates() { keys.abandon() }
 
     // MARK: Elements
 
-    /// Takes a batch of elements in their order. `input` gives each with its time.
+    /// Takes a batch of elements in order. `input` returns each with its time.
     @inline(__always)
     mutating func process<Element>(
         _ elements: borrowing [Element], hash: (borrowing Element) -> UInt64,
@@ -91,7 +91,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         }
     }
 
-    /// The index of a key that may be new, or away.
+    /// Returns the index of a key that may be new, or away.
     private mutating func intern(_ key: UnsafeBufferPointer<UInt8>, hash: UInt64) throws(StoreError) -> Int {
         if let index = keys.find(key, hash: hash) { return index }
         if keys.awayCount > 0, let bits = keys.awayPage(hash: hash) {
@@ -106,8 +106,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return keys.insert(key, hash: hash, state: function.makeState())
     }
 
-    /// Takes one element of a stream, for functions whose event time moves on with each. Without `watermark` it is that
-    /// of the last advance. `hash`: of the key, where it is known.
+    /// Takes one element of a stream, for functions whose event time moves with each. `watermark` defaults to that of
+    /// the last advance. `hash`: of the key, where it is known.
     mutating func process(
         _ input: Function.Input, key: UnsafeBufferPointer<UInt8>, hash: UInt64? = nil, at time: EventTime,
         stream: Int = 0, watermark: Int64? = nil
@@ -128,8 +128,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         keys.withKey(key, body)
     }
 
-    /// Event time of a stream has come to `watermark`: fires the next timer that is due, in order of time, rank and
-    /// key, so that its results can be taken out before another one fires. False when there is none.
+    /// Fires the next timer of a stream that is due at `watermark`, in order of time, rank and key, so that its results
+    /// can be taken out before the next one fires. Returns false when there is none.
     mutating func fireNext(_ stream: Int, upTo watermark: Int64) -> Bool {
         forgetTouched()
         advanced = watermark
@@ -148,7 +148,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return true
     }
 
-    /// Without checkpoints a key that has nothing more to remember goes as soon as its results were looked at.
+    /// Without checkpoints a key without state is dropped as soon as its results were used.
     private mutating func forgetTouched() {
         guard !isSaved, let key = touched.take(), function.isEmpty(keys[key]) else { return }
         remove(key, hash: keys.withKey(key) { $0.stableHash })
@@ -174,7 +174,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         keys.remove(index, hash: hash)
     }
 
-    /// Takes the states of some streams back to the beginning.
+    /// Resets the states of some streams.
     mutating func forgetStates(of streams: Set<Int>) {
         touched = nil
         for index in Array(keys.indices) where streams.contains(keys.withKey(index) { function.stream(of: $0) }) {
@@ -187,7 +187,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         context.moment.findEarliestTimer()
     }
 
-    /// What does not hold any more leaves the states, and the store with the next cut.
+    /// Drops what is stale from the states, and from the store with the next cut.
     mutating func refreshStates() {
         for index in Array(keys.indices) where function.isStale(keys[index]) {
             noteChange(index)
@@ -197,12 +197,12 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Lets the caller take the results out.
+    /// Gives the caller access to the results.
     mutating func withOutput<Result>(_ body: (inout Function.Output) -> Result) -> Result {
         body(&context.output)
     }
 
-    /// The keys with their states, in an order of the table's own.
+    /// Visits the keys with their states, in the table's order.
     func forEachState(_ body: (UnsafeBufferPointer<UInt8>, borrowing Function.State) -> Void) {
         for index in keys.indices {
             keys.withKey(index) { body($0, keys[index]) }
@@ -211,7 +211,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     // MARK: Cuts
 
-    /// A state is about to change. If it still has to be written as it was at the cut, that is done now.
+    /// Called before a state changes: writes it now if the cut still needs it as it was.
     @inline(__always)
     private mutating func noteChange(_ index: Int) {
         guard isSaved else { return }
@@ -224,10 +224,10 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         changed.append(UInt32(index))
     }
 
-    /// How many keys have changes that no cut has taken.
+    /// How many keys have changes that are in no cut.
     var changedCount: Int { changed.count }
 
-    /// Everything so far belongs to the cut, everything from now on to the next one.
+    /// Everything so far belongs to this cut, everything from now on to the next one.
     mutating func beginCut() {
         precondition(!isCutUnderWay, "one cut at a time")
         isCutUnderWay = true
@@ -238,7 +238,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         log.beginCut()
     }
 
-    /// Writes down up to `count` more of the cut's states. True when all of them are.
+    /// Writes up to `count` more of the cut's states. Returns true when all are written.
     mutating func continueCut(states count: Int) -> Bool {
         let end = min(written + count, cut.count)
         while written < end {
@@ -247,7 +247,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
                 function.prefetch(keys[Int(cut[written + Self.prefetchDistance])])
             }
             let index = Int(cut[written])
-            // Those that changed again in the meantime are written already.
+            // Those that have changed since were written before the change.
             if keys.saving(index).changedIn == 3 - presentCut { writeUnchanged(index) }
             written += 1
         }
@@ -257,7 +257,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return true
     }
 
-    /// A state that is still as it was at the cut.
+    /// Writes a state that has not changed since the cut.
     private mutating func writeUnchanged(_ index: Int) {
         if function.isEmpty(keys[index]) { return writeForgotten(index) }
         write(index)
@@ -266,7 +266,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         keys.setSaving(index, mark)
     }
 
-    /// An entry without a value says that the key is no more.
+    /// An entry without a value says that the key is gone.
     private mutating func writeForgotten(_ index: Int) {
         let mark = keys.saving(index)
         let hash = keys.withKey(index) { $0.stableHash }
@@ -295,7 +295,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         keys.setSaving(index, mark)
     }
 
-    /// Goes on with the cut for a while, and then with dropping old pages. True when it is complete.
+    /// Continues the cut for a while, then drops old pages. Returns true when it is complete.
     mutating func goOnWithCut(states: Int) throws(StoreError) -> Bool {
         if !isRetiring {
             guard continueCut(states: states) else { return false }
@@ -311,7 +311,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return false
     }
 
-    /// Drops the oldest page of the log if it has become too long. False when nothing is to be dropped.
+    /// Drops the oldest page of the log if the log is too long. Returns false when there is nothing to drop.
     mutating func retirePage() throws(StoreError) -> Bool {
         guard let page = log.pageToRetire(keys: keys.count) else { return false }
         var entries: [UInt8] = []
@@ -324,7 +324,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return true
     }
 
-    /// Appends what still holds of the oldest page again, as it stands there: that is how it was at the cut.
+    /// Appends the live entries of the oldest page again, unchanged: that is their state at the cut.
     private mutating func retire(
         _ page: Int64, entryCount: Int64, checksum: UInt64, _ entries: UnsafeRawBufferPointer
     ) {
@@ -333,7 +333,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
             let key = entry.key.bindMemory(to: UInt8.self)
             let hash = key.stableHash
             guard let index = keys.find(key, hash: hash) else {
-                // Keys of one hash that are not at home are one key.
+                // Of the keys with one hash, at most one is away.
                 guard let bits = keys.awayPage(hash: hash), log.page(awayBits: bits) == page else { continue }
                 let moved = log.append(key: entry.key, value: entry.value, previousPage: 0)
                 keys.moveAway(hash: hash, to: StateLog.awayBits(moved))
@@ -348,7 +348,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         log.retire(entries: entryCount, bytes: entries.count, checksum: checksum)
     }
 
-    /// What the cut has to write, and what its record says of the states. The cut is over.
+    /// Ends the cut, and returns what it has to write and what its record says of the states.
     mutating func takeCut() -> StageCut {
         precondition(isCutUnderWay && cut.isEmpty, "the cut is not complete")
         isCutUnderWay = false
@@ -364,26 +364,26 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return extent
     }
 
-    /// What was taken last is durable now.
+    /// What was taken last is now durable.
     mutating func noteCommitted() { log.noteCommitted() }
 
     // MARK: Memory
 
-    /// Keys whose states are in the store alone.
+    /// Keys whose states are only in the store.
     var awayCount: Int { keys.awayCount }
 
-    /// What keys and states at home take, and what finding a key takes, also those that are away.
+    /// The memory of keys and states that are not away, and that of the index of all keys.
     var memoryBytes: Int { keys.memoryBytes + stateBytes }
     var indexBytes: Int { keys.indexBytes }
 
-    /// What the states that no cut has taken take, about.
+    /// About the bytes of the states that are in no cut.
     var changedBytes: Int {
         let atHome = max(1, keys.count - keys.awayCount)
         return changed.count * (stateBytes / atHome + MemoryLayout<Function.State>.stride + 64)
     }
 
-    /// Sends states away that were not used for a while, until no more than `limit` bytes are taken or none is left
-    /// that can go: what is not written down has to stay. Only for functions that set no timers.
+    /// Evicts states that were not used for a while, until at most `limit` bytes are taken or the rest has to stay
+    /// because it is not written yet. Only for functions that set no timers.
     mutating func shrink(to limit: Int) {
         let end = keys.indexEnd
         var looks = 2 * end
@@ -408,7 +408,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         }
     }
 
-    /// The state of a key from a page of the log; nil when the page has none of it.
+    /// Returns the state of a key from a page of the log; nil when the page has no entry of it.
     private mutating func fetch(
         _ key: UnsafeBufferPointer<UInt8>, from page: Int64
     ) throws(StoreError) -> Function.State? {
@@ -444,8 +444,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     // MARK: Loading
 
-    /// Takes over the states of a checkpoint, up to a limit of memory; the others are away. The newest page comes
-    /// first, so an entry of a known key is an old one.
+    /// Loads the states of a checkpoint, up to a memory limit; the others are away. The newest page comes first, so an
+    /// entry of a known key is an old one.
     mutating func load(
         _ extent: LogExtent, from pages: any StatePages, memoryLimit: Int, watermark: Int64 = .min
     ) throws(StoreError) {

@@ -1,9 +1,9 @@
 import CBytes
 
-/// Memory that is handed out piece by piece and given back all at once.
+/// Memory that is handed out in pieces and freed all at once.
 ///
 /// Chunks double up to the size of a huge page, and those ask for one: millions of states lie far apart, and with
-/// ordinary pages finding where a page is costs as much as fetching what is in it.
+/// ordinary pages an address translation costs as much as the memory access.
 struct MemoryChunks: ~Copyable {
     private var chunks: [UnsafeMutableRawPointer] = []
     private var cursor: UnsafeMutableRawPointer?
@@ -18,7 +18,7 @@ struct MemoryChunks: ~Copyable {
         for chunk in chunks { chunk.deallocate() }
     }
 
-    /// A piece, aligned as far as the sizes of those before it allow; the first one is to a page.
+    /// Returns a piece, aligned as far as the sizes of the pieces before it allow; the first is page-aligned.
     mutating func take(_ pieceBytes: Int) -> UnsafeMutableRawPointer {
         precondition(pieceBytes <= Self.hugePageBytes)
         if room < pieceBytes { addChunk(atLeast: pieceBytes) }

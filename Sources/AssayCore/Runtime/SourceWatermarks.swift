@@ -1,12 +1,12 @@
-/// The watermark of several sources: that of the one that is furthest behind, of those that hold others back.
+/// The watermark of several sources: the least of those that hold others back.
 ///
-/// A source that was never heard of holds everybody back, until it is said to be idle. One that comes back from being
-/// idle holds back again, while time never goes backwards.
+/// A source that has sent nothing yet holds all back until it is noted as idle. One that returns from idle holds back
+/// again, but time never goes backwards.
 struct SourceWatermarks {
     let bound: Int64
     private var sources: [Watermark]
     private var isIdle: [Bool]
-    /// The stage's.
+    /// The stage's watermark.
     private(set) var milliseconds = Int64.min
 
     init(bound: Int64, sources count: Int) {
@@ -17,20 +17,20 @@ struct SourceWatermarks {
 
     var sourceCount: Int { sources.count }
 
-    /// An event of a source was seen. Returns whether the stage's watermark has moved.
+    /// Takes the time of a source's event. Returns whether the stage's watermark has moved.
     mutating func observe(_ time: EventTime, from source: Int) -> Bool {
         if isIdle[source] { isIdle[source] = false }
         return sources[source].observe(time) && findLeast()
     }
 
-    /// Nobody is waited for: event time goes on to here.
+    /// Advances event time to here without waiting for any source.
     mutating func advance(to time: EventTime) -> Bool {
         var hasMoved = false
         for index in sources.indices where sources[index].observe(time) { hasMoved = true }
         return hasMoved && findLeast()
     }
 
-    /// A source gives nothing at present, or has ended. Returns whether the stage's watermark has moved.
+    /// Notes that a source is idle or has ended. Returns whether the stage's watermark has moved.
     mutating func noteIdle(_ source: Int) -> Bool {
         isIdle[source] = true
         return findLeast()
@@ -51,7 +51,7 @@ struct SourceWatermarks {
     private static func name(_ source: Int) -> String { "watermark_ms:\(source)" }
     private static func idleName(_ source: Int) -> String { "idle:\(source)" }
 
-    /// Of several sources, each one's.
+    /// With several sources, that of each.
     var fields: [(String, Int64)] {
         guard sources.count > 1 else { return [] }
         return sources.indices.flatMap { source -> [(String, Int64)] in
@@ -61,7 +61,7 @@ struct SourceWatermarks {
         }
     }
 
-    /// Goes on from where it was before.
+    /// Continues from an earlier watermark.
     mutating func resume(at milliseconds: Int64?, _ record: StageRecord) {
         if let milliseconds { self.milliseconds = milliseconds }
         for index in sources.indices {

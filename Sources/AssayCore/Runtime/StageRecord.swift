@@ -9,12 +9,12 @@ package struct Tally: Equatable, Sendable {
     }
 }
 
-/// The log of one process function's states, as a checkpoint knows it.
+/// The log of one process function's states, as recorded in a checkpoint.
 package struct LogExtent: Equatable, Sendable {
     package var function: Int64
     package var firstPage: Int64 = 1
     package var pageCount: Int64 = 0
-    /// The checksums of all pages, added up modulo 2^64.
+    /// The sum of all pages' checksums, modulo 2^64.
     package var pageSum: UInt64 = 0
     package var keys: Int64 = 0
 
@@ -23,9 +23,9 @@ package struct LogExtent: Equatable, Sendable {
     }
 }
 
-/// What a checkpoint holds of a stage: where it stands and what it counted. The states themselves are in the logs.
+/// What a checkpoint holds of a stage: its position and counts. The states themselves are in the logs.
 package struct StageRecord: Equatable, Sendable {
-    /// A number that a stage needs to go on, with its name.
+    /// A named number that a stage needs to resume.
     package struct Field: Equatable, Sendable {
         package var name: String
         package var value: Int64
@@ -40,11 +40,11 @@ package struct StageRecord: Equatable, Sendable {
     package var sequence: UInt64 = 0
     /// The greatest event time so far, in milliseconds.
     package var eventTime: Int64 = 0
-    /// In the order of their names.
+    /// In order of their names.
     package var tallies: [Tally] = []
-    /// In the order of their names.
+    /// In order of their names.
     package var fields: [Field] = []
-    /// In the order of their functions.
+    /// In order of their functions.
     package var logs: [LogExtent] = []
 
     package init() {}
@@ -88,8 +88,8 @@ package protocol StatePages: AnyObject {
         _ body: (_ entryCount: Int64, _ checksum: UInt64, UnsafeRawBufferPointer) -> Void
     ) throws(StoreError)
 
-    /// Calls `body` with each page of a log, the newest first, after having verified its checksum. A page that is
-    /// missing, or is not of this log, is damage too.
+    /// Calls `body` with each page of a log, the newest first, after verifying its checksum. A page that is missing, or
+    /// belongs to another log, is damage too.
     func readAll(
         of log: LogExtent,
         _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void

@@ -1,13 +1,13 @@
-/// Fetches the memory of elements to come, in steps that lie some elements apart: each looks at what the one before has
+/// Prefetches the memory of elements to come, in steps some elements apart: each step reads what the one before has
 /// fetched.
 extension KeyedStage where Function: ~Copyable {
-    /// The place where a key is looked up.
+    /// Prefetches the slot where a key is looked up.
     func prefetchSlot(hash: UInt64) { keys.prefetchSlot(hash: hash) }
 
-    /// The key of this hash and its state: its number, nil for one that is new or away.
+    /// Returns the number of the key with this hash, nil if it is new or away, and prefetches its state.
     func prefetchEntry(hash: UInt64) -> Int? { keys.candidate(hash: hash) }
 
-    /// What the state holds.
+    /// Prefetches what the state holds.
     func prefetchState(_ key: Int) {
         if keys.isInUse(key) { function.prefetch(keys[key]) }
     }

@@ -1,7 +1,7 @@
 /// The log of keyed state as pages: what a cut appends to it, and which of its oldest pages it drops.
 ///
-/// Every checkpoint appends the states that changed. So that the log stays in proportion, the entries of its oldest
-/// pages that still hold are appended again and the pages dropped: at most as many bytes as the states themselves need.
+/// Every checkpoint appends the states that changed. To bound the log, the live entries of its oldest pages are
+/// appended again and the pages dropped: at most as many bytes as the states themselves need.
 struct StateLog {
     private(set) var firstPage: Int64
     private(set) var pageSum: UInt64
@@ -12,14 +12,14 @@ struct StateLog {
 
     private var builder = StatePageBuilder()
     private var cutPages: [StatePage] = []
-    /// Taken to be committed, and not known to be so.
+    /// Pages that were taken but may not be committed yet.
     private var uncommitted: [StatePage] = []
     /// Pages below this were committed before the present cut.
     private var cutStart: Int64
     private(set) var keysWritten: Int64 = 0
     private var retiringEnds: Int64 = 0
 
-    /// Small logs are left alone.
+    /// Logs smaller than this are left alone.
     private static let smallestLog: Int64 = 4 << 20
     private static let leastRetiredBytes: Int64 = 1 << 20
 
@@ -29,7 +29,7 @@ struct StateLog {
         (entryCount, byteCount, pageSum) = (0, 0, 0)
     }
 
-    /// The log that a checkpoint left behind.
+    /// Continues the log of a checkpoint.
     init(_ extent: LogExtent, entryCount: Int64, byteCount: Int64) {
         function = extent.function
         firstPage = extent.firstPage
@@ -40,19 +40,19 @@ struct StateLog {
         self.byteCount = byteCount
     }
 
-    /// The whole number of a page of which 32 bits are kept: no log has more pages than those tell apart.
+    /// The full number of a page from its last 32 bits; no log has more pages than that.
     func page(_ bits: UInt32) -> Int64 {
         firstPage + Int64(bits &- UInt32(truncatingIfNeeded: firstPage))
     }
 
-    /// The same of 31 bits.
+    /// The same from 31 bits.
     func page(awayBits bits: UInt32) -> Int64 {
         firstPage + Int64((bits &- Self.awayBits(firstPage)) & 0x7FFF_FFFF)
     }
 
     static func awayBits(_ page: Int64) -> UInt32 { UInt32(truncatingIfNeeded: page) & 0x7FFF_FFFF }
 
-    /// What was taken is durable now, so others can read it.
+    /// What was taken is now durable, so others can read it.
     mutating func noteCommitted() {
         uncommitted = []
     }
@@ -69,7 +69,7 @@ struct StateLog {
         return pages[Int(page - pages[0].id)].entries.withUnsafeBytes(body)
     }
 
-    /// As a checkpoint has it; the keys are the stage's.
+    /// As recorded in a checkpoint; the stage fills in the keys.
     var extent: LogExtent {
         var extent = LogExtent(function: function)
         (extent.firstPage, extent.pageCount, extent.pageSum) = (firstPage, nextPage - firstPage, pageSum)
@@ -82,15 +82,15 @@ struct StateLog {
         (keysWritten, cutBytes) = (0, 0)
     }
 
-    /// Called when all changed states are appended: so much more may be appended to drop old pages.
+    /// Called when all changed states are appended: limits how much is appended to drop old pages.
     mutating func beginRetiring() {
         retiringEnds = 3 * cutBytes + Self.leastRetiredBytes
     }
 
-    /// The bytes that the cut has so far.
+    /// The bytes of the cut so far.
     private(set) var cutBytes: Int64 = 0
 
-    /// Answers the page that the entry will be in.
+    /// Returns the page that the entry will be in.
     mutating func append(
         key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, previousPage: Int64
     ) -> Int64 {
@@ -111,7 +111,7 @@ struct StateLog {
         nextPage += 1
     }
 
-    /// The oldest page, when the log has become too long for so many keys, and the page was committed.
+    /// The oldest page, if it was committed and the log is too long for this many keys.
     func pageToRetire(keys: Int) -> Int64? {
         guard byteCount > Self.smallestLog, firstPage < cutStart, entryCount > 2 * Int64(keys),
             cutBytes < retiringEnds
@@ -119,7 +119,7 @@ struct StateLog {
         return firstPage
     }
 
-    /// The oldest page is dropped: what held in it was appended again.
+    /// Drops the oldest page, whose live entries were appended again.
     mutating func retire(entries: Int64, bytes: Int, checksum: UInt64) {
         firstPage += 1
         entryCount -= entries
@@ -127,7 +127,7 @@ struct StateLog {
         pageSum &-= checksum
     }
 
-    /// What the cut has to write. Whoever takes it commits it, or tries until it is committed.
+    /// Returns what the cut has to write. The caller commits it, and retries until it is committed.
     mutating func takeCut() -> LogChanges {
         if !builder.isEmpty { finishPage() }
         uncommitted = cutPages

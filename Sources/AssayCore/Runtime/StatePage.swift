@@ -1,6 +1,6 @@
 import CBytes
 
-/// A run of entries of keyed state, as it is stored.
+/// A page of entries of keyed state, as stored.
 package struct StatePage: Sendable {
     package let id: Int64
     package let function: Int64
@@ -18,7 +18,7 @@ package struct StatePage: Sendable {
         entries.withUnsafeBytes { Self.checksum(id: id, function: function, entryCount: entryCount, $0) }
     }
 
-    /// Chained, so that the bytes need not be copied behind the numbers.
+    /// Chained, which saves copying the bytes after the numbers.
     package static func checksum(
         id: Int64, function: Int64, entryCount: Int64, _ entries: UnsafeRawBufferPointer
     ) -> UInt64 {
@@ -30,19 +30,19 @@ package struct StatePage: Sendable {
         return withUnsafeBytes(of: words) { assay_hash($0.baseAddress, $0.count) }
     }
 
-    /// How many bytes of entries one page of the database has room for.
+    /// How many bytes of entries fit into one page of the database.
     package static let capacity = 32_400
 }
 
-/// One key's entry inside a page, valid as long as the page's bytes.
+/// One key's entry in a page, valid while the page's bytes are.
 package struct StateEntry {
-    /// The page of the key's entry before this one, 0 when there was none.
+    /// The page of the key's previous entry, 0 when there was none.
     package let previousPage: Int64
     package let key: UnsafeRawBufferPointer
     package let value: UnsafeRawBufferPointer
 }
 
-/// Reads the entries of a page one after another, staying within its bytes whatever they are.
+/// Reads the entries of a page one after another, and never leaves its bytes whatever they are.
 package struct StateEntryReader {
     private let bytes: UnsafeRawBufferPointer
     private var offset = 0
@@ -51,7 +51,7 @@ package struct StateEntryReader {
         self.bytes = bytes
     }
 
-    /// Nil behind the last entry, and where the bytes are no entry; `isAtEnd` tells which.
+    /// Returns nil after the last entry and where the bytes are not an entry; `isAtEnd` says which.
     package mutating func next() -> StateEntry? {
         guard let previous = number(), let key = field(), let value = field() else { return nil }
         return StateEntry(previousPage: Int64(bitPattern: previous), key: key, value: value)
@@ -81,7 +81,7 @@ package struct StateEntryReader {
     }
 }
 
-/// Puts entries together to pages.
+/// Collects entries into pages.
 package struct StatePageBuilder {
     private var entries: [UInt8] = []
     private var entryCount: Int64 = 0

@@ -1,20 +1,20 @@
 /// What went wrong with the stored state.
 package struct StoreError: Error, Equatable {
     package enum Kind: Equatable, Sendable {
-        /// The bytes on disk are not what was written. Nothing may be scored over it.
+        /// The bytes on disk are not what was written. Nothing may be scored on top of them.
         case damaged
-        /// Written by a later version.
+        /// The state was written by a later version.
         case newerFormat
-        /// Somebody else has it.
+        /// Another process has it open.
         case inUse(pid: Int32?)
-        /// The disk is full, or reading or writing failed; it may go better later.
+        /// The disk is full, or reading or writing failed; a retry may succeed.
         case inputOutput
         case cannotOpen
     }
     package let kind: Kind
     /// What was being done.
     package let operation: String
-    /// Of SQLite, zero when it was not asked.
+    /// SQLite's code, zero when it was not involved.
     package let extendedCode: Int32
     package let message: String
 
@@ -25,7 +25,7 @@ package struct StoreError: Error, Equatable {
         self.extendedCode = extendedCode
     }
 
-    /// For one line on standard error.
+    /// One line for standard error.
     package var description: String {
         "\(operation): \(message)" + (extendedCode == 0 ? "" : " (SQLite \(extendedCode))")
     }

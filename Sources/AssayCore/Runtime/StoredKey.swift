@@ -39,7 +39,7 @@ struct StoredKey: ~Copyable {
         return isLongKey(stored, equalTo: bytes)
     }
 
-    /// Apart, so that short keys are compared without a look at it.
+    /// Out of line, so that short keys are compared without it.
     @inline(never)
     private static func isLongKey(
         _ stored: borrowing StoredKey, equalTo bytes: UnsafeBufferPointer<UInt8>

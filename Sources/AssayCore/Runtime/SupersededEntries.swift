@@ -1,5 +1,5 @@
-/// While pages are loaded from the newest to the oldest: which entries still to come are old ones of keys that are
-/// away or forgotten. Each entry names the page of the one before it, so the page and the hash tell.
+/// While pages are loaded from the newest to the oldest: which entries still to come are old ones of keys that are away
+/// or dropped. Each entry names the page of the one before it, so the page and the hash identify it.
 struct SupersededEntries {
     private var hashes: [Int64: [UInt64]] = [:]
 
@@ -9,8 +9,8 @@ struct SupersededEntries {
         if page >= firstPage { hashes[page, default: []].append(hash) }
     }
 
-    /// Whether an entry of the page with this hash is an old one. That two keys of one page share all 64 bits
-    /// would be needed to mistake one for the other.
+    /// Whether an entry of the page with this hash is an old one. A mistake would take two keys of one page with the
+    /// same 64 bits.
     func contains(_ hash: UInt64, in page: Int64) -> Bool {
         hashes[page]?.contains(hash) ?? false
     }

@@ -1,12 +1,12 @@
-/// Short texts that repeat, as numbers. Only texts that some state uses stay: whoever keeps a symbol retains it, so
-/// that a stream of ever new texts can't fill memory.
+/// Short repeated texts as numbers. Only texts that some state uses stay: every user of a symbol retains it, so that a
+/// stream of ever new texts can't fill memory.
 package struct SymbolTable: ~Copyable {
     private struct Use: ~Copyable {
         var count: UInt32
         let hash: UInt64
     }
 
-    /// A short text that was asked for lately: most streams have a handful of them.
+    /// A recently used short text: most streams have a handful of them.
     private struct Recent {
         var words: StoredKey.Words = (0, ~0)
         var symbol: UInt32 = 0
@@ -19,7 +19,7 @@ package struct SymbolTable: ~Copyable {
 
     private static let recentCount = 64
 
-    /// The symbol of a text. The caller retains it before the next text is interned, or it may be given away.
+    /// Returns the symbol of a text. Retain it before interning the next text, or it may be reused.
     @inline(__always)
     mutating func intern(_ text: UnsafeBufferPointer<UInt8>) -> UInt32 {
         guard text.count <= StoredKey.inlineCapacity else { return find(text) }

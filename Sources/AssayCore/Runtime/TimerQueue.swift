@@ -1,10 +1,10 @@
-/// The timer of each key that has one. A key belongs to one stream as long as it has its number; another key, of
-/// another stream, may have that later.
+/// The timer of each key that has one. A key belongs to one stream while it has its number; another key, of another
+/// stream, may get that number later.
 struct TimerTimes {
     private var times: [Int64] = []
     private var streams: [UInt8] = []
 
-    /// The end of time is a timer like any other.
+    /// The end of time is a valid time for a timer.
     private static var none: Int64 { .min }
 
     func isSet(_ key: Int, of stream: Int, to time: EventTime) -> Bool {
@@ -37,7 +37,7 @@ struct TimerQueue {
     }
 
     private let stream: Int
-    /// Also timers that were replaced or deleted since.
+    /// Contains replaced and deleted timers too.
     private var heap = Heap<Timer>()
 
     init(stream: Int) {
@@ -71,7 +71,7 @@ struct TimerQueue {
         }
     }
 
-    /// Deletes all of them.
+    /// Deletes all timers.
     mutating func removeAll(_ times: inout TimerTimes) {
         while let first = heap.popFirst() {
             if times.isSet(first.key, of: stream, to: first.time) { times.delete(first.key) }
@@ -84,10 +84,10 @@ struct DueTimer {
     let rank: Int64
     let key: Int
     let time: EventTime
-    /// The key's first bytes, which mostly tell two keys apart.
+    /// The key's first bytes, which are usually enough to compare two keys.
     var firstBytes: UInt128 = 0
 
-    /// Whether it fires behind another one; nil where all of their keys' bytes have to tell.
+    /// Whether it fires after another one; nil where the rest of the keys' bytes decides.
     func isBehind(_ other: DueTimer) -> Bool? {
         if rank != other.rank { return rank > other.rank }
         return firstBytes == other.firstBytes ? nil : firstBytes > other.firstBytes

@@ -1,6 +1,6 @@
-/// How far event time has come: nothing older than this is expected any more.
+/// How far event time has advanced: nothing older than this is expected.
 struct Watermark: Equatable, Sendable {
-    /// Events may come so much later than one with a greater time.
+    /// Events may be this much older than the newest one.
     let bound: Int64
     private(set) var milliseconds = Int64.min
 
@@ -11,7 +11,7 @@ struct Watermark: Equatable, Sendable {
         self.bound = bound
     }
 
-    /// An event was seen. Answers whether the watermark has moved.
+    /// Takes the time of an event. Returns whether the watermark has moved.
     mutating func observe(_ time: EventTime) -> Bool {
         let reached = time.milliseconds - bound - 1
         guard reached > milliseconds else { return false }
@@ -19,7 +19,7 @@ struct Watermark: Equatable, Sendable {
         return true
     }
 
-    /// Goes on from where it was before.
+    /// Continues from an earlier watermark.
     mutating func resume(at milliseconds: Int64) { self.milliseconds = milliseconds }
 
     mutating func finish() { milliseconds = Self.end }

@@ -2,13 +2,13 @@
 struct AmountCheck {
     private let settings: ScoringSettings.Amount
     private let minHistory: UInt64
-    /// The square of a z-score that no rounding lifts above the settings'.
+    /// The square of a z-score that stays below the settings' whatever the rounding.
     private let clearlyUsual: Double
 
     init(_ settings: ScoringSettings.Amount, minHistory: UInt64) {
         self.settings = settings
         clearlyUsual = settings.zScore * settings.zScore * 0.999
-        // There is no mean of nothing.
+        // A mean needs a value.
         self.minHistory = max(minHistory, 1)
     }
 
@@ -22,7 +22,7 @@ struct AmountCheck {
         guard history.count >= minHistory else { return }
         let difference = amount - history.mean
         let others = Double(history.count) - 1
-        // Clearly within the deviation, as nearly all are: settled without a root and divisions.
+        // Clearly within the deviation, as nearly all are: needs no root and no division.
         if difference * difference * others < clearlyUsual * history.squares { return }
         let zScore = zScore(difference, deviation(history))
         if zScore > settings.zScore {
@@ -63,7 +63,7 @@ struct AmountCheck {
 
     @inline(__always)
     private func zScore(_ difference: Double, _ deviation: Double) -> Double {
-        // JSON knows no infinity.
+        // JSON has no infinity.
         min(abs(difference) / deviation, .greatestFiniteMagnitude)
     }
 

@@ -1,11 +1,11 @@
 extension ScoringSettings.Combination {
-    /// One score from the factors of one transaction, the last ones of the list: of each check only the greatest risk
-    /// counts.
+    /// Returns one score from the factors of one transaction, the last ones of the list. Only the greatest risk of each
+    /// check counts.
     func score(_ list: borrowing FactorList, last count: Int) -> Double {
         var combined = CombinedRisk(combination: self)
         var check: Check?
         var greatest = 0.0
-        // Factors of one check stand together.
+        // Factors of one check are adjacent.
         for index in list.factors.count - count..<list.factors.count {
             let factor = list.factors[index]
             if factor.check != check {

@@ -1,6 +1,6 @@
 import CivilTime
 
-/// The process function that scores transactions: five checks against the user's memory, then the memory is updated.
+/// The process function that scores transactions: five checks against the user's state, which is then updated.
 package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     /// A transaction and the text that its slices point into.
     package struct Input {
@@ -13,23 +13,23 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         }
     }
 
-    /// What scoring says of a batch: one assessment a transaction, in order.
+    /// The results for a batch: one assessment per transaction, in order.
     package struct Output: Sendable {
         package var assessments: [RiskAssessment] = []
         var factors = FactorList()
-        /// Those that the assessments were made with.
+        /// The rules that made the assessments.
         package var rules: RuleSet?
 
         package init() {}
 
-        /// Where what a transaction has stands among that of the others.
+        /// Where a transaction's results begin among those of the others.
         struct Place: Sendable {
             var assessment = 0
             var factor = 0
             var shadow = 0
         }
 
-        /// That of the transaction that was scored last.
+        /// The place of the transaction that was scored last.
         var last: Place {
             guard let assessment = assessments.last else { preconditionFailure("nothing was scored yet") }
             return Place(
@@ -59,11 +59,11 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     private let sparedFrom: Double
     private var rules: RuleEvaluator?
     private let sequences = SequenceTable()
-    /// Of the patterns in force; nil until somebody says which those are.
+    /// The fingerprints of the patterns in force; nil until they are known.
     private var fingerprints: Set<UInt64>?
-    /// Sequences that ended because their patterns are not there any more.
+    /// Sequences that ended because their patterns were removed.
     private(set) var endedSequences = 0
-    /// Of the types that rules ask about.
+    /// The symbols of the types that rules ask about.
     private var ruleSymbols: [UInt32] = []
     /// Transactions accepted so far, over all users.
     private(set) var sequence: UInt64
@@ -95,10 +95,10 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         clock.resume(record, hasTransactions: sequence > 0, backwards: backwards)
     }
 
-    /// What evaluates the rules, and has their counts.
+    /// The evaluator of the rules, with their counts.
     var ruleEvaluator: RuleEvaluator? { rules }
 
-    /// From the next transaction on.
+    /// Takes effect with the next transaction.
     package mutating func install(_ set: RuleSet?) {
         installRules(set)
         fingerprints = rules?.fingerprints ?? []
@@ -150,7 +150,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         return ScoringReport(isFirst: state.transactions == 0, checks: checks, rules: reports ?? [])
     }
 
-    /// Sequences of patterns that are not there any more.
+    /// Whether it has sequences of patterns that were removed.
     func isStale(_ state: borrowing UserState) -> Bool {
         guard let place = state.sequences, let fingerprints else { return false }
         return sequences[place].entries.contains { !fingerprints.contains($0.fingerprint) }
@@ -164,7 +164,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         state.setSequences(nil, in: &pool)
     }
 
-    /// How many different types are kept.
+    /// How many different types are stored.
     var symbolCount: Int { symbols.count }
 
     package func makeState() -> UserState { UserState() }
@@ -179,7 +179,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         score(input, &state, &context.output)
     }
 
-    /// The same, whatever the output is a part of.
+    /// The same, with the output given separately.
     @inline(__always)
     mutating func score(_ input: Input, _ state: inout UserState, _ output: inout Output) {
         let transaction = input.transaction
@@ -284,7 +284,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         return risk
     }
 
-    /// Rules see the state that the checks see.
+    /// Rules see the same state as the checks.
     @inline(never)
     private mutating func applyRules(_ input: Input, _ symbol: UInt32, _ state: inout UserState) {
         guard let rules else { return }
@@ -293,7 +293,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         var begun = UserSequences()
         if let place = state.sequences {
             swap(&begun, &sequences[place])
-            // One that was away has not been looked through.
+            // A state that was away has not been searched yet.
             if let fingerprints { endedSequences += begun.keepOnly(fingerprints) }
             rules.match(&begun)
             if begun.isEmpty {

@@ -1,4 +1,4 @@
-/// An hour or a type that the user has never been seen with.
+/// An hour or a type that is new for the user.
 struct HabitCheck {
     private let settings: ScoringSettings.Pattern
     private let minHistory: UInt64
@@ -52,7 +52,7 @@ struct HabitCheck {
         state.hours.insert(hour)
     }
 
-    /// The types kept for a user, ascending by bytes.
+    /// The types stored for a user, ascending by bytes.
     static func typeNames(_ state: borrowing UserState, _ symbols: borrowing SymbolTable) -> [[UInt8]] {
         var names: [[UInt8]] = []
         for type in state.types { names.append(symbols.text(type.symbol)) }

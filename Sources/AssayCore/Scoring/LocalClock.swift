@@ -1,6 +1,6 @@
 import CivilTime
 
-/// Tells the hour and weekday of event times, remembering the zone's present offset.
+/// Returns the hour and weekday of event times, and caches the zone's current offset.
 package struct LocalClock {
     private let rules: TimeZoneRules
     private var offset: Int64 = 0

@@ -1,22 +1,22 @@
 import Glibc
 
-/// A transaction far from every place where the user has been.
+/// A transaction far from every place that the user has visited.
 package struct LocationCheck {
     private let settings: ScoringSettings.LocationNumbers
 
     private static let earthRadiusKilometers = 6371.0
     private static let kilometersPerDegree = earthRadiusKilometers * .pi / 180
 
-    // The plane through the transaction's place tells distances within these bounds to six per cent, which settles
+    // The plane through the transaction's place gives distances within these bounds to six per cent, which settles
     // nearly every transaction without trigonometry: all but the far ones and those at a bound.
     private static let planeLatitudes = -80.0...80.0
     private static let farthestOnPlane = 90.0
     private static let planeTolerance = 0.1
-    /// Between squares.
+    /// A factor of squares.
     private static let clearlyFarther = (1 + planeTolerance) * (1 + planeTolerance)
 
     // Squares of degrees on the plane: within the first it is the same place, within the second it is neither the same
-    // nor unusual. Where the plane's error might matter, neither holds.
+    // nor unusual. Neither holds where the plane's error might matter.
     private let clearlySame: Double
     private let clearlyNeither: Range<Double>
 
@@ -33,21 +33,21 @@ package struct LocationCheck {
         clearlyNeither = other..<max(other, usual)
     }
 
-    /// What a location means to a user, before anything is changed.
+    /// What a location means for a user, before anything is updated.
     enum Finding {
         /// At a known place.
         case visited(Int)
         case newPlace(kilometers: Double?)
     }
 
-    /// `kilometers` only where they matter: when the place is unusually far.
+    /// `kilometers` is only computed where it matters: when the place is unusually far.
     @inline(__always)
     func find(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding {
         if places.isEmpty { return .newPlace(kilometers: nil) }
         return findOnPlane(location, among: places) ?? findOnSphere(location, among: places)
     }
 
-    /// The distance to the nearest of the places.
+    /// The distance to the nearest place.
     func kilometers(from location: Location, to places: UnsafeMutableBufferPointer<Location>) -> Double? {
         places.lazy.map { Self.haversineKilometers(location, $0) }.min()
     }
@@ -94,7 +94,7 @@ package struct LocationCheck {
         }
     }
 
-    /// Nil where the plane is not exact enough to tell.
+    /// Nil where the plane is not exact enough to decide.
     @inline(__always)
     private func findOnPlane(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding? {
         guard Self.planeLatitudes.contains(location.latitude) else { return nil }
@@ -107,19 +107,19 @@ package struct LocationCheck {
             var east = abs(places[index].longitude - location.longitude)
             east = min(east, 360 - east) * shrinking
             let square = north * north + east * east
-            // Which is nearest is as good as random: selections, not branches.
+            // Which is nearest is as good as random, so these are selections instead of branches.
             nearestIndex = square < nearest ? index : nearestIndex
             second = min(second, max(square, nearest))
             nearest = min(nearest, square)
         }
         if nearest <= clearlySame {
-            // Two that are nearly equally near are for the sphere to tell apart.
+            // If two are almost equally near, the sphere decides.
             return second > nearest * Self.clearlyFarther + 1e-12 ? .visited(nearestIndex) : nil
         }
         return clearlyNeither.contains(nearest) ? .newPlace(kilometers: nil) : nil
     }
 
-    /// The cosine of up to 80 degrees, to a part in a thousand: much nearer than the plane is.
+    /// The cosine up to 80 degrees, to a part in a thousand, which is far better than the plane.
     @inline(__always)
     private static func roughCosine(_ radians: Double) -> Double {
         let square = radians * radians
@@ -129,7 +129,7 @@ package struct LocationCheck {
     private func findOnSphere(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding {
         var nearest = Double.infinity
         var nearestIndex = 0
-        // The latest visited comes first, so it wins when two are equally near.
+        // The latest visited comes first, so it wins ties.
         for index in places.indices {
             let distance = Self.haversineKilometers(location, places[index])
             if distance < nearest { (nearest, nearestIndex) = (distance, index) }

@@ -1,6 +1,6 @@
 import CEL
 
-/// Evaluates rules for one transaction after another, and counts what comes of it.
+/// Evaluates rules for one transaction after another, and counts the results.
 package final class RuleEvaluator {
     let ruleSet: RuleSet
     private let program: Program
@@ -10,7 +10,7 @@ package final class RuleEvaluator {
     private(set) var fired: [UInt64]
     /// By rule and cause.
     private var failed: [UInt64]
-    /// The first failure of each rule and cause that nobody was told of yet.
+    /// The first failure of each rule and cause that was not reported yet.
     private var untold: [Failure] = []
 
     package struct Failure: Sendable {
@@ -18,24 +18,24 @@ package final class RuleEvaluator {
         let error: EvaluationError
     }
 
-    /// Patterns that had to give up sequences, which nobody was told of yet.
+    /// Patterns that had to drop sequences, not reported yet.
     private var overflows: [String] = []
 
-    // What the rules made of the transaction at hand.
+    // What the rules made of the current transaction.
     private var decision: Decision?
     private var decidedBy = 0
     private var found: [Found] = []
 
-    /// By transaction, the rules that held, for those who ask for it.
+    /// By transaction, the rules that held, if a log was asked for.
     private var log: [[UInt16]]?
 
-    /// A rule that holds and has something to show.
+    /// A rule that holds and has a reason to show.
     private struct Found {
         let rule: Int
         let reason: [UInt8]
     }
 
-    /// One evaluation may not hold up the stream.
+    /// No evaluation may hold up the stream.
     private static let limits: Limits = {
         var limits = Limits()
         limits.steps = 100_000
@@ -56,7 +56,7 @@ package final class RuleEvaluator {
         failed = Array(repeating: 0, count: ruleSet.rules.count * Self.causes.count)
     }
 
-    /// The state is the one before this transaction.
+    /// Evaluates against the state before this transaction.
     func evaluate(
         _ moment: RuleInputs.Moment, state: borrowing UserState, symbols: borrowing SymbolTable
     ) {
@@ -80,10 +80,10 @@ package final class RuleEvaluator {
 
     var fingerprints: Set<UInt64> { Set(sequences.map(\.fingerprint)) }
 
-    /// Whether the transaction that was looked at has to be shown to any pattern.
+    /// Whether the last transaction has to be shown to any pattern.
     var hasEventForPatterns: Bool { sequences.contains { $0.event != nil } }
 
-    /// Shows the transaction that was looked at to what its user has begun.
+    /// Shows the last transaction to the sequences of its user.
     func match(_ user: inout UserSequences) {
         for sequence in sequences {
             let had = sequence.droppedRuns
@@ -93,7 +93,7 @@ package final class RuleEvaluator {
         }
     }
 
-    /// What the inputs point to lasts for the body alone.
+    /// The inputs' pointers are valid inside the body only.
     func withInputs<Result>(
         _ moment: RuleInputs.Moment, _ state: borrowing UserState, _ symbols: borrowing SymbolTable,
         _ body: () -> Result
@@ -107,7 +107,7 @@ package final class RuleEvaluator {
         }
     }
 
-    /// The rule holds.
+    /// Records that the rule holds.
     private func apply(_ index: Int, completing ids: [UInt8]? = nil) {
         fired[index] += 1
         if log != nil { log![log!.count - 1].append(UInt16(index)) }
@@ -119,7 +119,7 @@ package final class RuleEvaluator {
         }
     }
 
-    /// The factors of the rules that hold, in their order.
+    /// Appends the factors of the rules that hold, in their order.
     func takeFactors(into factors: inout FactorList) {
         for found in found {
             let rule = ruleSet.rules[found.rule]
@@ -135,7 +135,7 @@ package final class RuleEvaluator {
         }
     }
 
-    /// Completes the last assessment.
+    /// Applies the decision to the last assessment.
     func decide(_ assessments: inout [RiskAssessment]) {
         let last = assessments.count - 1
         assessments[last].decision = decision ?? assessments[last].level.decision
@@ -143,7 +143,7 @@ package final class RuleEvaluator {
         if !found.isEmpty { assessments[last].shadowCount = UInt16(found.count { ruleSet.rules[$0.rule].isShadow }) }
     }
 
-    /// Nil for a rule that is no pattern. Nothing of the sequences changes.
+    /// Returns nil for a rule that is not a pattern. Leaves the sequences unchanged.
     func report(ofPattern number: Int, _ sequences: UserSequences) -> RuleReport? {
         guard let sequence = self.sequences.first(where: { $0.number == number }) else { return nil }
         let rule = ruleSet.rules[number]
@@ -185,7 +185,7 @@ package final class RuleEvaluator {
             }
         }
         if text.count > ReasonTemplate.longestBytes {
-            // Not inside a code point.
+            // Don't cut inside a code point.
             var end = ReasonTemplate.longestBytes
             while text[end] & 0xC0 == 0x80 { end -= 1 }
             text.removeSubrange(end...)
@@ -195,7 +195,7 @@ package final class RuleEvaluator {
 
     // MARK: Counts
 
-    /// From now on notes which rules held of each transaction.
+    /// From now on, records which rules held for each transaction.
     package func beginLog() { log = [] }
 
     package func takeLog() -> [[UInt16]] {
@@ -203,13 +203,13 @@ package final class RuleEvaluator {
         return log ?? []
     }
 
-    /// Failures that people should hear of, once each.
+    /// Returns the failures to be reported, once each.
     func takeUntold() -> [Failure] {
         defer { untold = [] }
         return untold
     }
 
-    /// The same of patterns that had to give up sequences.
+    /// The same for patterns that had to drop sequences.
     func takeOverflows() -> [String] {
         defer { overflows = [] }
         return overflows
@@ -217,7 +217,7 @@ package final class RuleEvaluator {
 
     var hasUntold: Bool { !untold.isEmpty || !overflows.isEmpty }
 
-    /// How often each rule fired, and failed by cause, by the names under which checkpoints keep them.
+    /// How often each rule fired, and failed by cause, by the names that checkpoints use.
     var counts: [(name: String, count: UInt64)] {
         var counts: [(name: String, count: UInt64)] = []
         for sequence in sequences {
@@ -235,13 +235,13 @@ package final class RuleEvaluator {
     }
 }
 
-/// Values as reasons show them.
+/// Values as they appear in reasons.
 enum ReasonText {
     static func of(_ value: Value) -> String {
         switch value {
         case .string(let text): return text.string
         case .double(let double):
-            // As assessments write numbers.
+            // Numbers are written as in assessments.
             guard double.isFinite else { return value.literal }
             var buffer = OutputBuffer(capacity: OutputBuffer.longestNumber)
             buffer.reserve(OutputBuffer.longestNumber)

@@ -1,17 +1,17 @@
 import CEL
 
-/// The transaction at hand as rules see it. Everything is worked out only when a rule asks for it.
+/// The current transaction as rules see it. Everything is computed only when a rule asks for it.
 ///
-/// What it points to belongs to whoever evaluates, and holds for one transaction: see `RuleEvaluator.evaluate`.
+/// Its pointers belong to the evaluator and are valid for one transaction: see `RuleEvaluator.evaluate`.
 final class RuleInputs: Host {
     private let settings: ScoringSettings
     private let amountCheck: AmountCheck
     private let locationCheck: LocationCheck
     private let defaultType: UnsafeMutableBufferPointer<UInt8>
-    /// By query, its type's symbol and its window.
+    /// By query, the symbol of its type and its window.
     var queries: [(symbol: UInt32, windowMilliseconds: Int64)] = []
 
-    // Set before an evaluation; nothing is read outside of one.
+    // Set before an evaluation, and read only during one.
     private(set) var moment = Moment()
     private var state: UnsafePointer<UserState>!
     private var symbols: UnsafePointer<SymbolTable>!
@@ -46,7 +46,7 @@ final class RuleInputs: Host {
     }
 
     private static func variable(_ slot: Int) -> RuleVariable {
-        // Slots are those that the environment declared.
+        // The environment declares all slots.
         guard let variable = RuleVariable(rawValue: slot) else { preconditionFailure("there is no variable \(slot)") }
         return variable
     }
@@ -114,7 +114,7 @@ final class RuleInputs: Host {
         }
     }
 
-    /// Members are looked for in the line's text each time.
+    /// Members are searched for in the line's text each time.
     func cost(_ slot: Int) -> Int {
         switch RuleVariable(rawValue: slot) {
         case .metadata?: Int(moment.transaction.metadata.count) / Self.bytesPerStep
@@ -123,7 +123,7 @@ final class RuleInputs: Host {
         }
     }
 
-    /// What is scanned in about the time that an operation takes.
+    /// About what is scanned in the time of one operation.
     private static let bytesPerStep = 64
 
     func value(_ slot: Int) throws(EvaluationError) -> Value {
@@ -151,7 +151,7 @@ final class RuleInputs: Host {
         }
     }
 
-    /// Of whatever type it is; nil where it has none.
+    /// A value of any type; nil where it has none.
     func anyValue(_ slot: Int) -> Value? {
         do throws(EvaluationError) {
             if slot >= RuleSet.firstQuerySlot { return .int(try int(slot)) }
@@ -181,7 +181,7 @@ final class RuleInputs: Host {
         }
     }
 
-    /// `velocity()` of a type that is known only now; the number is the window's.
+    /// `velocity()` of a type known only at run time; the number is the window's.
     func call(_ function: Int, _ arguments: [Value]) throws(EvaluationError) -> Value {
         guard case .string(let type)? = arguments.first else { throw EvaluationError(.noSuchOverload, "velocity()") }
         let name = Array(type.string.utf8)
@@ -194,7 +194,7 @@ final class RuleInputs: Host {
     // MARK: Parts
 
     private static let emptyMap: MapValue = {
-        guard let map = MapValue([]) else { preconditionFailure("nothing repeats in an empty map") }
+        guard let map = MapValue([]) else { preconditionFailure("an empty map has no duplicates") }
         return map
     }()
 
@@ -225,7 +225,7 @@ final class RuleInputs: Host {
         state.pointee.amounts.first { $0.currency == moment.transaction.currency }
     }
 
-    /// A packed code has its bytes in order, the unused ones behind them.
+    /// A packed code has its bytes in order, followed by the unused ones.
     private var currency: UnsafeBufferPointer<UInt8> {
         currencyBytes.packed = moment.transaction.currency.packed.littleEndian
         return currencyBytes.view
@@ -242,7 +242,7 @@ final class RuleInputs: Host {
     }
 }
 
-/// A place for a currency's bytes that can be pointed to.
+/// A buffer for a currency's bytes that can be pointed to.
 private final class CurrencyBytes {
     private let room = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
 
@@ -256,7 +256,7 @@ private final class CurrencyBytes {
     var view: UnsafeBufferPointer<UInt8> {
         let bytes = UnsafeRawPointer(room).assumingMemoryBound(to: UInt8.self)
         var count = 0
-        // 0xFF fills up what is not used.
+        // 0xFF marks unused bytes.
         while count < CurrencyCode.capacity, bytes[count] != 0xFF { count += 1 }
         return UnsafeBufferPointer(start: bytes, count: count)
     }

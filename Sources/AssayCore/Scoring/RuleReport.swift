@@ -10,19 +10,19 @@ package struct RuleReport: Sendable {
 
     package let name: String
     package let outcome: Outcome
-    /// What it reads, as expressions would write it.
+    /// What it reads, written as in expressions.
     package let inputs: [(name: String, value: String)]
     package let risk: Double?
     package let decision: Decision?
     package let isShadow: Bool
-    /// A sequence of transactions, not one alone.
+    /// Whether it is a pattern over several transactions.
     package let isPattern: Bool
-    /// Where it fired.
+    /// Set when it fired.
     package let reason: String?
 }
 
 extension RuleEvaluator {
-    /// Of every rule. Counts nothing.
+    /// Reports every rule. Counts nothing.
     func reports(
         _ moment: RuleInputs.Moment, state: borrowing UserState, symbols: borrowing SymbolTable,
         sequences: UserSequences

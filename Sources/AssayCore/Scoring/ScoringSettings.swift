@@ -2,7 +2,7 @@
 package struct ScoringSettings: Equatable, Sendable {
     package var timezone = "UTC"
     package var combination = Combination.noisyOr
-    /// Transactions of a user before habits are judged.
+    /// Transactions that a user needs before habits are judged.
     package var minHistory: UInt64 = 5
     package var stateTTLMilliseconds: Int64 = 90 * 86_400_000
     package var deduplicate = true
@@ -22,7 +22,7 @@ package struct ScoringSettings: Equatable, Sendable {
 
     package init() {}
 
-    /// How the checks' greatest risks become one score.
+    /// How the greatest risks of the checks become one score.
     package enum Combination: String, CaseIterable, Sendable {
         case noisyOr = "noisy_or"
         case max
@@ -32,7 +32,7 @@ package struct ScoringSettings: Equatable, Sendable {
     package struct Velocity: Equatable, Sendable {
         /// Ascending.
         package var windowSeconds: [UInt32] = [300, 900, 3600]
-        /// One threshold a window, by type.
+        /// One threshold per window, by type.
         package var thresholds: [String: [UInt32]] = [
             "withdrawal": [5, 10, 20], "transfer": [10, 20, 50], "payment": [20, 50, 100],
         ]
@@ -66,7 +66,7 @@ package struct ScoringSettings: Equatable, Sendable {
         /// Of a time that is early; none at 0.
         package var futureRisk = 0.0
 
-        /// A night may pass midnight: 22 to 4.
+        /// A night may span midnight: 22 to 4.
         package func isNight(_ hour: UInt8) -> Bool {
             nightFirstHour <= nightLastHour
                 ? hour >= nightFirstHour && hour <= nightLastHour
@@ -80,7 +80,7 @@ package struct ScoringSettings: Equatable, Sendable {
         package var high = 0.6
         package var critical = 0.8
 
-        /// Scores this close below a level belong to it: 0.3 made of thirds is still medium.
+        /// A score this close below a level belongs to it: 0.3 made of thirds is still medium.
         static let tolerance = 1e-9
 
         func level(of score: Double) -> RiskLevel {

@@ -1,8 +1,8 @@
 import CEL
 
-/// A pattern among the rules: shows it the transactions of one user after another.
+/// A pattern among the rules, which is shown the transactions of one user after another.
 final class SequenceRule {
-    /// Among all rules.
+    /// Its index among all rules.
     let number: Int
     private let plan: PatternPlan
     private let audience: Int?
@@ -11,10 +11,10 @@ final class SequenceRule {
     private let limits: Limits
     let failures = FailureLog(keepsAll: true)
     private var buffer = OutputBuffer(capacity: 1 << 10)
-    /// The transaction at hand, if it is one for the pattern.
+    /// The current transaction, if it matters to the pattern.
     private(set) var event: PatternState.Waiting?
     private var time: Int64 = 0
-    /// Transactions that came when a later one had been shown.
+    /// Transactions that came after a later one had been shown.
     private(set) var late: UInt64 = 0
 
     init?(_ rule: RuleSet.Rule, number: Int, limits: Limits) {
@@ -32,7 +32,7 @@ final class SequenceRule {
     var fingerprint: UInt64 { plan.fingerprint }
     var droppedRuns: UInt64 { matcher.droppedRuns }
 
-    /// Looks at the transaction that the inputs have at hand.
+    /// Evaluates the conditions for the inputs' current transaction.
     func look(_ inputs: RuleInputs) {
         event = nil
         time = inputs.moment.transaction.time.milliseconds
@@ -54,7 +54,7 @@ final class SequenceRule {
         }
     }
 
-    /// Its id is enough, unless conditions look at what was taken before.
+    /// The id is enough, unless conditions read what was taken before.
     private func content(_ inputs: RuleInputs) -> [UInt8] {
         let moment = inputs.moment
         func text(_ slice: ByteSlice) -> Value { .string(moment.text.string(slice)) }
@@ -76,15 +76,15 @@ final class SequenceRule {
 
     private static let idField = "transaction_id"
 
-    /// Shows the transaction to what the user has begun. Answers the ids of the first sequence that it completes, as
-    /// JSON.
+    /// Shows the transaction to the user's sequences. Returns the ids of the first sequence that it completes, as JSON.
     func match(_ sequences: inout UserSequences) -> [UInt8]? {
         var (state, lastTime) = sequences.take(plan)
         var found: [UInt8]?
         if time < lastTime {
             if event != nil { late += 1 }
         } else {
-            // What ends without a transaction is nobody's factor. Those that fit nothing are time all the same.
+            // Sequences that end without a transaction make no factor. Transactions that fit nothing still advance the
+            // time.
             matcher.advance(to: time, &state) { _ in }
             if let event { matcher.show(event, &state) { sequence in if found == nil { found = ids(sequence) } } }
             lastTime = time
@@ -100,14 +100,14 @@ final class SequenceRule {
         for (place, taken) in sequence.taken.enumerated() {
             if place > 0 { text.append(byte: UInt8(ascii: ",")) }
             let id = KeptContent.field(Self.idField, of: taken.event, slots: slots)
-            guard case .string(let id)? = id else { preconditionFailure("a transaction is kept with its id") }
+            guard case .string(let id)? = id else { preconditionFailure("a transaction is stored with its id") }
             ValueEncoder(.utc).write(text: id.string, into: &text)
         }
         text.append(byte: UInt8(ascii: "]"))
         return Array(text.bytes)
     }
 
-    /// What each condition says of the transaction at hand, for people.
+    /// The result of each condition for the current transaction, for people.
     func answers(_ inputs: RuleInputs) -> [(name: String, value: String)] {
         let truth = plan.truth { holds($0, inputs) }
         return plan.conditions.enumerated().map { number, condition in

@@ -3,7 +3,7 @@ package struct UserSequences {
     struct Entry {
         let fingerprint: UInt64
         let content: Content
-        /// About what it takes in memory.
+        /// Its approximate size in memory.
         let bytes: Int
 
         init(_ fingerprint: UInt64, _ content: Content) {
@@ -17,9 +17,9 @@ package struct UserSequences {
     }
 
     enum Content {
-        /// As it was stored, until somebody looks at it.
+        /// As stored, until it is needed.
         case stored([UInt8])
-        /// With the time of the last transaction that was shown.
+        /// With the time of the last transaction shown.
         case open(PatternState, lastTime: Int64)
     }
 
@@ -29,7 +29,7 @@ package struct UserSequences {
 
     init() {}
 
-    /// Takes out what is known for a pattern: nothing when there is none, or when it is no state of this pattern.
+    /// Takes out the state of a pattern: an empty one when there is none, or none of this pattern.
     mutating func take(_ plan: PatternPlan) -> (state: PatternState, lastTime: Int64) {
         guard let place = entries.firstIndex(where: { $0.fingerprint == plan.fingerprint }) else {
             return (PatternState(), .min)
@@ -45,13 +45,13 @@ package struct UserSequences {
         }
     }
 
-    /// What was taken out comes back, unless nothing is left of it.
+    /// Puts back what was taken out, unless it is empty.
     mutating func put(_ state: PatternState, lastTime: Int64, for plan: PatternPlan) {
         if state.isEmpty { return }
         entries.append(Entry(plan.fingerprint, .open(state, lastTime: lastTime)))
     }
 
-    /// Ends those of patterns that are not there any more. Answers how many.
+    /// Ends the sequences of patterns that were removed, and returns how many.
     mutating func keepOnly(_ fingerprints: Set<UInt64>) -> Int {
         var ended = 0
         entries.removeAll { entry in
@@ -62,7 +62,7 @@ package struct UserSequences {
         return ended
     }
 
-    /// About what it takes.
+    /// The approximate size in memory.
     var memoryBytes: Int { entries.reduce(64) { $0 + $1.bytes } }
 
     // MARK: As bytes
@@ -100,7 +100,7 @@ package struct UserSequences {
         }
     }
 
-    /// The entries of a state as they were stored, by fingerprint.
+    /// The entries of a state as stored, by fingerprint.
     package static func stored(_ bytes: [UInt8]) throws(StateDecodingError) -> [(fingerprint: UInt64, bytes: [UInt8])] {
         let result: Result<UserSequences, StateDecodingError> = bytes.withUnsafeBytes { raw in
             var reader = StateByteReader(raw)
@@ -139,7 +139,7 @@ extension UserSequences.Entry {
             do throws(StateDecodingError) {
                 return try UserSequences.decode(bytes, for: nil).state.openRuns
             } catch {
-                preconditionFailure("it was looked at when it was read: \(error.problem)")
+                preconditionFailure("it was validated when it was read: \(error.problem)")
             }
         }
     }

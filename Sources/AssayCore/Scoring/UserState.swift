@@ -1,14 +1,14 @@
 import CBytes
 import Glibc
 
-/// What is remembered of one user: a few counters, and one block of memory that holds the lists, each as long as it
-/// needs to be. A user of average habits takes a cache line here and three or four in the block.
+/// The state of one user: a few counters, and one block of memory for the lists, each as long as it needs to be. An
+/// average user takes a cache line here and three or four in the block.
 ///
-/// The block is a pool's: whoever adds something lends the pool, and whoever drops a state gives the block back before.
+/// The block belongs to a pool: pass the pool to add something, and give the block back before dropping a state.
 ///
 /// The block's parts, in eight-byte words: amounts, places, recent transactions, types, event times. Amounts, places
 /// and types are in order of use, the latest first; the event times follow the order of the types, ascending in each.
-/// In the last word of the block, of a user for whom patterns have begun, where those sequences are.
+/// If patterns have begun for the user, the last word of the block says where those sequences are.
 package struct UserState: ~Copyable {
     package static let mostCurrencies = 8
     package static let mostPlaces = 16
@@ -17,7 +17,7 @@ package struct UserState: ~Copyable {
     /// A user who has really changed is learned anew after so many.
     package static let mostSpared: UInt8 = 16
 
-    /// What is known of the amounts in one currency (Welford's running mean and sum of squares).
+    /// The statistics of the amounts in one currency (Welford's running mean and sum of squares).
     package struct AmountHistory {
         package var currency: CurrencyCode
         package var count: UInt64 = 0
@@ -32,7 +32,7 @@ package struct UserState: ~Copyable {
         }
     }
 
-    /// One type that the user makes transactions of, and how many of its event times are kept.
+    /// One type that the user makes transactions of, and how many of its event times are stored.
     package struct TypeHistory {
         package var symbol: UInt32
         var timeCount: UInt32
@@ -43,7 +43,7 @@ package struct UserState: ~Copyable {
         static let place = MemoryLayout<Location>.stride / 8
     }
 
-    // Forty bytes in all: with its key and what the table notes of it, a user fills a cache line.
+    // Forty bytes in all: with its key and the table's marks, a user fills a cache line.
     private var block: UnsafeMutablePointer<UInt64>?
     /// Accepted transactions.
     package var transactions: UInt64 = 0
@@ -53,7 +53,7 @@ package struct UserState: ~Copyable {
     private var amountCount: UInt8 = 0
     private var placeCount: UInt8 = 0
     private var recentCount: UInt8 = 0
-    /// Where the next one goes once all places are taken: the oldest is there.
+    /// Where the next one goes once all places are taken: the place of the oldest.
     private var nextRecent: UInt8 = 0
     private var typeCount: UInt8 = 0
     private var capacity = BlockCapacity.none
@@ -93,7 +93,7 @@ package struct UserState: ~Copyable {
 
     var hasSequences: Bool { habits & Self.sequencesHabit != 0 }
 
-    // MARK: Looking
+    // MARK: Reading
 
     private var placesStart: Int { Int(amountCount) * Words.amount }
     private var recentStart: Int { placesStart + Int(placeCount) * Words.place }
@@ -110,7 +110,7 @@ package struct UserState: ~Copyable {
     // Each of these is valid until something is added or removed.
     package var amounts: UnsafeMutableBufferPointer<AmountHistory> { view(0, Int(amountCount)) }
     package var places: UnsafeMutableBufferPointer<Location> { view(placesStart, Int(placeCount)) }
-    /// Hashes of transaction ids. In no order: `forEachRecent` has it.
+    /// Hashes of transaction ids, unordered; `forEachRecent` gives their order.
     package var recent: UnsafeMutableBufferPointer<UInt64> { view(recentStart, Int(recentCount)) }
     package var types: UnsafeMutableBufferPointer<TypeHistory> { view(typesStart, Int(typeCount)) }
 
@@ -133,7 +133,7 @@ package struct UserState: ~Copyable {
     @inline(__always)
     var blockBytes: Int { capacity.words * 8 }
 
-    /// Fetches the state itself, where it lies.
+    /// Prefetches the state itself.
     static func prefetch(_ place: UnsafeMutablePointer<UserState>) { assay_prefetch(place) }
 
     func prefetchBlock() {
@@ -144,7 +144,7 @@ package struct UserState: ~Copyable {
 
     // MARK: Changing
 
-    /// Makes the history of this currency the latest used; an empty one when it is new.
+    /// Makes the history of this currency the latest used, beginning with an empty one when it is new.
     mutating func useAmounts(of currency: CurrencyCode, in pool: inout BlockPool) {
         var amounts = amounts
         let index: Int
@@ -185,7 +185,7 @@ package struct UserState: ~Copyable {
         places.moveToFront(index)
     }
 
-    /// Adds a place as the latest visited; when there are too many the one visited longest ago makes room.
+    /// Adds a place as the latest visited. The one visited longest ago makes room if necessary.
     mutating func addPlace(_ place: Location, in pool: inout BlockPool) {
         if places.count < Self.mostPlaces {
             insertWords(Words.place, at: placesStart, in: &pool)
@@ -218,7 +218,7 @@ package struct UserState: ~Copyable {
         types.moveToFront(index)
     }
 
-    /// Adds a type as the latest used. Answers the symbol that had to make room for it.
+    /// Adds a type as the latest used. Returns the symbol of the type that had to make room.
     mutating func addType(_ symbol: UInt32, in pool: inout BlockPool) -> UInt32? {
         var replaced: UInt32?
         if typeCount == UInt8(Self.mostTypes) {
@@ -235,7 +235,7 @@ package struct UserState: ~Copyable {
         return replaced
     }
 
-    /// Adds an event time to the type used last, and forgets those up to `forgotten` and the earliest beyond `limit`.
+    /// Adds an event time to the type used last, and drops those up to `forgotten` and the earliest beyond `limit`.
     mutating func addTime(
         _ time: EventTime, forgettingUpTo forgotten: Int64, limit: Int, in pool: inout BlockPool
     ) {
@@ -250,7 +250,7 @@ package struct UserState: ~Copyable {
             self.times(ofType: 0)[position] = time.milliseconds
             return
         }
-        // One of the earliest has to go, so the new one takes its room.
+        // One of the earliest has to go, and the new one takes its room.
         if position > 0 {
             for index in 1..<position { times[index - 1] = times[index] }
             times[position - 1] = time.milliseconds
@@ -265,9 +265,9 @@ package struct UserState: ~Copyable {
         types[0].timeCount -= UInt32(count)
     }
 
-    // MARK: Taking over what was written down
+    // MARK: Loading
 
-    /// Room for all amounts of a state that has none, to be filled at once.
+    /// Makes room for all amounts of a state that has none; fill it at once.
     mutating func makeAmounts(_ count: Int, in pool: inout BlockPool) -> UnsafeMutableBufferPointer<AmountHistory> {
         precondition(amountCount == 0)
         insertWords(count * Words.amount, at: 0, in: &pool)
@@ -301,7 +301,7 @@ package struct UserState: ~Copyable {
 
     // MARK: The block
 
-    /// Makes room at once for what will be added bit by bit.
+    /// Makes room at once for what will be added step by step.
     mutating func reserve(words: Int, in pool: inout BlockPool) {
         let used = wordCount
         if words > usableWords {
@@ -309,7 +309,7 @@ package struct UserState: ~Copyable {
         }
     }
 
-    /// Without the last one where that is taken.
+    /// The capacity, without the last word if that is taken.
     @inline(__always)
     private var usableWords: Int { capacity.words - (hasSequences ? 1 : 0) }
 
@@ -330,13 +330,13 @@ package struct UserState: ~Copyable {
         let hole = block! + index
         memmove(hole, hole + count, (used - index - count) * 8)
         let rest = used - count
-        // A burst long past should not hold its memory.
+        // A burst long ago should not keep its memory.
         if capacity.words > 64, rest < capacity.words / 4 {
             move(to: BlockCapacity(words: rest + (hasSequences ? 1 : 0)), holeAt: rest, used: rest, hole: 0, in: &pool)
         }
     }
 
-    /// Into a block of another capacity, leaving a hole of some words.
+    /// Moves to a block of another capacity, leaving a hole of some words.
     @inline(never)
     private mutating func move(
         to larger: BlockCapacity, holeAt index: Int, used: Int, hole: Int, in pool: inout BlockPool
@@ -352,7 +352,7 @@ package struct UserState: ~Copyable {
         capacity = larger
     }
 
-    /// Empties the state.
+    /// Empties the state and returns its block.
     package mutating func giveBack(to pool: inout BlockPool) {
         if let block { pool.giveBack(block, capacity) }
         self = UserState()
@@ -360,7 +360,7 @@ package struct UserState: ~Copyable {
 }
 
 extension UnsafeMutableBufferPointer {
-    /// The elements before it move back by one.
+    /// Moves an element to the front, those before it back by one.
     @inline(__always)
     fileprivate func moveToFront(_ index: Int) {
         guard index > 0 else { return }
@@ -373,7 +373,7 @@ extension UnsafeMutableBufferPointer {
         self[0] = element
     }
 
-    /// Moves a range of elements to the front; those before it follow behind.
+    /// Moves a range of elements to the front; those before it follow.
     fileprivate func rotateRight(_ range: Range<Int>) {
         if range.count == 1 { return moveToFront(range.lowerBound) }
         withUnsafeTemporaryAllocation(of: Element.self, capacity: range.count) { moved in

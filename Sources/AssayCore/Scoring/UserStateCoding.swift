@@ -71,7 +71,7 @@ package enum UserStateCoding {
         return try decode(bytes, symbols: &symbols, pool: &pool, sequences: &sequences)
     }
 
-    /// `sequences`: gets those of the user, if there are any.
+    /// `sequences`: receives those of the user, if there are any.
     package static func decode(
         _ bytes: UnsafeRawBufferPointer, symbols: inout SymbolTable, pool: inout BlockPool,
         sequences: inout UserSequences?
@@ -185,7 +185,7 @@ package enum UserStateCoding {
             time: { state.appendTime($0, in: &pool) })
     }
 
-    /// Each type's name, and after it its event times.
+    /// Each type's name, followed by its event times.
     @inline(__always)
     private static func forEachType(
         _ reader: inout StateByteReader, name: (UnsafeBufferPointer<UInt8>) -> Void, time: (EventTime) -> Void

@@ -4,17 +4,16 @@ struct VelocityCheck {
         /// The index of the first window's threshold.
         let first: Int
         let least: Int
-        /// The event times kept of one type: more would change no risk, which is greatest at twice the threshold.
+        /// The event times kept per type: more would change no risk, which is greatest at twice the threshold.
         let kept: Int
     }
 
     private let windowSeconds: [UInt32]
     private let riskAtThreshold: Double
     private let longestMilliseconds: Int64
-    /// By symbol, for the types that the settings name: their symbols are the first ones. The last holds for all
-    /// others.
+    /// By symbol, for the types that the settings name: their symbols come first. The last holds for all others.
     private let limits: [Limits]
-    /// One a window, of each of those types in turn.
+    /// One per window, for each of those types in turn.
     private let thresholds: [UInt32]
 
     init(_ settings: ScoringSettings.Velocity, namedTypes: [String]) {
@@ -40,12 +39,12 @@ struct VelocityCheck {
         limits[min(Int(symbol), limits.count - 1)]
     }
 
-    /// The factors of a transaction whose type stands at `typeIndex` in the state.
+    /// Appends the factors of a transaction whose type is at `typeIndex` in the state.
     @inline(__always)
     func assess(_ time: EventTime, typeIndex: Int, state: borrowing UserState, factors: inout FactorList) {
         let times = state.times(ofType: typeIndex)
         let limits = limits(state.types[typeIndex].symbol)
-        // No window can hold more than all of them.
+        // No window can hold more than are kept.
         guard times.count >= limits.least else { return }
         let upper = times.countUp(to: time.milliseconds)
         for index in windowSeconds.indices {

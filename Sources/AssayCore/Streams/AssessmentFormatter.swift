@@ -1,10 +1,10 @@
 import CEL
 import CivilTime
 
-/// What one sink gets of the assessments.
+/// The part of the assessments that one sink gets.
 package struct AssessmentOutput: Sendable {
     package let form: RowForm
-    /// Which assessments, and which columns of them; nil for each as its line.
+    /// Which assessments, and which of their columns; nil for all as lines.
     package let selection: AssessmentSelection?
 
     package init(form: RowForm, selection: AssessmentSelection? = nil) {
@@ -19,9 +19,9 @@ package struct AssessmentOutput: Sendable {
 /// Which assessments an output takes, and which columns of them.
 package struct AssessmentSelection: Sendable {
     let program: Program
-    /// The number of its expression in the program.
+    /// The number of the condition in the program.
     let condition: Int?
-    /// Nil for the whole.
+    /// Nil for whole assessments.
     let columns: [ExpressionPart]?
 
     package init(program: Program, condition: Int?, columns: [ExpressionPart]?) {
@@ -39,7 +39,7 @@ package struct AssessmentSelection: Sendable {
 /// Puts assessments in the forms that sinks take.
 package struct AssessmentFormatter: RowFormatter {
     private let encoder: AssessmentEncoder
-    /// By sink; nil for those that get every line.
+    /// By sink; nil for sinks that get every line.
     private let selected: [SelectedAssessments?]
 
     init(_ settings: ScoringSettings, zone: TimeZoneRules, outputs: [AssessmentOutput]) {
@@ -66,7 +66,7 @@ private final class SelectedAssessments {
     private let writing: RowWriting
     private let shape: RowShape
     private let row: AssessmentRow
-    /// The whole is a line of JSON, and not the values of all columns.
+    /// The whole is a line of JSON, not the values of all columns.
     private let isLine: Bool
 
     init(_ selection: AssessmentSelection, _ form: RowForm, _ settings: ScoringSettings, _ zone: TimeZoneRules) {
@@ -87,7 +87,7 @@ private final class SelectedAssessments {
     func format(_ batch: TransactionBatch, into buffer: inout OutputBuffer) -> UInt64 {
         let (scored, text) = (row.scored, batch.text.view)
         scored.output = batch.scored
-        // The batch goes back to the stage, which would have to copy what is kept here.
+        // The batch goes back to the stage, which would have to copy what is still referenced here.
         defer { scored.output = FraudDetection.Output() }
         let rules = scored.output.rules.map(RuleTexts.init)
         var rows: UInt64 = 0
@@ -114,7 +114,7 @@ private final class SelectedAssessments {
         return rows
     }
 
-    /// A condition that fails takes nothing.
+    /// A condition that fails selects nothing.
     private var isTaken: Bool {
         guard let condition = selection.condition else { return true }
         do throws(EvaluationError) {

@@ -1,18 +1,18 @@
 import CEL
 
-/// An assessment with the event that it is of: its own fields first, then those of the event.
+/// An assessment with its event: its own fields first, then those of the event.
 ///
-/// Its fields are what was scored, with the values that its line has. The line is only made where somebody asks for one
-/// of the lists, or keeps the whole.
+/// Its fields come from what was scored, with the values that its line has. The line is only made where a list or the
+/// whole is asked for.
 final class AssessmentRow: Row {
-    /// What is scored of the batch at hand.
+    /// What is scored of the current batch.
     private(set) var scored: ScoredBatch
     private var assessment = RiskAssessment()
     private var place = FraudDetection.Output.Place()
     private var transaction = Transaction()
     private var transactionIndex = 0
     private var text = BatchText(base: UnsafePointer(bitPattern: 1)!)
-    /// Kept by whoever has the event at hand.
+    /// Kept alive by the owner of the current event.
     private var event: Unmanaged<Row>?
     private let line: AssessmentLine
     private var isLineMade = false
@@ -31,14 +31,14 @@ final class AssessmentRow: Row {
         recommendations = RiskLevel.allCases.map { .string(settings.recommendations.text(of: $0)) }
     }
 
-    /// Another batch: what is scored of it comes here.
+    /// Begins a batch: what is scored of it goes here.
     func begin(_ scored: ScoredBatch?, _ rules: RuleSet?) -> ScoredBatch {
         self.scored = scored ?? ScoredBatch(self.scored.encoder)
         self.scored.begin(rules)
         return self.scored
     }
 
-    /// Takes what stands at a place of a batch of transactions alone, without an event.
+    /// Takes what stands at a place of a batch of transactions without events.
     func begin(_ transaction: Transaction, _ text: BatchText, at place: FraudDetection.Output.Place) {
         assessment = scored.output.assessments[place.assessment]
         self.place = place
@@ -47,7 +47,7 @@ final class AssessmentRow: Row {
         move(to: transaction.time)
     }
 
-    /// Takes what was scored last. False when the transaction was not accepted.
+    /// Takes what was scored last. Returns false when the transaction was not accepted.
     func begin(_ transaction: Transaction, at index: Int, _ text: BatchText, _ event: Row) -> Bool {
         guard let assessment = scored.output.assessments.last, assessment.sequence > 0 else { return false }
         self.assessment = assessment
@@ -61,7 +61,7 @@ final class AssessmentRow: Row {
 
     func end() { event = nil }
 
-    /// The assessment's own fields, in the order of their slots; null for what it does not have.
+    /// The assessment's own fields, in the order of their slots; null for those that it lacks.
     var ownValues: [Value] { AssessmentColumn.allCases.map { valueIfAny(Self.firstSlot + $0.rawValue) } }
 
     func valueIfAny(_ slot: Int) -> Value {
@@ -75,11 +75,11 @@ final class AssessmentRow: Row {
     // MARK: Values
 
     private var present: Row {
-        guard let event else { preconditionFailure("the assessment is looked at while its event is at hand") }
+        guard let event else { preconditionFailure("an assessment is read only with its event") }
         return event.takeUnretainedValue()
     }
 
-    /// Nil for a slot that is the event's.
+    /// Nil for a slot of the event.
     @inline(__always)
     private func own(_ slot: Int) -> AssessmentColumn? { AssessmentColumn(rawValue: slot - Self.firstSlot) }
 
@@ -106,7 +106,7 @@ final class AssessmentRow: Row {
     }
 
     private func double(_ column: AssessmentColumn) -> Double {
-        // A whole number divided by a power of ten is the number nearest to what the line says.
+        // A whole number divided by a power of ten is the number nearest to the line's text.
         column == .timestamp
             ? Double(transaction.time.milliseconds) / 1000 : Double(OutputBuffer.millionths(assessment.score)) / 1e6
     }
@@ -167,7 +167,7 @@ final class AssessmentRow: Row {
         return line.row
     }
 
-    /// The whole is the assessment; the event's fields are those that expressions name.
+    /// The whole is the assessment plus the event's fields that expressions name.
     override var keptFields: [(name: String, value: Value)] {
         present.namedFields.filter { field in !AssessmentColumn.columns.contains { $0.name == field.name } }
     }
@@ -200,7 +200,7 @@ private final class AssessmentLine {
         batch.text.append(line.bytes.bindMemory(to: UInt8.self))
         batch.text.count = line.count
         decoder.decode(batch)
-        guard let only = batch.events.first else { preconditionFailure("our own assessments are events") }
+        guard let only = batch.events.first else { preconditionFailure("assessments are valid events") }
         row.begin(only, at: 0, of: batch)
     }
 }

@@ -1,8 +1,8 @@
 import CEL
 
-/// Where the values lie that the expressions of an emission see.
+/// The slots of the values that the expressions of an emission see.
 package struct EmissionLayout: Sendable {
-    /// A column that comes of itself.
+    /// A column that needs no declaration.
     package struct Automatic: Sendable {
         package let name: String
         package let type: CEL.`Type`
@@ -27,6 +27,6 @@ package struct EmissionLayout: Sendable {
         self.automatic = automatic
     }
 
-    /// Behind the window's start and end.
+    /// After the window's start and end.
     package static let firstKeySlot = 2
 }

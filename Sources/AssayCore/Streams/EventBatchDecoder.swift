@@ -1,8 +1,8 @@
-/// Decodes events of one input, and transactions where a stream scores them.
+/// Decodes events of one input, and transactions too where a stream scores them.
 package struct EventBatchDecoder: BatchDecoder, ~Copyable {
     private var json: JSONEventDecoder?
     private var csv: CSVEventDecoder?
-    /// Lines of JSON are decoded once, to both.
+    /// CSV only: JSON lines are decoded to both in one pass.
     private var transactions: CSVTransactionDecoder?
 
     init(_ plan: StreamPlan, format: InputFormat, csvHeader: [UInt8]) {

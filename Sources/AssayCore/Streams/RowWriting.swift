@@ -1,6 +1,6 @@
 import CEL
 
-/// Puts the rows of a stream in the form that one of its outputs takes. It belongs to the thread that writes.
+/// Puts the rows of a stream in the form of one of its outputs. Used by the writing thread only.
 package final class RowWriting {
     private enum Form {
         case json
@@ -31,7 +31,7 @@ package final class RowWriting {
         }
     }
 
-    /// The first line of a file of CSV.
+    /// The header of a CSV file.
     package static func header(_ columns: [StreamColumn]) -> [UInt8] {
         var buffer = OutputBuffer(capacity: 256)
         for (index, column) in columns.enumerated() {
@@ -42,24 +42,24 @@ package final class RowWriting {
         return Array(buffer.bytes)
     }
 
-    /// An event of a batch as it came.
+    /// Writes an event of a batch as it came.
     func write(event index: Int, of batch: EventBatch, into buffer: inout OutputBuffer) {
         event.begin(batch.events[index], at: index, of: batch)
         write(into: &buffer, members: { event.writeJSON(into: &$0, encoder) }, value: { event.valueIfAny($0) ?? .null })
     }
 
-    /// A row that a stream has made.
+    /// Writes a row that a stream has made.
     func write(_ row: ArraySlice<Value>, _ shape: RowShape, into buffer: inout OutputBuffer) {
         write(
             into: &buffer, members: { encoder.write(row, keys: shape.keys, into: &$0) },
             value: { row[row.startIndex + $0] })
     }
 
-    /// A row that has no columns and is known as a whole line.
+    /// Writes a row that has no columns and exists as a whole line.
     func write(into buffer: inout OutputBuffer, line: (inout OutputBuffer) -> Void) {
         guard case .tagged(let tag) = form else { return line(&buffer) }
         append(tag, to: &buffer)
-        // The line's own brace gives way.
+        // Drops the line's own brace.
         let place = buffer.count
         line(&buffer)
         buffer.replace(at: place, by: UInt8(ascii: ","))
@@ -101,7 +101,7 @@ package final class RowWriting {
         tag.withUnsafeBufferPointer { buffer.write($0) }
     }
 
-    /// Quoted where commas, quotes or line ends would be taken for something else.
+    /// Quotes a cell where commas, quotes or line ends would be misread.
     private static func writeCell(_ text: String, into buffer: inout OutputBuffer) {
         let needsQuotes = text.utf8.contains { $0 == 0x22 || $0 == 0x2C || $0 == 0x0A || $0 == 0x0D }
         buffer.reserve(2 * text.utf8.count + 2)

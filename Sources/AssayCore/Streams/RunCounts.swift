@@ -1,24 +1,24 @@
-/// What a run counts, over all runs of its state.
+/// The counts of a run, over all runs of its state.
 package struct RunCounts: Equatable, Sendable {
-    /// Of one stream.
+    /// Those of one stream.
     package struct Stream: Equatable, Sendable {
         package var name: String
         /// Rows that met the condition.
         package var taken: UInt64 = 0
-        /// Of those, the ones that no window took because they came too late.
+        /// Of those, the ones that came too late for every window.
         package var late: UInt64 = 0
         package var made: UInt64 = 0
-        /// Expressions that came to no value.
+        /// Expressions that failed.
         package var failed: UInt64 = 0
         /// Sequences that did not end in time.
         package var timedOut: UInt64 = 0
-        /// Runs of a pattern that were given up because there were too many.
+        /// Runs of a pattern that were dropped because there were too many.
         package var dropped: UInt64 = 0
-        /// Runs that ended because their pattern was changed.
+        /// Runs ended by a change of their pattern.
         package var ended: UInt64 = 0
     }
 
-    /// Transactions that were scored, or events that no stream found late.
+    /// Transactions that were scored, or events that were late for no stream.
     package var accepted: UInt64 = 0
     package var late: UInt64 = 0
     /// Transactions older than the stream's clock by more than a minute.
@@ -35,7 +35,7 @@ package struct RunCounts: Equatable, Sendable {
         self.streams = streams.map { Stream(name: $0) }
     }
 
-    /// Those of a checkpoint, with the streams that it names.
+    /// The counts of a checkpoint, with the streams that it names.
     package init(_ tallies: [Tally]) {
         var names: [String] = []
         for tally in tallies {
@@ -48,7 +48,7 @@ package struct RunCounts: Equatable, Sendable {
         resume(tallies)
     }
 
-    /// What came since `earlier`; streams stay as they are.
+    /// The difference from `earlier`; streams stay as they are.
     package func since(_ earlier: RunCounts) -> RunCounts {
         var counts = self
         counts.accepted -= earlier.accepted
@@ -62,7 +62,7 @@ package struct RunCounts: Equatable, Sendable {
     package var rejected: UInt64 { rejects.reduce(0, +) }
     package var lines: UInt64 { accepted + late + rejected }
 
-    /// By name, as checkpoints hold them.
+    /// Continues from what a checkpoint holds.
     mutating func resume(_ tallies: [Tally]) {
         let counts = Dictionary(tallies.map { ($0.name, $0.count) }, uniquingKeysWith: { first, _ in first })
         for level in RiskLevel.allCases { levels[Int(level.rawValue)] = counts[level.label] ?? 0 }
@@ -82,14 +82,14 @@ package struct RunCounts: Equatable, Sendable {
         }
     }
 
-    /// As checkpoints of scoring have them, in the order of their names.
+    /// As checkpoints of scoring hold them, in order of their names.
     var scoringTallies: [Tally] {
         (RiskLevel.allCases.map { Tally(name: $0.label, count: levels[Int($0.rawValue)]) } + rejectTallies
             + [Tally(name: Self.backwardsName, count: backwards)])
             .sorted { $0.name < $1.name }
     }
 
-    /// As checkpoints of pipelines have them, in the order of their names.
+    /// As checkpoints of pipelines hold them, in order of their names.
     var streamTallies: [Tally] {
         var all = [Tally(name: "accepted", count: accepted), Tally(name: "late", count: late)] + rejectTallies
         if backwards > 0 { all.append(Tally(name: Self.backwardsName, count: backwards)) }
@@ -97,7 +97,7 @@ package struct RunCounts: Equatable, Sendable {
             var figures = [
                 ("taken", stream.taken), ("late", stream.late), ("made", stream.made), ("failed", stream.failed),
             ]
-            // Of patterns alone.
+            // Only patterns have these.
             if stream.timedOut > 0 { figures.append(("timed_out", stream.timedOut)) }
             if stream.dropped > 0 { figures.append(("dropped", stream.dropped)) }
             if stream.ended > 0 { figures.append(("ended", stream.ended)) }

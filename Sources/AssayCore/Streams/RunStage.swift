@@ -3,36 +3,36 @@ package protocol RunStage: CheckpointedStage, SendableMetatype, ~Copyable {
     associatedtype Batch: LineBatch
     associatedtype Decoder: BatchDecoder, ~Copyable where Decoder.Batch == Batch
     associatedtype Formatter: RowFormatter where Formatter.Batch == Batch
-    /// What may take the place of something while a run goes on.
+    /// What can be replaced during a run.
     associatedtype Change: Sendable
 
     func makeBatch() -> Batch
 
-    /// `csvHeader`: what an earlier run had read of the input's header.
+    /// `csvHeader`: the input's header as an earlier run read it.
     func makeDecoder(_ format: InputFormat, csvHeader: [UInt8]) -> Decoder
 
     func makeFormatter() -> Formatter
 
     var counts: RunCounts { get }
     var keyCount: Int { get }
-    /// How often rules fired, and failed by cause, in this run, in the order of their names.
+    /// How often rules fired, and failed by cause, in this run, in order of their names.
     var ruleCounts: [(name: String, count: UInt64)] { get }
 
-    /// Takes a batch of one of the run's sources.
+    /// Takes a batch from one of the run's sources.
     mutating func take(_ batch: Batch, from source: Int) throws(StoreError)
 
-    /// What people should hear of, since somebody last asked.
+    /// Returns what is to be reported since the last call.
     mutating func takeNotices() -> [StageNotice]
 
-    /// From the next batch on.
+    /// Takes effect with the next batch.
     mutating func install(_ change: Change)
 
     // MARK: Memory
 
-    /// Of the states at hand, and of finding keys.
+    /// The memory of the states that are not away, and of the index of keys.
     var memoryBytes: Int { get }
     var indexBytes: Int { get }
-    /// As far as it is in no checkpoint.
+    /// The bytes of changes that are in no checkpoint.
     var changedBytes: Int { get }
 
     mutating func shrink(to limit: Int)
@@ -42,20 +42,20 @@ package protocol RunStage: CheckpointedStage, SendableMetatype, ~Copyable {
 
     // MARK: Event time
 
-    /// Event time moves on without input after so long.
+    /// Event time advances without input after this long.
     var idleMilliseconds: Int64? { get }
-    /// Event time goes on to here once that is in a checkpoint.
+    /// Event time advances to here once that is in a checkpoint.
     var pendingTime: Int64? { get }
-    /// Something waits for event time.
+    /// Whether something waits for event time.
     var hasOpenTimers: Bool { get }
 
-    /// Event time is to go on by so much.
+    /// Plans to advance event time by this much.
     mutating func postpone(by milliseconds: Int64)
 
-    /// Event time goes on to where it was to go. Without a batch of input, rows go in one that is empty.
+    /// Advances event time as planned. Without a batch of input, rows go in an empty one.
     mutating func goOn(into batch: Batch) throws(StoreError)
 
-    /// A source gives nothing at present: it holds nobody back until its next batch.
+    /// A source has nothing at the moment: it holds nothing back until its next batch.
     mutating func noteIdle(source: Int, into batch: Batch) throws(StoreError)
 
     /// The end of all inputs is the end of time.
@@ -78,27 +78,27 @@ extension RunStage where Self: ~Copyable {
     package mutating func finish(into batch: Batch) throws(StoreError) {}
 }
 
-/// Puts what a batch has for a sink into the form that the sink takes. It belongs to the thread that writes.
+/// Puts a batch's rows for a sink into the sink's form. Used by the writing thread only.
 package protocol RowFormatter {
     associatedtype Batch: LineBatch
 
-    /// Appends the rows for a sink, and returns how many they are.
+    /// Appends the rows for a sink and returns their number.
     mutating func format(_ batch: Batch, for sink: Int, into buffer: inout OutputBuffer) -> UInt64
 
-    /// Leaves out what comes after a line of the batch.
+    /// Drops what comes after a line of the batch.
     func cut(_ batch: Batch, after line: UInt32)
 }
 
-/// Something of a stage that people should hear of.
+/// A notice of a stage to be reported.
 package enum StageNotice: Sendable {
-    /// The first time that an expression of a stream fails for a cause.
+    /// An expression of a stream failed for a cause for the first time.
     case expressionFailed(stream: String, message: String)
-    /// The first time that a rule fails for a cause.
+    /// A rule failed for a cause for the first time.
     case ruleFailed(rule: String, message: String)
-    /// The first time that a user, or a key, has more open than a pattern's limits allow.
+    /// A user or key exceeded a pattern's limits for the first time.
     case sequencesDropped(pattern: String)
     case runsDropped(stream: String, limits: PatternMatcher.Limits)
-    /// What a pattern had begun, and has ended because it was changed.
+    /// Open sequences of a pattern were ended because the pattern was changed.
     case streamSequencesEnded(stream: String, EndedSequences)
     case sequencesEnded(Int)
 }

@@ -4,45 +4,45 @@ import CEL
 final class RunningStream {
     let index: Int
     let plan: StreamPlan.Stream
-    /// What it makes.
+    /// The row it makes.
     let row: ValueRow?
     let emission: EmissionRow?
     let failures: FailureLog
-    /// Where it has several sources.
+    /// Set where it has several sources.
     let union: UnionRow?
     var taken: UInt64 = 0
     var late: UInt64 = 0
     var made: UInt64 = 0
     let readers: StreamReaders
-    /// Of its late events.
+    /// Readers of its late events.
     let lateReaders: StreamReaders
-    /// Of the sequences that did not end in time.
+    /// Readers of the sequences that did not end in time.
     let timeoutReaders: StreamReaders
-    /// Of a stream that knows of many events together.
+    /// Set for a stream that combines many events.
     let keyed: StreamPlan.Keyed?
     let sequences: StreamPlan.Sequences?
     let telling: SequenceTelling?
-    /// Sequences that did not end in time, and runs given up because there were too many, in the runs before this one.
+    /// Sequences that did not end in time, and runs dropped because there were too many, in earlier runs.
     var timedOut: UInt64 = 0
     var dropped: UInt64 = 0
     var hasSaidDropped = false
-    /// Runs that ended because their pattern was changed.
+    /// Runs ended by a change of their pattern.
     var ended: UInt64 = 0
-    // What its last step has come to, and the key that this is about. Only the thread that owns the stage comes here.
+    // The result of its last step, and the key of it. Only the thread that owns the stage uses them.
     @exclusivity(unchecked) var step = WindowFunction<WindowAggregates>.Output()
     @exclusivity(unchecked) var keyValues: [Value] = []
     private let program: Program
     private let condition: Int?
     private let audience: Int?
-    /// What every row is given that comes to windows.
+    /// What every row gets that is added to windows.
     private let aggregates: Unmanaged<AggregatePlan>?
     private let noted: Unmanaged<FailureLog>
     private let keys: [ExpressionPart]
     let kind: Kind
-    /// A key of one part that is a text of the input: the field's number.
+    /// The number of the field, for a key that is a single text of the input.
     let keyField: Int?
 
-    /// What it does, without what it needs for that.
+    /// What it does, without the details.
     enum Kind {
         case whole, selected, keyed, pattern, score
     }
@@ -51,7 +51,7 @@ final class RunningStream {
         self.index = index
         plan = pipeline.streams[index]
         union = plan.union.map(UnionRow.init)
-        // Not every source has every name.
+        // With several sources, not every one has every name.
         failures = FailureLog(ignoring: plan.union == nil ? nil : .noSuchKey)
         row = plan.columns.map { ValueRow(names: $0.map(\.name)) }
         readers = StreamReaders(of: .stream(index), in: pipeline)
@@ -100,7 +100,7 @@ final class RunningStream {
         }
     }
 
-    /// The value of a part, null when it can't be had.
+    /// The value of a part; null when it fails.
     func value(_ root: Int, of program: Program, _ row: Row) -> Value {
         do throws(EvaluationError) {
             let value = try program.value(root, host: row)
@@ -116,10 +116,10 @@ final class RunningStream {
 
     /// Somewhat more than a line of input can have.
     private static let deepestValue = 200
-    /// Of all parts together.
+    /// The limit for all parts together.
     private static let longestKey = 1 << 16
 
-    /// Appends the key of a row. False when it has none.
+    /// Appends the key of a row. Returns false when it has none.
     func appendKey(of row: Row, to buffer: inout OutputBuffer) -> Bool {
         StreamKey.begin(index, in: &buffer)
         if let keyField, let text = row.textBytes(keyField), text.count < Self.longestKey {
@@ -141,7 +141,7 @@ final class RunningStream {
         }
     }
 
-    /// What a row is to the windows of the stream.
+    /// A row as an element of the stream's windows.
     @inline(__always)
     func element(_ row: Row, number: UInt64) -> WindowAggregates.Element {
         guard let aggregates else { preconditionFailure("only windows take elements") }
@@ -149,7 +149,7 @@ final class RunningStream {
             plan: aggregates, row: Unmanaged.passUnretained(row), number: number, failures: noted)
     }
 
-    /// What a window, or everything so far, comes to as a row; nil where `having` does not hold. The key's parts are
+    /// Returns the row of a window, or of everything so far; nil where `having` does not hold. The key's parts are
     /// those in `keyValues`.
     func emit(
         _ firing: WindowFunction<WindowAggregates>.Firing, _ keyed: StreamPlan.Keyed, event: Row?
@@ -200,7 +200,7 @@ final class RunningStream {
             fingerprint: pattern.fingerprint)
     }
 
-    /// What a pattern has to know of a row; nil for one that changes nothing.
+    /// Returns what a pattern has to know of a row; nil for one that changes nothing.
     func event(_ row: Row, _ pattern: PatternPlan, _ buffer: inout OutputBuffer) -> PatternFunction.Input? {
         let truth = pattern.truth { holds($0, row) }
         guard pattern.matters(truth) else { return nil }
@@ -210,7 +210,7 @@ final class RunningStream {
             content: isKept ? KeptContent.bytes(row, pattern.keptSlots, into: &buffer) : [])
     }
 
-    /// Null for what no calendar has.
+    /// Null for a time outside the calendar.
     static func moment(_ milliseconds: Int64) -> Value {
         Timestamp(milliseconds: milliseconds).map(Value.timestamp) ?? .null
     }

@@ -1,14 +1,14 @@
-/// Fetches the users of a batch's transactions before they are scored: they lie anywhere in memory.
+/// Prefetches the users of a batch's transactions before they are scored, since they lie scattered in memory.
 struct ScoredAhead: ~Copyable {
     private var hashes: [UInt64] = []
-    /// By transaction, the number of its user's key, where it seems to have one.
+    /// By transaction, the number of its user's key, if it seems to have one.
     private var keys: [Int?] = []
     private var key = OutputBuffer(capacity: 256)
 
-    /// So many transactions ahead what a user's memory points to is fetched, and that memory at twice as many.
+    /// A user's block is prefetched this many transactions ahead, its state twice as many.
     private static let distance = 6
 
-    /// Begins with the transactions of a batch, which a stream scores.
+    /// Begins a batch of transactions that a stream scores.
     mutating func begin(
         _ transactions: [Transaction], _ text: BatchText, stream: Int, _ stage: borrowing KeyedStage<StreamFunction>
     ) {
@@ -24,7 +24,7 @@ struct ScoredAhead: ~Copyable {
         for index in 0..<min(2 * Self.distance, keys.count) { fetch(index, stage) }
     }
 
-    /// This transaction is next.
+    /// Moves on to this transaction.
     mutating func goOn(to index: Int, _ stage: borrowing KeyedStage<StreamFunction>) {
         fetch(index + 2 * Self.distance, stage)
         let near = index + Self.distance
@@ -35,6 +35,6 @@ struct ScoredAhead: ~Copyable {
         if index < keys.count, let key = keys[index] { stage.prefetchState(key) }
     }
 
-    /// Of the key of a transaction's user.
+    /// The hash of the key of a transaction's user.
     func hash(_ index: Int) -> UInt64 { hashes[index] }
 }

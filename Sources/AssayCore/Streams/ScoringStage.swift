@@ -1,9 +1,9 @@
 import CivilTime
 
-/// The middle stage, which owns all keyed state: transactions to assessments.
+/// The middle stage of scoring, which owns all keyed state: transactions to assessments.
 package struct ScoringStage: RunStage, ~Copyable {
     private var stage: KeyedStage<FraudDetection>
-    /// Everything so far, also of runs before this one.
+    /// Totals, those of earlier runs included.
     package private(set) var counts = RunCounts()
     private(set) var greatestTime = EventTime(milliseconds: 0)
     private var rules: RuleSet?
@@ -11,11 +11,11 @@ package struct ScoringStage: RunStage, ~Copyable {
     private let fields: FieldNames
     private let outputs: [AssessmentOutput]
     private var toldEnded = 0
-    /// How often rules fired and failed in runs before, and in this one before the present evaluator.
+    /// How often rules fired and failed in earlier runs, and in this one under earlier evaluators.
     private var loadedRuleTallies: [String: UInt64] = [:]
     private var earlierRuleTallies: [String: UInt64] = [:]
 
-    /// Names keyed state in the store.
+    /// The name of keyed state in the store.
     package static let functionNumber: Int64 = 1
     package static let functionName = "fraud_detection"
 
@@ -46,7 +46,7 @@ package struct ScoringStage: RunStage, ~Copyable {
 
     // MARK: Rules
 
-    /// From the next batch on.
+    /// Takes effect with the next batch.
     package mutating func install(_ rules: RuleSet?) {
         for (name, count) in stage.function.ruleEvaluator?.counts ?? [] {
             earlierRuleTallies[name, default: 0] += count
@@ -72,16 +72,16 @@ package struct ScoringStage: RunStage, ~Copyable {
         return notices
     }
 
-    /// Failures of rules that people should hear of.
+    /// Failures of rules that are to be reported.
     package func takeRuleFailures() -> [RuleEvaluator.Failure] {
         guard let evaluator = stage.function.ruleEvaluator, evaluator.hasUntold else { return [] }
         return evaluator.takeUntold()
     }
 
-    /// By the names under which checkpoints keep them, of all runs.
+    /// Totals over all runs, by the names that checkpoints use.
     package var ruleTallies: [String: UInt64] { ruleTalliesOfRun.merging(loadedRuleTallies, uniquingKeysWith: +) }
 
-    /// The same of this run alone.
+    /// The same for this run alone.
     private var ruleTalliesOfRun: [String: UInt64] {
         var tallies = earlierRuleTallies
         for (name, count) in stage.function.ruleEvaluator?.counts ?? [] { tallies[name, default: 0] += count }
@@ -93,7 +93,7 @@ package struct ScoringStage: RunStage, ~Copyable {
             .map { (String($0.key.dropFirst(RuleTally.prefix.count)), $0.value) }
     }
 
-    /// Everything that is counted, in order of the names.
+    /// All counts, in order of their names.
     var tallies: [Tally] {
         (counts.scoringTallies + ruleTallies.map { Tally(name: $0.key, count: $0.value) })
             .sorted { $0.name < $1.name }
@@ -106,10 +106,10 @@ package struct ScoringStage: RunStage, ~Copyable {
 
     // MARK: Checkpoints
 
-    /// How many users have changes that no checkpoint has.
+    /// How many users have changes that are in no checkpoint.
     var changedCount: Int { stage.changedCount }
 
-    /// Takes over what a checkpoint holds.
+    /// Loads what a checkpoint holds.
     package mutating func load(
         _ record: StageRecord, from pages: any StatePages, memoryLimit: Int = .max
     ) throws(StoreError) {
@@ -135,21 +135,21 @@ package struct ScoringStage: RunStage, ~Copyable {
         return record
     }
 
-    /// Cuts here, and returns what is known at once; the states follow by and by.
+    /// Cuts here and returns what is known at once; the states follow step by step.
     package mutating func beginCut() -> StageRecord {
         stage.beginCut()
         return record
     }
 
-    /// Goes on with the cut for a while. True when it is complete.
+    /// Continues the cut for a while. Returns true when it is complete.
     package mutating func continueCut(states: Int) throws(StoreError) -> Bool {
         try stage.goOnWithCut(states: states)
     }
 
-    /// What users did before counts for whatever input comes.
+    /// A user's history counts for any later input.
     package mutating func beginInput() {}
 
-    /// From now on states can be read back from here.
+    /// States can be read back from here from now on.
     package mutating func attach(_ pages: any StatePages) {
         stage.attach(pages)
     }
@@ -161,13 +161,13 @@ package struct ScoringStage: RunStage, ~Copyable {
         stage.noteCommitted()
     }
 
-    /// The memory of users at home and their states.
+    /// The memory of the users that are not away and their states.
     package var memoryBytes: Int { stage.memoryBytes }
-    /// The memory that it takes to find a user.
+    /// The memory of the index of users.
     package var indexBytes: Int { stage.indexBytes }
-    /// Users whose states are in the store alone.
+    /// Users whose states are only in the store.
     var awayCount: Int { stage.awayCount }
-    /// As far as it is not in any checkpoint.
+    /// The bytes of changes that are in no checkpoint.
     package var changedBytes: Int { stage.changedBytes }
 
     package mutating func shrink(to limit: Int) {
@@ -179,7 +179,7 @@ package struct ScoringStage: RunStage, ~Copyable {
 
     // MARK: Transactions
 
-    /// Each user with the bytes of its state.
+    /// Visits each user with the bytes of its state.
     func forEachState(_ body: (UnsafeBufferPointer<UInt8>, [UInt8]) -> Void) {
         stage.forEachState { key, state in
             var bytes = OutputBuffer(capacity: 1 << 10)
@@ -203,7 +203,7 @@ package struct ScoringStage: RunStage, ~Copyable {
         settle(batch)
     }
 
-    /// Counts, and turns the transactions that were not accepted into rejects.
+    /// Counts, and turns transactions that were not accepted into rejects.
     private mutating func settle(_ batch: TransactionBatch) {
         var duplicates: [Reject] = []
         for (index, assessment) in batch.scored.assessments.enumerated() {

@@ -1,6 +1,6 @@
 import CEL
 
-/// What a sequence that was found becomes: the columns of `emit`, or all that is known of it.
+/// The row of a found sequence: the columns of `emit`, or all that is known of it.
 package final class SequenceEmission: Sendable {
     let program: Program
     let emitted: [ExpressionPart]
@@ -22,7 +22,7 @@ package final class SequenceEmission: Sendable {
         self.columns = columns
     }
 
-    /// Where the values lie that its expressions see: the events of the stages first.
+    /// The slots of the values that its expressions see, the events of the stages first.
     package struct Layout: Sendable {
         let stages: Int
         let keys: Int
@@ -44,7 +44,7 @@ package final class SequenceEmission: Sendable {
         var slotCount: Int { firstEmitted + emitted }
     }
 
-    /// Where nobody says what shall come out.
+    /// The columns without an `emit`.
     package static func wholeColumns(key: CEL.`Type`) -> [StreamColumn] {
         [
             StreamColumn(name: "pattern", type: .string),
@@ -56,7 +56,7 @@ package final class SequenceEmission: Sendable {
     }
 }
 
-/// Makes rows of the sequences of a stream.
+/// Makes rows from the sequences of a stream.
 final class SequenceTelling {
     private let sequences: StreamPlan.Sequences
     private let row: ValueRow
@@ -72,7 +72,7 @@ final class SequenceTelling {
         emission = EmissionRow(slotCount: sequences.emission.layout.slotCount)
     }
 
-    /// A row for one that was found, or whose time was over; nil where `having` does not hold.
+    /// Returns the row of a found or timed-out sequence; nil where `having` does not hold.
     func tell(_ sequence: PatternMatcher.Sequence, keys: [Value], at time: EventTime) -> ValueRow? {
         guard sequence.isComplete, !sequences.emission.emitted.isEmpty || sequences.emission.having != nil else {
             return whole(sequence, keys, time)
@@ -122,7 +122,7 @@ final class SequenceTelling {
         return wholeRow
     }
 
-    /// One part is the key itself, several are a map.
+    /// Returns a single part as it is, several as a map.
     private func key(_ keys: [Value]) -> Value {
         if keys.count == 1 { return keys[0] }
         if keys.isEmpty { return .null }

@@ -1,8 +1,8 @@
 /// Events on their way through a pipeline, and what its streams make of them.
 ///
-/// @unchecked Sendable: as any batch of lines.
+/// @unchecked Sendable: like any batch of lines.
 package final class StreamBatch: EventBatch, @unchecked Sendable {
-    /// What the pipeline makes of them, by sink, and by output: some outputs share one.
+    /// The rows made of them, by sink and by output; outputs may share a sink.
     let buffers: [RowBuffer]
     let outputs: [RowBuffer]
 
@@ -19,9 +19,9 @@ package final class StreamBatch: EventBatch, @unchecked Sendable {
     }
 }
 
-/// The rows of a batch that go to one sink, until the thread that writes puts them in the sink's form.
+/// The rows of a batch for one sink, until the writing thread puts them in the sink's form.
 final class RowBuffer {
-    // In one stage's hands at a time.
+    // Only one stage holds it at a time.
     @exclusivity(unchecked) private var carried = CarriedRows()
     /// What was scored of the batch.
     private(set) var scored: ScoredBatch?
@@ -30,7 +30,7 @@ final class RowBuffer {
 
     func removeAll() { carried.removeAll() }
 
-    /// Rows come, of a batch of which this is scored.
+    /// Begins the rows of a batch, whose scored part this is.
     func begin(_ scored: ScoredBatch?) { self.scored = scored }
 
     @inline(__always)
@@ -52,7 +52,7 @@ final class RowBuffer {
     }
 }
 
-/// The lines of assessments of a batch, on the thread that writes.
+/// The lines of a batch's assessments, on the writing thread.
 private final class AssessmentLines {
     private let encoder: AssessmentEncoder
     private let transactions: [Transaction]
@@ -70,7 +70,7 @@ private final class AssessmentLines {
         written = scored.written
     }
 
-    /// The line of one that was noted.
+    /// Writes the line of a noted assessment.
     func write(_ index: Int, into buffer: inout OutputBuffer) {
         var place = written[index].place
         encoder.encode(
@@ -80,9 +80,9 @@ private final class AssessmentLines {
 
 /// What was scored of a batch, and which of it is written out.
 ///
-/// It goes with the batch from the thread that scores to the one that writes.
+/// It travels with the batch from the scoring thread to the writing thread.
 final class ScoredBatch {
-    // In one stage's hands at a time.
+    // Only one stage holds it at a time.
     @exclusivity(unchecked) var output = FraudDetection.Output()
     @exclusivity(unchecked) fileprivate private(set) var written: [Written] = []
     let encoder: AssessmentEncoder
@@ -102,7 +102,7 @@ final class ScoredBatch {
         written.removeAll(keepingCapacity: true)
     }
 
-    /// Returns the number of an assessment that is written out. The one before may be the same.
+    /// Returns the number of an assessment to be written; it may be the same as before.
     func note(_ place: FraudDetection.Output.Place, of transaction: Int) -> Int {
         if written.last?.place.assessment != place.assessment {
             written.append(Written(transaction: transaction, place: place))

@@ -1,4 +1,4 @@
-/// Puts the rows of a pipeline's streams in the forms that sinks take.
+/// Puts the rows of a pipeline's streams in the forms of the sinks.
 package struct StreamFormatter: RowFormatter {
     /// By output.
     private let writings: [RowWriting]
@@ -15,6 +15,6 @@ package struct StreamFormatter: RowFormatter {
         return rows.rows
     }
 
-    /// What comes after the line was not taken by the stage.
+    /// The stage has not taken anything after the line.
     package func cut(_ batch: StreamBatch, after line: UInt32) {}
 }

@@ -1,15 +1,15 @@
-/// What is remembered of a key: its windows, a user, or sequences that have begun.
+/// The state of a key: its windows, its user, or sequences that have begun.
 struct StreamState {
     var windows = WindowState<WindowAggregates>()
-    /// Where the scorer keeps it: a state that was scored once is never forgotten.
+    /// Owned by the scorer: a state that was scored once is never forgotten.
     var user: UnsafeMutablePointer<UserState>?
     var sequences: RememberedSequences?
 }
 
-/// What ended because its pattern was changed.
+/// What was ended by a change of its pattern.
 package struct EndedSequences: Equatable, Sendable {
     package var runs: UInt64 = 0
-    /// Events that event time had not come to.
+    /// Events that event time had not yet reached.
     package var events: UInt64 = 0
 
     init() {}
@@ -26,13 +26,13 @@ package struct EndedSequences: Equatable, Sendable {
     }
 }
 
-/// A key's sequences, which exist once.
+/// A key's sequences, held by reference.
 final class RememberedSequences {
-    /// Of the pattern.
+    /// The pattern's fingerprint.
     let fingerprint: UInt64
-    // Only the thread that owns the stage comes here, one step at a time.
+    // Only the thread that owns the stage uses it, one step at a time.
     @exclusivity(unchecked) var state: PatternState
-    /// What was read from a checkpoint and does not go on.
+    /// What was read from a checkpoint and is not continued.
     var ended = EndedSequences()
 
     init(_ fingerprint: UInt64, _ state: PatternState) {
@@ -43,11 +43,11 @@ final class RememberedSequences {
 
 /// The process function of a whole pipeline: each key begins with the number of the stream that it belongs to.
 package struct StreamFunction: KeyedProcessFunction {
-    /// What a step came to: of a stream one of the parts.
+    /// The results of a step; a stream uses one of the parts.
     struct Output {
         var windows = WindowFunction<WindowAggregates>.Output()
         var sequences = PatternFunction.Output()
-        /// Of the batch at hand, all that was scored so far. Whoever has the batch keeps it.
+        /// Everything scored so far of the current batch, which the batch's owner keeps alive.
         var scored: Unmanaged<ScoredBatch>?
     }
 
@@ -60,7 +60,7 @@ package struct StreamFunction: KeyedProcessFunction {
     /// By stream.
     private let functions: [WindowFunction<WindowAggregates>?]
     private(set) var patterns: [PatternFunction?]
-    /// By stream, what a checkpoint had begun for a pattern that is another one now.
+    /// By stream, what a checkpoint held for a pattern that has changed since.
     var ended: [EndedSequences]
     let scorer: TransactionScorer?
 
@@ -73,7 +73,7 @@ package struct StreamFunction: KeyedProcessFunction {
         scorer = plan.scored.map { TransactionScorer($0.settings) }
     }
 
-    /// Other patterns hold from now on.
+    /// Replaces the patterns.
     mutating func takePatterns(of streams: [RunningStream]) { patterns = streams.map { $0.patternFunction } }
 
     func makeState() -> StreamState { StreamState() }
@@ -82,12 +82,12 @@ package struct StreamFunction: KeyedProcessFunction {
         if let user = state.user { UserState.prefetch(user) }
     }
 
-    /// What a user's memory points to.
+    /// Prefetches what a user's state points to.
     fileprivate func prefetchHeld(_ state: StreamState) { state.user?.pointee.prefetchBlock() }
 
     func stream(of key: UnsafeBufferPointer<UInt8>) -> Int { Int(key[0]) }
 
-    /// What was read of it does not go on, and that has to be written down.
+    /// Part of what was read is not continued, and that has to be written.
     func isStale(_ state: StreamState) -> Bool { state.sequences.map { !$0.ended.isNothing } ?? false }
 
     mutating func refresh(_ state: inout StreamState) { state.sequences?.ended = EndedSequences() }
@@ -172,13 +172,13 @@ package struct StreamFunction: KeyedProcessFunction {
         }
     }
 
-    /// The fingerprint and the state of a stored state of sequences; nil for one of something else.
+    /// The fingerprint and the state in a stored state of sequences; nil for any other state.
     package static func sequenceBytes(_ state: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard state.first == Kind.sequences.rawValue else { return nil }
         return UnsafeRawBufferPointer(rebasing: state[1...])
     }
 
-    /// A pattern that has changed does not go on with the runs of before.
+    /// Runs of a pattern that has changed are not continued.
     private mutating func decodeSequences(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> StreamState {
         var reader = StateByteReader(bytes)
         let fingerprint = try reader.fixed()
@@ -193,15 +193,15 @@ package struct StreamFunction: KeyedProcessFunction {
 }
 
 extension KeyedStage<StreamFunction> {
-    /// What the memory holds that a state points to.
+    /// Prefetches what a state points to.
     func prefetchHeld(_ key: Int) { if keys.isInUse(key) { function.prefetchHeld(keys[key]) } }
 }
 
-/// What scores transactions, which exists once.
+/// The scorer of transactions, held by reference.
 final class TransactionScorer {
-    // Only the thread that owns the stage comes here, one step at a time.
+    // Only the thread that owns the stage uses it, one step at a time.
     @exclusivity(unchecked) var detection: FraudDetection
-    /// The users' states, which stay where they are as long as it lives.
+    /// The users' states, which do not move while the scorer lives.
     private var users = MemoryChunks()
 
     init(_ settings: StreamPlan.ScoredSettings, sequence: UInt64 = 0) {
@@ -209,7 +209,7 @@ final class TransactionScorer {
         detection.install(settings.rules)
     }
 
-    /// Takes the state of a user that was not known before.
+    /// Stores the state of a new user.
     func keep(_ state: consuming UserState) -> UnsafeMutablePointer<UserState> {
         let stride = MemoryLayout<UserState>.stride
         let place = users.take(stride).bindMemory(to: UserState.self, capacity: 1)

@@ -1,7 +1,6 @@
 import CEL
 
-/// Keys of streams as bytes: the number of the stream, then each part with its kind. The order of keys that are texts
-/// is that of their UTF-8.
+/// Keys of streams as bytes: the number of the stream, then each part with its kind. Text keys sort by their UTF-8.
 package enum StreamKey {
     private enum Tag: UInt8 {
         case null = 1
@@ -13,13 +12,13 @@ package enum StreamKey {
         buffer.append(byte: UInt8(stream))
     }
 
-    /// `isLast`: the only part, or the last one, which needs no end.
+    /// `isLast`: the only or last part, which needs no end mark.
     static func append(text: UnsafeBufferPointer<UInt8>, isLast: Bool, to buffer: inout OutputBuffer) {
         buffer.append(byte: Tag.string.rawValue)
         append(text, isLast: isLast, to: &buffer)
     }
 
-    /// Behind a zero a one ends the part; a zero of the part itself is followed by another byte.
+    /// A zero followed by a one ends the part; a zero inside the part is followed by another byte.
     private static func append(_ bytes: UnsafeBufferPointer<UInt8>, isLast: Bool, to buffer: inout OutputBuffer) {
         buffer.reserve(2 * bytes.count + 2)
         if isLast { return buffer.write(bytes) }
@@ -42,7 +41,7 @@ package enum StreamKey {
         case .bool(let bool): append(bool ? .yes : .no, "")
         case .int(let int): append(.int, String(int))
         case .uint(let uint): append(.uint, String(uint))
-        // One key for one number, whatever its sign at zero.
+        // One key per number, also for both zeros.
         case .double(let double): append(.double, double == 0 ? "0.0" : double.description)
         case .string(let text): append(.string, text.string)
         case .bytes(let bytes):
@@ -54,20 +53,20 @@ package enum StreamKey {
         }
     }
 
-    /// The parts of a key again.
+    /// Returns the parts of a key.
     static func values(_ key: UnsafeBufferPointer<UInt8>, count: Int) -> [Value] {
         var values: [Value] = []
         read(key, count: count, into: &values)
         return values
     }
 
-    /// The same, where other values have been.
+    /// Reads the parts into `values`, replacing what is there.
     static func read(_ key: UnsafeBufferPointer<UInt8>, count: Int, into values: inout [Value]) {
         values.removeAll(keepingCapacity: true)
         var index = 1
         for part in 0..<count {
             guard index < key.count, let tag = Tag(rawValue: key[index]) else {
-                preconditionFailure("a key has the parts that its stream gave it")
+                preconditionFailure("a key has its stream's parts")
             }
             index += 1
             if part == count - 1 { return values.append(value(tag, UnsafeBufferPointer(rebasing: key[index...]))) }
@@ -81,7 +80,7 @@ package enum StreamKey {
         }
     }
 
-    /// The parts of a key as a text, for people. How many there are is not known; nothing of it is taken on trust.
+    /// The parts of a key as readable text. Their number is not known, and nothing in the bytes is trusted.
     package static func text(_ key: UnsafeBufferPointer<UInt8>) -> String {
         var parts: [String] = []
         var index = 1
@@ -125,7 +124,7 @@ package enum StreamKey {
             case .timestamp: Timestamp(text).map(Value.timestamp)
             case .duration: CEL.Duration(text).map(Value.duration)
             }
-        guard let value else { preconditionFailure("a key's own text is good: \(text)") }
+        guard let value else { preconditionFailure("a key's own text is valid: \(text)") }
         return value
     }
 }

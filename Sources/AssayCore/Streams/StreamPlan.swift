@@ -1,7 +1,7 @@
 import CEL
 import CivilTime
 
-/// A pipeline ready to run: what each stream reads, what it makes of it, and where it goes. Never changed.
+/// A pipeline ready to run: what each stream reads, what it makes of it, and where it goes. Immutable.
 package final class StreamPlan: Sendable {
     /// Where a stream's rows come from.
     package enum Source: Equatable, Sendable {
@@ -13,10 +13,10 @@ package final class StreamPlan: Sendable {
         case timeouts(Int)
     }
 
-    /// Several sources taken as one: the names that any of them knows.
+    /// Several sources read as one: the names that any of them knows.
     package final class Union: Sendable {
         let names: [String]
-        /// By source and name, the slot by which that source knows it.
+        /// By source and name, the source's slot for the name.
         let slots: [[Int?]]
         let sources: [String]
 
@@ -32,12 +32,12 @@ package final class StreamPlan: Sendable {
         package let function: WindowFunction<WindowAggregates>
         package let isRunning: Bool
         let aggregates: AggregatePlan
-        /// Columns and `having`, over the outcomes of aggregates.
+        /// Columns and `having`, over the results of aggregates.
         let emission: Program
         package let emitted: [ExpressionPart]
         package let having: Int?
         let layout: EmissionLayout
-        /// Of its late events, if the pipeline names them.
+        /// The name of its late events, if the pipeline uses them.
         let lateName: String?
 
         package init(
@@ -60,7 +60,7 @@ package final class StreamPlan: Sendable {
     package final class Sequences: Sendable {
         package let keys: [ExpressionPart]
         package let pattern: PatternPlan
-        /// Which events it is about, in the stream's program.
+        /// The condition for the events it sees, in the stream's program.
         package let audience: Int?
         package let emission: SequenceEmission
         let lateName: String?
@@ -80,7 +80,7 @@ package final class StreamPlan: Sendable {
     }
 
     package enum Operator: Sendable {
-        /// All of a row, or some columns of it.
+        /// All of a row, or selected columns.
         case rows(selected: [ExpressionPart]?)
         case keyed(Keyed)
         case pattern(Sequences)
@@ -104,13 +104,13 @@ package final class StreamPlan: Sendable {
     package struct Stream: Sendable {
         package let name: String
         package let sources: [Source]
-        /// Where there are several.
+        /// Set where there are several sources.
         package let union: Union?
         /// `where`, keys, arguments and selected columns.
         let program: Program
         package let condition: Int?
         package let operation: Operator
-        /// Nil for rows that are passed on as they are, whatever they have.
+        /// Nil for rows that are passed on unchanged.
         package let columns: [StreamColumn]?
 
         package init(
@@ -128,7 +128,7 @@ package final class StreamPlan: Sendable {
 
         package var isScored: Bool { if case .score = operation { true } else { false } }
 
-        /// Of a stream that knows of many events together.
+        /// The keys of a stream that combines many events.
         package var keys: [ExpressionPart] {
             switch operation {
             case .keyed(let keyed): keyed.keys
@@ -137,7 +137,7 @@ package final class StreamPlan: Sendable {
             }
         }
 
-        /// What it makes besides its own rows: the names, each with whether it is of late events.
+        /// The names of its side outputs, each with whether it has late events.
         package var sides: [(name: String, isLate: Bool)] {
             let (late, timeouts): (String?, String?) =
                 switch operation {
@@ -152,13 +152,13 @@ package final class StreamPlan: Sendable {
     package let schema: EventSchema
     package let format: InputFormat
     package let derived: DerivedFields
-    /// Whoever is read comes before whoever reads.
+    /// A stream comes after the streams that it reads.
     package let streams: [Stream]
     package let outputs: [StreamOutput]
     package let outOfOrder: Int64
     /// In milliseconds.
     let idle: Int64?
-    /// States belong to it.
+    /// The identity that states belong to.
     package let identity: String
     package let zone: TimeZoneRules
 
@@ -185,7 +185,7 @@ package final class StreamPlan: Sendable {
         return nil
     }
 
-    /// By output, the number of the sink that its rows go to: outputs may share one.
+    /// By output, the number of the sink that its rows go to; outputs may share a sink.
     var sinks: [Int] { outputs.map(\.sink) }
 }
 
@@ -207,9 +207,9 @@ package struct StreamOutput: Sendable {
     }
 }
 
-/// What rows look like on the way to a sink.
+/// The form of rows on the way to a sink.
 package enum RowForm: Sendable {
-    /// A JSON object a line.
+    /// One JSON object per line.
     case json
     /// The same with the stream's name in front.
     case tagged

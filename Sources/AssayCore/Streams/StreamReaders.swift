@@ -1,6 +1,6 @@
-/// Who reads a stream, by number: every row asks, so that no reference is counted for the answer.
+/// The readers of a stream, by number: each row looks them up, and numbers need no reference counting.
 final class StreamReaders {
-    /// Of a stream with several sources also which of them this is.
+    /// For a stream with several sources also which of them this is.
     typealias Reader = (stream: Int, source: Int)
 
     let streams: UnsafeMutableBufferPointer<Reader>

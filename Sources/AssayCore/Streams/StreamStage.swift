@@ -3,7 +3,7 @@ import CEL
 /// The middle stage of a pipeline, which owns all keyed state: events go in, rows come out, all in one order.
 ///
 /// Each event goes through all streams before event time moves on. When it does, each stream in turn fires what has
-/// become complete and passes it on, and only then the streams that read it see the time move.
+/// become complete and passes it on; only then do the streams that read it see the time move.
 package struct StreamStage: RunStage, ~Copyable {
     private var plan: StreamPlan
     private var stage: KeyedStage<StreamFunction>
@@ -12,26 +12,26 @@ package struct StreamStage: RunStage, ~Copyable {
     private var eventRow: EventRow
     private let assessmentRow: AssessmentRow?
     private var watermark: SourceWatermarks
-    /// While event time moves: where it was for those streams that have not seen it move yet.
+    /// While event time moves: its former value, for the streams that have not seen it move yet.
     private var previousWatermark: Int64?
-    /// The end of the input was the end of time, and nothing came since.
+    /// The end of the input was the end of time, and nothing has come since.
     package private(set) var hasEnded = false
-    /// Event time goes on to here, without input, once that is in a checkpoint.
+    /// Event time advances to here, without input, once that is in a checkpoint.
     package private(set) var pendingTime: Int64?
     private(set) var greatestTime = EventTime(milliseconds: 0)
     package private(set) var sequence: UInt64 = 0
-    /// Rows that were added to windows: the order in which their values are told.
+    /// The number of rows added to windows, which gives their values an order.
     private var arrivals: UInt64 = 0
     private var endedNotices: [StageNotice] = []
-    /// Of the batch at hand.
+    /// The source of the current batch.
     private var source = 0
     private var known: RunCounts
     private var key = OutputBuffer(capacity: 256)
     private var kept = OutputBuffer(capacity: 1 << 12)
     private var isPresentLate = false
-    /// Where rows go at present.
+    /// Where rows go at the moment.
     private var outputs: [RowBuffer] = []
-    /// Of the batch at hand, where events are transactions too, with its number.
+    /// The current event as a transaction, with its number in the batch, where events are transactions too.
     private var transaction: FraudDetection.Input?
     private var transactionIndex = 0
     private var ahead = ScoredAhead()
@@ -76,7 +76,7 @@ package struct StreamStage: RunStage, ~Copyable {
         return notices
     }
 
-    /// Streams whose pattern had to give up runs, each once.
+    /// Streams whose pattern had to drop runs, each reported once.
     private func takeOverflows() -> [(stream: String, limits: PatternMatcher.Limits)] {
         streams.compactMap { stream in
             guard let sequences = stream.sequences, !stream.hasSaidDropped,
@@ -112,10 +112,10 @@ package struct StreamStage: RunStage, ~Copyable {
         for reject in batch.rejects { known.rejects[Int(reject.reason.rawValue)] += 1 }
     }
 
-    /// Rows go there from now on.
+    /// Rows go to these outputs from now on.
     private mutating func begin(_ outputs: [RowBuffer]) {
         self.outputs = outputs
-        // What is scored goes with the batch, and comes back with it.
+        // The scored batch travels with the batch, and comes back with it.
         let scored = assessmentRow?.begin(outputs.first?.scored, plan.scored?.settings.rules)
         for output in outputs { output.begin(scored) }
         stage.withOutput { $0.scored = scored.map { Unmanaged.passUnretained($0) } }
@@ -136,7 +136,7 @@ package struct StreamStage: RunStage, ~Copyable {
 
     package var endsTime: Bool { true }
 
-    /// Nothing comes any more: everything that is open fires.
+    /// Ends the input: everything that is open fires.
     package mutating func finish(into batch: StreamBatch) throws(StoreError) {
         begin(batch.outputs)
         let before = watermark.milliseconds
@@ -240,14 +240,14 @@ package struct StreamStage: RunStage, ~Copyable {
         try emit(of: stream, event: row)
     }
 
-    /// What a pattern has found in the last step, and whether the event came too late for it.
+    /// Emits what a pattern found in the last step, and passes on an event that came too late for it.
     private mutating func tell(of stream: RunningStream, event: Row?) throws(StoreError) {
         let isNothing = stage.withOutput { $0.sequences.found.isEmpty && !$0.sequences.isLate }
         if isNothing { return }
         var output = PatternFunction.Output()
         stage.withOutput { swap(&$0.sequences, &output) }
         guard let telling = stream.telling, let sequences = stream.sequences else {
-            preconditionFailure("a stream with a pattern tells of it")
+            preconditionFailure("a stream with a pattern emits sequences")
         }
         let keys = output.found.first.map { found in
             stage.withKey(found.key) { StreamKey.values($0, count: sequences.keys.count) }
@@ -261,7 +261,7 @@ package struct StreamStage: RunStage, ~Copyable {
         if output.isLate, let event { try passLate(event, of: stream) }
     }
 
-    /// The end of the input is no moment: what it decides has the time at which it would have been decided.
+    /// The end of the input is not a moment: what it decides gets the time at which it would have been decided.
     private func moment(of sequence: PatternMatcher.Sequence, _ sequences: StreamPlan.Sequences) -> EventTime {
         guard sequence.at == Watermark.end else { return EventTime(milliseconds: sequence.at) }
         return EventTime(milliseconds: sequence.began.addingSaturating(sequences.pattern.automaton.within ?? 0))
@@ -273,15 +273,15 @@ package struct StreamStage: RunStage, ~Copyable {
         try pass(event, to: stream.lateReaders)
     }
 
-    /// What the stream's last step has made.
+    /// Emits what the stream's last step has made.
     private mutating func emit(of stream: RunningStream, event: Row?) throws(StoreError) {
         if stream.kind == .pattern { return try tell(of: stream, event: event) }
         if stage.withOutput({ $0.windows.isNothing }) { return }
         guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
         stage.withOutput { swap(&$0.windows, &stream.step) }
         defer { stream.step.removeAll() }
-        // A step is about one key. Before others are worked on: without checkpoints a key goes when nothing is left of
-        // it.
+        // A step concerns one key. Read it before other keys are processed: without checkpoints an empty key is
+        // dropped.
         if let first = stream.step.firings.first {
             stage.withKey(first.key) { StreamKey.read($0, count: keyed.keys.count, into: &stream.keyValues) }
         }
@@ -296,7 +296,7 @@ package struct StreamStage: RunStage, ~Copyable {
 
     private mutating func score(_ event: Row, _ stream: RunningStream) throws(StoreError) {
         guard let transaction, let assessmentRow else {
-            stream.failures.note(EvaluationError(.host, "the event is no transaction"))
+            stream.failures.note(EvaluationError(.host, "the event is not a transaction"))
             return
         }
         StreamKey.begin(stream.index, in: &key)
@@ -323,7 +323,7 @@ package struct StreamStage: RunStage, ~Copyable {
 
     // MARK: Checkpoints
 
-    /// What is counted, brought up to date.
+    /// The counts, brought up to date.
     package var counts: RunCounts {
         var counts = known
         if let scorer = stage.function.scorer { counts.backwards = scorer.detection.clock.backwards }
@@ -341,7 +341,7 @@ package struct StreamStage: RunStage, ~Copyable {
     }
 
     package var record: StageRecord {
-        // The end of time is not kept: an input that goes on finds the time where its events had brought it.
+        // The end of time is not stored: an input that continues finds event time where its events had brought it.
         let reached = hasEnded ? greatestTime.milliseconds - watermark.bound - 1 : watermark.milliseconds
         var fields = [(Self.arrivalsName, Int64(arrivals)), (Self.endedName, hasEnded ? 1 : 0)]
         if let pendingTime { fields.append((Self.pendingName, pendingTime)) }
@@ -366,10 +366,10 @@ package struct StreamStage: RunStage, ~Copyable {
     package static let pendingName = "idle_ms"
     private static let scoredName = "scored"
 
-    /// Whether a checkpoint is of an input whose end was the end of time.
+    /// Whether a checkpoint is of an input that ended time.
     package static func hasEnded(_ record: StageRecord) -> Bool { record[field: endedName] == 1 }
 
-    /// Something waits for event time to go on.
+    /// Whether something waits for event time to advance.
     package var hasOpenTimers: Bool { stage.earliestTimer < Watermark.end }
 
     package mutating func load(
@@ -403,7 +403,7 @@ package struct StreamStage: RunStage, ~Copyable {
         endedNotices.append(.streamSequencesEnded(stream: stream.plan.name, ended))
     }
 
-    /// From now on the patterns of this plan hold.
+    /// Replaces the patterns by those of this plan.
     package mutating func install(_ next: StreamPlan) {
         known = counts
         plan = next
@@ -432,7 +432,7 @@ package struct StreamStage: RunStage, ~Copyable {
         eventRow = EventRow(plan.schema, derived: plan.derived)
     }
 
-    /// Goes on with what was counted.
+    /// Continues the counts.
     private func resume(_ stream: RunningStream) {
         let known = known.streams[stream.index]
         (stream.taken, stream.late, stream.made) = (known.taken, known.late, known.made)
@@ -440,7 +440,7 @@ package struct StreamStage: RunStage, ~Copyable {
         stream.failures.resume(known.failed)
     }
 
-    /// Another input begins where the one before has ended: its time may be an earlier one.
+    /// Begins another input after one that has ended; its time may be earlier.
     package mutating func beginInput() {
         guard hasEnded else { return }
         watermark = SourceWatermarks(bound: plan.outOfOrder, sources: watermark.sourceCount)

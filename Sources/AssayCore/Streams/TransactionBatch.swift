@@ -1,6 +1,6 @@
-/// Lines as transactions, with what was scored of them.
+/// Lines as transactions, with their assessments.
 ///
-/// @unchecked Sendable: as any batch of lines.
+/// @unchecked Sendable: like any batch of lines.
 package final class TransactionBatch: LineBatch, @unchecked Sendable {
     package var decoded = DecodedBatch()
     package var scored = FraudDetection.Output()
@@ -14,7 +14,7 @@ package final class TransactionBatch: LineBatch, @unchecked Sendable {
         scored.removeAll()
     }
 
-    /// Leaves out what comes after a line.
+    /// Drops what comes after a line.
     func cut(after line: UInt32) { decoded.transactions.removeAll { $0.lineIndex > line } }
 }
 

@@ -1,13 +1,13 @@
 import CEL
 
-/// A row of one of several sources taken as one.
+/// A row of one of several sources read as one.
 final class UnionRow: Row {
     private let union: StreamPlan.Union
-    /// By name, made once: most rows lack something.
+    /// By name, made once, since most rows lack some.
     private let missing: [EvaluationError]
-    /// The names of the sources, where they stay.
+    /// The sources' names, at a fixed address.
     private let sourceNames: [UnsafeMutableBufferPointer<UInt8>]
-    /// Kept by whoever passes it on.
+    /// Kept alive by the caller that passes it on.
     private var row: Unmanaged<Row>?
     private var source = 0
 
@@ -35,11 +35,11 @@ final class UnionRow: Row {
 
     func end() { row = nil }
 
-    /// Whether this is another row's.
+    /// Whether it stands for the other row.
     func isOf(_ other: Row) -> Bool { row?.toOpaque() == Unmanaged.passUnretained(other).toOpaque() }
 
     private var present: Row {
-        guard let row else { preconditionFailure("a row is looked at while it is at hand") }
+        guard let row else { preconditionFailure("a row is read only while it is current") }
         return row.takeUnretainedValue()
     }
 

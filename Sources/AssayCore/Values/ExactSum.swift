@@ -1,5 +1,5 @@
 /// A sum that does not drift: numbers count as the decimals that they are written as. What does not fit, such as 1e300,
-/// is summed apart with its rounding error carried along.
+/// is summed separately with compensation of its rounding errors.
 struct ExactSum: Equatable, Sendable {
     /// In units of 10 to the power of −12.
     private var units: Int128 = 0
@@ -8,12 +8,12 @@ struct ExactSum: Equatable, Sendable {
 
     private static let decimals = 12
     private static let unit: Int128 = 1_000_000_000_000
-    /// So large numbers leave room for very many of them.
+    /// This bound leaves room for very many numbers.
     private static let largest = 1e18
 
     mutating func add(_ integer: Int64) { add(units: Int128(integer) * Self.unit) }
 
-    /// What has no room any more goes on apart.
+    /// What no longer fits is summed separately.
     private mutating func add(units more: Int128) {
         let (sum, overflow) = units.addingReportingOverflow(more)
         if overflow { addInexact(Double(units) / Double(Self.unit)) }
@@ -30,7 +30,7 @@ struct ExactSum: Equatable, Sendable {
         addInexact(other.error)
     }
 
-    /// Neumaier's way: the smaller of the two loses digits, which `error` collects.
+    /// Neumaier's method: the smaller of the two loses digits, which `error` collects.
     private mutating func addInexact(_ number: Double) {
         let sum = rest + number
         if sum.isFinite {
@@ -39,7 +39,7 @@ struct ExactSum: Equatable, Sendable {
         rest = sum
     }
 
-    /// The shortest decimal that reads back as the number, if it has no more than twelve digits behind the point.
+    /// The shortest decimal that reads back as the number, if it has no more than twelve digits after the point.
     private static func units(_ number: Double) -> Int128? {
         guard abs(number) < largest else { return nil }
         if number == number.rounded(.towardZero) { return Int128(Int64(number)) * unit }
@@ -63,8 +63,8 @@ struct ExactSum: Equatable, Sendable {
         return scaled(mantissa, decimals - scale, isNegative: number < 0)
     }
 
-    /// The same for what has four digits behind the point at most, as most money has. A decimal of fifteen digits that
-    /// reads back as the number is its shortest one but for zeros, and dividing whole numbers rounds as reading does.
+    /// The same for at most four digits after the point, as most money has. A decimal of fifteen digits that reads back
+    /// as the number is its shortest one except for zeros, and dividing whole numbers rounds as reading does.
     private static func shortDecimal(_ number: Double) -> Int128? {
         guard abs(number) < 1e11 else { return nil }
         let scaled = (number * 1e4).rounded()
@@ -79,7 +79,7 @@ struct ExactSum: Equatable, Sendable {
         return isNegative ? -value : value
     }
 
-    /// Nil when it is no Int64.
+    /// Nil when it is not an Int64.
     var integer: Int64? { units % Self.unit == 0 && rest == 0 ? Int64(exactly: units / Self.unit) : nil }
 
     /// The double nearest to it, or next to that.

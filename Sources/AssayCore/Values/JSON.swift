@@ -8,7 +8,7 @@ package enum JSON: Sendable {
     case string(String)
     case array([JSON])
     case object([(String, JSON)])
-    /// JSON text already.
+    /// Text that is JSON already.
     case raw(String)
 
     package var text: String {

@@ -1,6 +1,6 @@
 import CEL
 
-/// The members of a JSON object as it lies in a line, without taking the others apart.
+/// The members of a JSON object in a line, read without decoding the others.
 struct JSONMembers {
     private let object: UnsafeBufferPointer<UInt8>
 
@@ -25,7 +25,7 @@ struct JSONMembers {
         return found
     }
 
-    /// A slice that is an object or an array, whole.
+    /// Returns a slice that is an object or array as a value.
     static func value(_ slice: ByteSlice, _ text: BatchText) -> Value {
         guard let start = text.bytes(slice).baseAddress else { return .null }
         var scanner = JSONScanner(at: start)
@@ -36,7 +36,7 @@ struct JSONMembers {
         }
     }
 
-    /// All of them, as a map.
+    /// All members as a map.
     var all: Value {
         var members: [(String, JSON)] = []
         forEach { token, scanner throws(JSONFault) in
@@ -45,7 +45,7 @@ struct JSONMembers {
         return Value(plain: .object(members))
     }
 
-    /// The object was decoded before, so that nothing in it is a surprise; where there is none there are no members.
+    /// Visits the members. The object was decoded before, so it is valid; without an object there are no members.
     private func forEach(_ body: (JSONScanner.StringToken, inout JSONScanner) throws(JSONFault) -> Void) {
         guard object.first == UInt8(ascii: "{"), let start = object.baseAddress else { return }
         var scanner = JSONScanner(at: start)

@@ -1,4 +1,4 @@
-/// Why a text is no JSON document.
+/// Why a text is not a JSON document.
 package struct JSONError: Error, Equatable {
     package let message: String
     /// Counted from the text's first byte.
@@ -6,9 +6,9 @@ package struct JSONError: Error, Equatable {
 }
 
 extension JSON {
-    /// Reads one document. Numbers without fraction and exponent become integers as far as they fit.
+    /// Reads one document. Numbers without fraction and exponent become integers if they fit.
     package init(parsing bytes: some Sequence<UInt8>) throws(JSONError) {
-        // The scanner stops at a newline, and looks some bytes ahead: line ends inside are space like any other.
+        // The scanner stops at a newline, and reads some bytes ahead: line ends inside are treated as space.
         let padding = [UInt8](repeating: 0, count: InputText.padding)
         let text = bytes.map { $0 == 0x0A ? 0x20 : $0 } + [0x0A] + padding
         let count = text.count - padding.count - 1
@@ -29,7 +29,7 @@ extension JSON {
         }
     }
 
-    /// The value at which the scanner stands, inside `depth` objects and arrays.
+    /// Reads the value at the scanner, inside `depth` objects and arrays.
     init(_ scanner: inout JSONScanner, depth: Int) throws(JSONFault) {
         switch scanner.byte {
         case UInt8(ascii: "\""): self = .string(try scanner.text())
@@ -96,9 +96,9 @@ extension JSON {
         }
     }
 
-    // MARK: Looking in
+    // MARK: Access
 
-    /// The last member of a name.
+    /// The last member with this name.
     package subscript(_ name: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.0 == name }?.1
@@ -134,7 +134,7 @@ extension JSONScanner {
 }
 
 extension JSON {
-    /// The characters that a scanned string stands for.
+    /// The characters of a scanned string.
     static func text(of token: JSONScanner.StringToken) -> String {
         guard token.hasEscapes else { return String(decoding: token.bytes, as: UTF8.self) }
         return String(unsafeUninitializedCapacity: token.count) {

@@ -1,6 +1,6 @@
 import CEL
 
-/// Values with their types as JSON: `{"int":"1"}`, `{"list":[{"null":null}]}`. Nothing is lost on the way.
+/// Values with their types as JSON, without loss: `{"int":"1"}`, `{"list":[{"null":null}]}`.
 extension JSON {
     package init(typed value: Value) {
         self =
@@ -33,7 +33,7 @@ extension JSON {
     }
 }
 
-/// Why a text in JSON is no value.
+/// Why a JSON text is not a value.
 package struct ValueError: Error {
     package let message: String
 
@@ -84,7 +84,7 @@ extension Value {
         }
     }
 
-    /// Plain JSON: whole numbers are ints, objects are maps. Of a name that occurs twice the last value holds.
+    /// Reads plain JSON: whole numbers are ints, objects are maps. The last value of a repeated name counts.
     package init(plain json: JSON) {
         switch json {
         case .null: self = .null
@@ -106,7 +106,7 @@ extension Value {
                     entries.append((.string(name), value))
                 }
             }
-            guard let map = MapValue(entries) else { preconditionFailure("every name is there once") }
+            guard let map = MapValue(entries) else { preconditionFailure("every name is unique") }
             self = .map(map)
         case .raw: preconditionFailure("what was read is not raw")
         }

@@ -6,7 +6,7 @@ package enum ValueCoding {
         case null, no, yes, int, uint, double, string, bytes, list, map, timestamp, duration, type
     }
 
-    /// What nests deeper was never a value of ours: rows are not as deep by far, and one expression adds little.
+    /// Deeper bytes are never a value of ours: rows are far less deep, and one expression adds little.
     private static let deepest = 1000
 
     static func encode(_ value: Value, into bytes: inout OutputBuffer) {
@@ -104,12 +104,12 @@ package enum ValueCoding {
 }
 
 extension StateByteReader {
-    /// Bytes with their count before them.
+    /// Reads bytes after their count.
     mutating func content() throws(StateDecodingError) -> UnsafeBufferPointer<UInt8> {
         try bytes(try count())
     }
 
-    /// Of things that take a byte each at least.
+    /// Reads the count of things that take at least one byte each.
     mutating func count() throws(StateDecodingError) -> Int {
         guard let count = Int(exactly: try varint()), count <= remaining else { throw StateDecodingError(.truncated) }
         return count

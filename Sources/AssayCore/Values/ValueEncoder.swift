@@ -38,7 +38,7 @@ package struct ValueEncoder: Sendable {
         }
     }
 
-    /// As a text that stands for itself: the key of an object, a cell of a table.
+    /// The value as plain text: the key of an object, or a cell of a table.
     package func text(_ value: Value) -> String {
         switch value {
         case .string(let text): return text.string

@@ -1,4 +1,4 @@
-/// What a window knows of its events.
+/// The content of a window: what it keeps of its events.
 package protocol WindowContent {
     associatedtype Element
 
@@ -6,10 +6,10 @@ package protocol WindowContent {
 
     mutating func add(_ element: Element)
 
-    /// Takes over what another window, or another part of the same one, knows.
+    /// Merges the content of another window, or of another part of the same one.
     mutating func merge(_ other: Self)
 
-    /// As bytes that any later version can read.
+    /// Appends the content as bytes that any later version can read.
     func encode(into bytes: inout OutputBuffer)
 
     init(_ reader: inout StateByteReader) throws(StateDecodingError)
@@ -25,9 +25,9 @@ struct WindowState<Content: WindowContent> {
 
     /// Ascending by start. Sessions of a key never touch.
     var parts: [Part] = []
-    /// Of a global window, events that were not told.
+    /// For a global window, the events since it last fired.
     var untold: UInt64 = 0
-    /// When the timer is set for; no part of what is stored.
+    /// The time that the timer is set for; not stored.
     var timer = Int64.max
 
     init() {}
@@ -67,10 +67,10 @@ struct WindowState<Content: WindowContent> {
     }
 }
 
-/// What never changes of a stream's windows, where copying the function doesn't copy it.
+/// The constants of a stream's windows, which copies of the function share.
 private final class FixedWindows: Sendable {
     let shape: WindowShape
-    /// How long a window is remembered after it is complete.
+    /// How long a window is kept after it is complete.
     let lateness: Int64
     let places: WindowPlaces?
 
@@ -86,10 +86,10 @@ private final class FixedWindows: Sendable {
     }
 }
 
-/// Collects events in windows of event time, one set of windows a key.
+/// Collects events in windows of event time, one set of windows per key.
 ///
-/// A window fires when the watermark says that nothing can come for it any more, and again with each event that comes
-/// after that and before it is forgotten. The semantics are those of Apache Flink's windows with the default trigger.
+/// A window fires when the watermark passes its end, and again with each later event until it is dropped. The semantics
+/// are those of Apache Flink's windows with the default trigger.
 package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     struct Input {
         let element: Content.Element
@@ -98,14 +98,14 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
 
     struct Firing {
         let window: TimeWindow
-        /// By its number in the stage.
+        /// The key's number in the stage.
         let key: Int
         let content: Content
     }
 
     package struct Output {
         var firings: [Firing] = []
-        /// Events that no window took, and that did not fall between two.
+        /// Events that were too late for every window, but not those between two windows.
         var late: [Content.Element] = []
 
         var isNothing: Bool { firings.isEmpty && late.isEmpty }
@@ -140,7 +140,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         goOn(&state, &context.moment, &context.output)
     }
 
-    /// Of sessions with one end the one with the earliest start comes first; sliding windows have one start then.
+    /// Of sessions with the same end, the one that starts first comes first; sliding windows then have the same start.
     func timerRank(_ state: WindowState<Content>, at time: EventTime, stream: Int) -> Int64 {
         guard case .session = shape else { return 0 }
         return state.parts.first { $0.window.lastMoment == time.milliseconds }?.window.start ?? .min
@@ -152,7 +152,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         try WindowState(bytes)
     }
 
-    // MARK: Whatever the output is a part of
+    // MARK: With the output given separately
 
     func add(
         _ input: Input, _ state: inout WindowState<Content>, _ moment: inout ProcessMoment, _ output: inout Output
@@ -168,7 +168,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         if !wasTaken, isLate(input.time.milliseconds, moment.watermark) { output.late.append(input.element) }
     }
 
-    /// The watermark has come to the end of a window, or of the time that one is remembered.
+    /// The watermark has reached the end of a window, or of the time that one is kept.
     func goOn(_ state: inout WindowState<Content>, _ moment: inout ProcessMoment, _ output: inout Output) {
         let now = moment.time.milliseconds
         state.timer = .max
@@ -194,14 +194,14 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
 
     // MARK: Lateness
 
-    /// The window of a pane is the last one that has it, so that the pane lives as long as that.
+    /// A pane lives as long as the last window that contains it.
     private func isForgotten(_ part: TimeWindow, at watermark: Int64) -> Bool {
         let window = places?.lastWindow(with: part.start) ?? part
         return !isAlive(window, watermark)
     }
 
     private func forget(_ state: inout WindowState<Content>, at watermark: Int64) {
-        // Of windows at fixed places the earlier ones go first.
+        // Windows at fixed places are dropped in order.
         if places == nil { return state.parts.removeAll { isForgotten($0.window, at: watermark) } }
         let kept = state.parts.firstIndex { !isForgotten($0.window, at: watermark) } ?? state.parts.count
         if kept > 0 { state.parts.removeFirst(kept) }
@@ -225,7 +225,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
             state.parts[last].content.add(input.element)
             return true
         }
-        guard let places else { preconditionFailure("the places are those of the shape") }
+        guard let places else { preconditionFailure("the shape has places") }
         let takers = isAhead ? [] : places.windows(of: time).filter { isAlive($0, moment.watermark) }
         guard isAhead ? places.hasWindow(of: time) : !takers.isEmpty else { return false }
         addToPane(places.pane(of: time), input.element, &state, &moment)
@@ -237,7 +237,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         _ pane: TimeWindow, _ element: Content.Element, _ state: inout WindowState<Content>,
         _ moment: inout ProcessMoment
     ) {
-        // Mostly the last one.
+        // Usually the last one.
         var index = state.parts.count
         while index > 0, state.parts[index - 1].window.start > pane.start { index -= 1 }
         if index > 0, state.parts[index - 1].window.start == pane.start {
@@ -249,7 +249,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         setTimer(&state, at: min(state.timer, nextMoment(pane, after: moment.watermark)), &moment)
     }
 
-    /// With everything in its panes.
+    /// Fires a window with everything in its panes.
     private func fire(
         _ window: TimeWindow, _ state: WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
     ) {
@@ -264,7 +264,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     private func firePanes(
         completeAt now: Int64, _ state: WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
     ) {
-        // The timer may have been for a pane to be forgotten.
+        // The timer may have been for dropping a pane.
         guard let window = places?.window(completeAt: now) else { return }
         fire(window, state, moment, &output)
     }
@@ -277,7 +277,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     ) -> Bool {
         let time = input.time.milliseconds
         var window = TimeWindow(start: time, end: time + gap)
-        // Those that are here are alive. What overlaps or touches is next to each other.
+        // All sessions here are alive. Those that overlap or touch are adjacent.
         let first = state.parts.firstIndex { $0.window.end >= window.start } ?? state.parts.count
         var last = first
         while last < state.parts.count, state.parts[last].window.start <= window.end {
@@ -287,7 +287,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         }
         if first == last, !isAlive(window, moment.watermark) { return false }
         if last - first == 1 {
-            // Mostly the one that is under way goes on.
+            // Usually the current session is extended.
             state.parts[first].window = window
             state.parts[first].content.add(input.element)
         } else {
@@ -306,7 +306,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
 
     // MARK: All of event time
 
-    /// The window that is told goes from the first event's time to the last one's.
+    /// The window that fires spans the first event's time to the last one's.
     private func addToAll(
         _ input: Input, _ every: UInt64, _ forgets: Bool, _ state: inout WindowState<Content>,
         _ moment: inout ProcessMoment, _ output: inout Output
@@ -324,7 +324,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
             fireAll(forgets, &state, moment, &output)
             if every > 1 { moment.deleteTimer() }
         } else if state.untold == 1 {
-            // What is left at the end of time is told then.
+            // What is left at the end of time fires then.
             moment.setTimer(at: EventTime(milliseconds: Watermark.end))
         }
     }
@@ -348,7 +348,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         var next = Int64.max
         for part in state.parts {
             next = min(next, nextMoment(part.window, after: now))
-            // What is at a fixed place and not kept for late events has nothing before an earlier one has.
+            // With fixed places and no lateness, the first part has the earliest moment.
             if places != nil, lateness == 0 { break }
         }
         if state.parts.isEmpty {
@@ -365,7 +365,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         moment.setTimer(at: EventTime(milliseconds: time))
     }
 
-    /// When something happens to a part: a window of it is complete, or it is forgotten.
+    /// The next time that a window of a part is complete, or the part is dropped.
     private func nextMoment(_ part: TimeWindow, after moment: Int64) -> Int64 {
         if let places {
             if let window = places.firstWindow(with: part.start, completeAfter: moment) { return window.lastMoment }

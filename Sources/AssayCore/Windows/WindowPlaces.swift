@@ -1,12 +1,12 @@
 import CivilTime
 
-/// Windows at fixed places of event time, and the panes that they share: the longest stretches that every window has
-/// whole or not at all.
+/// Windows at fixed places of event time, and the panes that they share: the longest stretches that each window
+/// contains completely or not at all.
 enum WindowPlaces: Equatable, Sendable {
     case sliding(SlidingPlaces)
     case daily(DailyPlaces)
 
-    /// From the latest start to the earliest. None in a hole between windows.
+    /// From the latest start to the earliest. None in a gap between windows.
     func windows(of time: Int64) -> [TimeWindow] {
         switch self {
         case .sliding(let places): places.windows(of: time)
@@ -14,7 +14,7 @@ enum WindowPlaces: Equatable, Sendable {
         }
     }
 
-    /// Whether any window has a time.
+    /// Whether any window contains a time.
     func hasWindow(of time: Int64) -> Bool {
         switch self {
         case .sliding(let places): places.hasWindow(of: time)
@@ -29,7 +29,7 @@ enum WindowPlaces: Equatable, Sendable {
         }
     }
 
-    /// The window that has its last moment then.
+    /// The window whose last moment this is.
     func window(completeAt moment: Int64) -> TimeWindow? {
         switch self {
         case .sliding(let places): places.window(completeAt: moment)
@@ -38,7 +38,7 @@ enum WindowPlaces: Equatable, Sendable {
         }
     }
 
-    /// The first window that has a pane and ends behind a moment: its last moment is greater.
+    /// The first window that contains a pane and whose last moment is after `moment`.
     func firstWindow(with paneStart: Int64, completeAfter moment: Int64) -> TimeWindow? {
         switch self {
         case .sliding(let places): places.firstWindow(with: paneStart, completeAfter: moment)
@@ -47,7 +47,7 @@ enum WindowPlaces: Equatable, Sendable {
         }
     }
 
-    /// The last window that has a pane.
+    /// The last window that contains a pane.
     func lastWindow(with paneStart: Int64) -> TimeWindow? {
         switch self {
         case .sliding(let places): places.lastWindow(with: paneStart)
@@ -70,7 +70,7 @@ package struct SlidingPlaces: Equatable, Sendable {
         paneSize = Self.paneSize(size: size, slide: slide)
     }
 
-    /// Their greatest common divisor.
+    /// The greatest common divisor of both.
     package static func paneSize(size: Int64, slide: Int64) -> Int64 {
         var (greater, smaller) = (size, slide)
         while smaller > 0 { (greater, smaller) = (smaller, greater % smaller) }
@@ -109,7 +109,7 @@ package struct SlidingPlaces: Equatable, Sendable {
 
     func firstWindow(with paneStart: Int64, completeAfter moment: Int64) -> TimeWindow? {
         let latest = latestStart(paneStart)
-        // The earliest that has it, but for those that are complete by then.
+        // The earliest that contains it, without those that are complete by then.
         let earliest = latest - (latest - (paneStart - size) - 1) / slide * slide
         let behind = max(moment, paneStart - size) + 2 - size
         let start = behind <= earliest ? earliest : earliest + (behind - earliest + slide - 1) / slide * slide
@@ -122,10 +122,10 @@ package struct SlidingPlaces: Equatable, Sendable {
     }
 }
 
-/// Windows that begin at a zone's midnight, whatever its clocks do in the night.
+/// Windows that begin at a zone's midnight, also on days when its clocks change.
 package struct DailyPlaces: Equatable, Sendable {
     package let zone: TimeZoneRules
-    /// Whole days, or a part that a day is a multiple of.
+    /// Whole days, or a divisor of a day.
     package let size: Int64
 
     package static let day: Int64 = 86_400_000

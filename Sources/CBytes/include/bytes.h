@@ -17,20 +17,20 @@
 #include <emmintrin.h>
 #endif
 
-// Linux's O_DIRECT, which the C library shows only to those who ask before everybody else.
+// Linux's O_DIRECT, which the C library declares only with a feature macro.
 #if defined(__aarch64__)
 #define ASSAY_O_DIRECT 0200000
 #else
 #define ASSAY_O_DIRECT 040000
 #endif
 
-// What one step over 16 bytes of a JSON string finds. Bit i of each mask speaks of byte i.
+// What one step over 16 bytes of a JSON string finds. Bit i of each mask belongs to byte i.
 typedef struct {
     uint32_t stops;  // a quote, a backslash or a control character
     uint32_t high;   // a byte of a multi-byte character
 } assay_string_step;
 
-// Reads 16 bytes: callers keep that much readable behind their last byte.
+// Reads 16 bytes: callers keep that much readable after their last byte.
 static inline assay_string_step assay_string_scan(const uint8_t *bytes) {
     assay_string_step step;
 #if defined(__SSE2__)
@@ -126,12 +126,12 @@ static inline uint16_t assay_digit_pair(uint32_t number) {
     return (uint16_t)((uint8_t)assay_digits[number * 2] | (uint8_t)assay_digits[number * 2 + 1] << 8);
 }
 
-// Asks for memory in one huge page. The system may decline, which changes nothing but the speed.
+// Asks for memory in one huge page. The system may decline, which changes only the speed.
 static inline void assay_advise_huge_page(void *start, size_t count) { (void)madvise(start, count, MADV_HUGEPAGE); }
 
 static inline void assay_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
 
-// GNU functions that the C library's module shows only to those who ask before everybody else.
+// GNU functions that the C library declares only with a feature macro.
 extern void *memrchr(const void *bytes, int byte, size_t count);
 extern void *rawmemchr(const void *bytes, int byte);
 extern void *memmem(const void *bytes, size_t count, const void *part, size_t part_count);
@@ -145,14 +145,14 @@ static inline int assay_schedule_in_batches(void) {
     return sched_setscheduler(0, 3, &none);
 }
 
-// Has a pipe hold so many bytes, where that is allowed. Answers how many it holds, 0 for what is no pipe.
+// Sets the capacity of a pipe, if that is allowed. Returns its capacity, 0 for what is not a pipe.
 static inline int assay_enlarge_pipe(int descriptor, int bytes) {
     fcntl(descriptor, 1031, bytes); // F_SETPIPE_SZ
     const int held = fcntl(descriptor, 1032); // F_GETPIPE_SZ
     return held > 0 ? held : 0;
 }
 
-// Linux's SCHED_IDLE: only what nobody else wants.
+// Linux's SCHED_IDLE: only idle time.
 static inline int assay_schedule_when_idle(void) {
     const struct sched_param none = {0};
     return sched_setscheduler(0, 5, &none);

@@ -56,7 +56,7 @@ import Testing
             ("levels: {high: 0.9}", "c.yaml:1:16: the levels must not descend from medium to critical"),
             (
                 "fields: {order: transaction_idd}",
-                "c.yaml:1:17: 'transaction_idd' is none of our fields; did you mean 'transaction_id'?"
+                "c.yaml:1:17: 'transaction_idd' is not one of our fields; did you mean 'transaction_id'?"
             ),
             ("fields: {a: amount, b: amount}", "c.yaml:1:24: 'amount' has two names"),
             (

@@ -185,7 +185,7 @@ import Testing
             ("rules:\n  - name: a\n    when: 'amount > 1.0 && ''x'' > y'\n    risk: 1", 2, 5, "at 1:23 of its 'when'"),
             ("rules:\n  - name: a\n    when: amount > 1.0\n      && y\n    risk: 1", 2, 5, "reference to 'y'"),
             ("rules:\n  - name: a\n    when: user_id.matches('(')\n    risk: 1", 3, 27, "bad pattern"),
-            ("lists: {a: {file: /dev/null}}\nrules: [{name: a, when: 'true', risk: 1}]", 1, 12, "no regular file"),
+            ("lists: {a: {file: /dev/null}}\nrules: [{name: a, when: 'true', risk: 1}]", 1, 12, "not a regular file"),
             ("rules:\n  - name: a\n    when: amount\n    risk: 1", 3, 11, "a bool was expected, not double"),
             ("rules:\n  - name: a\n    when: amount * 2 > 5.0\n    risk: 1", 3, 18, "write the int as a double"),
             ("rules:\n  - name: a\n    when: user.transaction > 5\n    risk: 1", 3, 11, "'user' has amount_count"),

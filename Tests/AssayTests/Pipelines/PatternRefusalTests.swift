@@ -36,12 +36,12 @@ import Testing
             ("stages: [\(a), {name: b, followedBy: v > 1, optional: true, times: 2}]", nil),
             (
                 "stages: [{name: a, where: v > 1, times: 1+, greedy: true}, {name: b, next: v > 2, optional: true}]",
-                "an optional stage cannot stand right behind a greedy one"
+                "an optional stage cannot come right after a greedy one"
             ),
-            ("stages: [{name: a, where: v > 1, optional: true}, \(n), \(b)]", "cannot stand right behind an optional"),
+            ("stages: [{name: a, where: v > 1, optional: true}, \(n), \(b)]", "cannot be right after an optional"),
             (
                 "stages: [\(a), {group: {followedBy: true, stages: [\(maybe)]}}, \(n), \(b)]",
-                "cannot stand right behind an optional"
+                "cannot be right after an optional"
             ),
             ("stages: [\(a), {name: n, notNext: v > 3, times: 2}, \(b)]", "has no 'times'"),
             ("stages: [\(a), {name: n, notFollowedBy: v > 3, greedy: true}, \(b)]", "has no 'times'"),
@@ -62,17 +62,17 @@ import Testing
             ("stages: [\(a), \(n), {name: b, followedBy: v > 2, optional: true}]", "ends before it can come"),
             (
                 "stages: [\(a), \(n), {name: b, next: v > 2, times: 0+, greedy: true}, {name: c, next: v > 3}]",
-                "right behind 'notFollowedBy'"
+                "right after 'notFollowedBy'"
             ),
             ("stages: [{name: a, where: v > 1, greedy: true}]", "'greedy' needs 'times'"),
             ("stages: [{name: a, where: v > 1, times: 2+, greedy: true, inner: combinations}]", "any part of it"),
             ("stages: [{group: {times: 1+, greedy: true, stages: [\(a)]}}]", "a group cannot be greedy"),
             ("stages: [{name: a, where: v > 1, until: v > 5}]", "'until' ends a loop"),
             ("stages: [\(a), {name: a, next: v > 2}]", "there are two stages 'a'"),
-            ("skip: first x\nstages: [\(a)]", "which is no stage outside groups"),
+            ("skip: first x\nstages: [\(a)]", "which is not a stage outside groups"),
             (
                 "skip: last x\nstages: [{group: {stages: [\(x)]}}]",
-                "which is no stage outside groups"
+                "which is not a stage outside groups"
             ),
             ("stages: [{group: {times: 1+, stages: [{name: a, where: v > 1, optional: true}]}}]", "never ends"),
             ("stages: [{name: a, where: v > 1, times: [3, 2]}]", "the lesser number first"),

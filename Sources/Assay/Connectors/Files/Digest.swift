@@ -1,6 +1,6 @@
 import AssayCore
 
-/// Sixteen bytes that tell texts apart.
+/// A digest of sixteen bytes.
 package struct Digest: Equatable, Sendable {
     package var low: UInt64 = 0
     package var high: UInt64 = 0

@@ -6,7 +6,7 @@ import StateStore
 package struct FileOutput: OutputDefinition {
     let target: OutputTarget
     package let form: RowForm
-    /// Checkpoints know it by this, where the command line names it.
+    /// Its name in checkpoints, if it comes from the command line.
     private let fixedName: String?
 
     package init(_ target: OutputTarget, form: RowForm, name: String? = nil) {
@@ -32,7 +32,7 @@ package struct FileOutput: OutputDefinition {
         case .csv where columns == nil: throw Self.unknownColumns("CSV", stream, fault)
         case .tagged where columns?.contains(where: { $0.name == "stream" }) == true:
             throw fault(
-                "standard output says the stream of each line as 'stream', and '\(stream)' has a column of that name; "
+                "standard output names the stream of each line as 'stream', and '\(stream)' has a column of that name; "
                     + "give the column another one", nil)
         case .csv, .tagged, .json, .values: return
         }
@@ -48,7 +48,7 @@ package struct FileOutput: OutputDefinition {
 
     package func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
         let target = OutputTarget(path: target.path.map(situation.path))
-        // One that the checkpoint does not know begins here.
+        // A file that the checkpoint does not have begins here.
         let recorded = situation.recorded.flatMap { FileResume($0.resume) }
         let plan = try FilePlan.of(
             target.situation(), recorded: recorded, checkpoint: situation.checkpoint,
@@ -89,13 +89,12 @@ final class FileSink: RowSink {
     private let file: OpenedFile
     private var sink: OutputSink
     private let label: String
-    /// The first line of a file, until it is written: before the first checkpoint knows of a file, nothing may be in
-    /// it.
+    /// The first line of a file, until it is written: a file must be empty until the first checkpoint has it.
     private var header: [UInt8]
-    /// When what is held back has been held long enough.
+    /// When what is held back is to be written.
     private(set) var due = Double.infinity
 
-    /// Lines that nobody waits for are held back so long at most.
+    /// Lines that nobody waits for are held back at most this long.
     private static let holdSeconds = 0.25
 
     init(_ file: OpenedFile, name: String, label: String, header: [UInt8] = [], isSaved: Bool) {
@@ -105,7 +104,7 @@ final class FileSink: RowSink {
         let isOwn = file.isRegularFile && file.descriptor != STDOUT_FILENO
         sink = OutputSink(
             descriptor: file.descriptor, length: file.length,
-            // Checkpoints will want it on the disk.
+            // Checkpoints need it on the disk.
             pathPastCache: isSaved && isOwn ? file.realPath : nil)
         self.header = file.length == 0 ? header : []
     }
@@ -148,7 +147,7 @@ final class FileSink: RowSink {
     }
 
     func settle(isLast: Bool) throws(SinkFault) -> SettledSink {
-        // A file without rows has its columns too.
+        // A file without rows has a header too.
         if isLast { try writeHeader() }
         try flush()
         let resume = FileResume(path: file.realPath, length: sink.length)

@@ -1,9 +1,9 @@
 import AssayCore
 import Glibc
 
-/// What a checkpoint holds of a file that lines are written to.
+/// What a checkpoint holds of a file of lines.
 struct FileResume: Equatable {
-    /// Empty for what is no regular file.
+    /// Empty for what is not a regular file.
     var path: String
     var length: UInt64
 
@@ -23,33 +23,33 @@ struct FileResume: Equatable {
     var bytes: [UInt8] { [Self.version] + length.littleEndianBytes + Array(path.utf8) }
 }
 
-/// An output as the world has it before a run.
+/// The facts about an output before a run.
 struct FileSituation: Equatable {
-    /// Standard output for nil.
+    /// Nil for standard output.
     let path: String?
-    /// Where a regular file lies, empty for anything else.
+    /// The real path of a regular file, empty for anything else.
     var realPath = ""
     var isRegularFile: Bool
-    /// Bytes of a regular file; a file that is missing has none.
+    /// The bytes of a regular file; none if it is missing.
     var length: UInt64 = 0
     var exists = true
-    /// Whatever is written goes to its end: the shell's `>>`.
+    /// Whether everything is written to its end: the shell's `>>`.
     var appends = false
 
-    /// How messages name it.
+    /// Its name in messages.
     var name: String { path.map { "'\($0)'" } ?? "standard output" }
 }
 
-/// What a run does with an output, decided from what the last checkpoint knows of it. Nothing is touched before all of
-/// a run's outputs have a plan.
+/// What a run does with an output, decided from what the last checkpoint has of it. Nothing is changed before all of a
+/// run's outputs have a plan.
 enum FilePlan: Equatable {
     /// A file is cut to this length and written from there.
     case file(length: UInt64)
-    /// What is no file is just written to.
+    /// Just write to what is not a file.
     case stream
 
-    /// `recorded`: what the checkpoint says of this output, if anything. `isForgotten`: that checkpoint does not count
-    /// any more, but its files are the run's own.
+    /// `recorded`: what the checkpoint has of this output, if anything. `isForgotten`: the checkpoint is discarded, but
+    /// its files belong to the run.
     static func of(
         _ situation: FileSituation, recorded: FileResume?, checkpoint: Int64, input: InputFinding,
         mayOverwrite: Bool, isForgotten: Bool
@@ -87,7 +87,7 @@ enum FilePlan: Equatable {
 package struct OutputTarget: Sendable {
     package let path: String?
 
-    /// Standard output for nil.
+    /// Nil for standard output.
     package init(path: String?) {
         self.path = path
     }
@@ -113,7 +113,7 @@ package struct OutputTarget: Sendable {
         return String(cString: resolved)
     }
 
-    /// Where a file will lie that is not there yet.
+    /// The path of a file that does not exist yet.
     static func futurePath(_ path: String, links: Int = 8) -> String {
         if links > 0, let target = link(path) {
             let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
@@ -125,7 +125,7 @@ package struct OutputTarget: Sendable {
         return real.isEmpty ? "" : "\(real == "/" ? "" : real)/\(parts.last ?? "")"
     }
 
-    /// Where a symbolic link points.
+    /// The target of a symbolic link.
     private static func link(_ path: String) -> String? {
         var room = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = room.withUnsafeMutableBytes { bytes in
@@ -134,7 +134,7 @@ package struct OutputTarget: Sendable {
         return count > 0 ? String(decoding: room[..<count], as: UTF8.self) : nil
     }
 
-    /// Opens the output and brings it to the planned length.
+    /// Opens the output and cuts it to the planned length.
     func open(_ plan: FilePlan) throws(RunFailure) -> OpenedFile {
         let situation = situation()
         var descriptor = STDOUT_FILENO
@@ -156,7 +156,7 @@ package struct OutputTarget: Sendable {
             descriptor: descriptor, isRegularFile: true, realPath: situation.realPath, length: length)
     }
 
-    /// A new file's name is only surely there when its folder was synced.
+    /// A new file's name is only durable after its folder was synced.
     static func makeNameDurable(_ path: String) throws(RunFailure) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
         let folder = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")

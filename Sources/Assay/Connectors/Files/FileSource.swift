@@ -6,7 +6,7 @@ import StateStore
 package struct FilePosition: Equatable, Sendable {
     var mark = InputDigest.Mark()
     var line: UInt64 = 0
-    /// The last line had no newline: when the input grows, the next byte must be one.
+    /// Whether the last line had no newline: when the input grows, the next byte must be one.
     var endsInsideLine = false
     var csvHeader: [UInt8] = []
 
@@ -33,15 +33,15 @@ package struct FilePosition: Equatable, Sendable {
 
 /// A file, a pipe or standard input as an input.
 package struct FileInput: SourceDefinition {
-    /// As it was named; - is standard input.
+    /// The path as given; - is standard input.
     package let path: String
     package let format: InputFormat
-    /// At the end of the file wait for it to grow.
+    /// Whether to wait for growth at the end of the file.
     package var isFollowed = false
-    /// Tells what an earlier run had read of a file that has none of its own name.
+    /// An open file without a path of its own.
     private let descriptor: Int32?
 
-    /// `descriptor`: what is open already, and stays the caller's.
+    /// `descriptor`: an open file, which stays the caller's.
     package init(path: String, format: InputFormat, descriptor: Int32? = nil) {
         self.path = path
         self.format = format
@@ -64,8 +64,8 @@ package struct FileInput: SourceDefinition {
         guard let position = FilePosition(recorded.position) else {
             throw RunFailure(
                 .badData,
-                "checkpoints know '\(recorded.path)' as another kind of input than '\(path)'; give it back "
-                    + "its kind, or start over with --fresh")
+                "checkpoints have '\(recorded.path)' as another kind of input than '\(path)'; give it "
+                    + "the same kind, or start over with --fresh")
         }
         var recognizer = InputRecognizer(
             descriptor: opened, interruption: opening.interruption, recorded: position)
@@ -81,7 +81,7 @@ package struct FileInput: SourceDefinition {
         case .same(let resumed):
             if recorded.format != format.rawValue, position.mark.offset > 0 {
                 throw RunFailure(
-                    .usage, "the input was read as \(recorded.format) so far; say --format \(recorded.format)")
+                    .usage, "the input was read as \(recorded.format) so far; use --format \(recorded.format)")
             }
             let found = FoundFile(opened, self, .same)
             found.take(resumed, position)
@@ -103,18 +103,18 @@ package struct FileInput: SourceDefinition {
     }
 }
 
-/// A file or pipe that was compared with what a checkpoint knows.
+/// A file or pipe that was compared with a checkpoint.
 private final class FoundFile: FoundSource {
     private let descriptor: Int32
     private let definition: FileInput
     let finding: InputFinding
     var isFinished = false
     var wasInterrupted = false
-    /// Bytes of a pipe that were read to compare them.
+    /// Bytes of a pipe that were read for the comparison.
     var readAhead: [UInt8] = []
     private var state = FilePosition()
     private var blockBytes: [UInt8] = []
-    /// Bytes after the mark that were passed over.
+    /// Bytes after the mark that were skipped.
     private var skipped: [UInt8] = []
 
     init(_ descriptor: Int32, _ definition: FileInput, _ finding: InputFinding) {

@@ -1,27 +1,27 @@
 import AssayCore
 import CBytes
 
-/// A running digest of an input, by blocks: so that any place in a file can be verified by its last block or two, and a
-/// pipe by all that came before.
+/// A running digest of an input, by blocks: any place in a file can be verified by its last block or two, and a pipe by
+/// everything before it.
 struct InputDigest: ~Copyable {
     static let blockBytes = 64 << 10
 
-    /// What the input looked like up to some place.
+    /// What the input looked like up to an offset.
     struct Mark: Equatable, Sendable {
         var offset: UInt64 = 0
-        /// Of the first block, or of as much of it as was seen.
+        /// The digest of the first block, or of what was seen of it.
         var head = Digest()
-        /// Of all whole blocks.
+        /// The digest of all whole blocks.
         var chain = Digest()
-        /// Of the last whole block.
+        /// The digest of the last whole block.
         var previous = Digest()
-        /// Of what was seen of the next block.
+        /// The digest of what was seen of the next block.
         var partial = Digest()
 
-        /// How many bytes `head` speaks of.
+        /// How many bytes `head` covers.
         var headBytes: Int { Int(min(offset, UInt64(InputDigest.blockBytes))) }
 
-        /// Where the block of `partial` begins.
+        /// The offset of the block of `partial`.
         var blockStart: UInt64 { offset / UInt64(InputDigest.blockBytes) * UInt64(InputDigest.blockBytes) }
     }
 
@@ -33,7 +33,7 @@ struct InputDigest: ~Copyable {
         self.state = state
     }
 
-    /// Goes on from a mark; `blockBytes` are those of the block that it ends in.
+    /// Continues from a mark; `blockBytes` are those of the block that it ends in.
     init(from mark: Mark, blockBytes: [UInt8]) {
         self.init()
         if mark.blockStart > 0 {
@@ -80,7 +80,7 @@ struct InputDigest: ~Copyable {
         return Digest(low: value.low64, high: value.high64)
     }
 
-    /// As of now.
+    /// The mark at the current offset.
     var present: Mark {
         var present = mark
         present.partial = current

@@ -1,28 +1,27 @@
 import AssayCore
 import Glibc
 
-/// Whether an input is the one that a checkpoint knows, and if so, where to go on.
+/// Whether an input is that of a checkpoint, and if so, where to resume.
 enum InputRecognition: Equatable {
-    /// Read from its start.
+    /// Read it from its start.
     case new
     case same(Resumed)
-    /// Asked to stop while a pipe was being replayed.
+    /// A stop was requested while a pipe was replayed.
     case interrupted
 
     struct Resumed: Equatable {
         var offset: UInt64
         var mark: InputDigest.Mark
-        /// What was read of the block that the mark ends in.
+        /// The bytes of the block that the mark ends in, up to the mark.
         var blockBytes: [UInt8] = []
-        /// There is nothing behind the position.
+        /// Whether there is nothing after the position.
         var isFinished = false
         /// The newline of the last line, which has come since.
         var skipped: [UInt8] = []
     }
 }
 
-/// Compares an input with what a checkpoint recorded of it. A file is entered at the recorded position, a pipe read up
-/// to it.
+/// Compares an input with what a checkpoint recorded of it. A file is read from the recorded position, a pipe up to it.
 struct InputRecognizer: ~Copyable {
     private let descriptor: Int32
     private let interruption: Int32
@@ -61,7 +60,7 @@ struct InputRecognizer: ~Copyable {
         guard try digest(from: 0, count: mark.headBytes) == mark.head || mark.offset == 0 else { return .new }
         guard size >= mark.offset else {
             throw RunFailure(
-                .badData, "the input has \(size) bytes, \(mark.offset) were read of it before; \(Self.advice)")
+                .badData, "the input has \(size) bytes, but \(mark.offset) were read before; \(Self.advice)")
         }
         let block = UInt64(InputDigest.blockBytes)
         if mark.blockStart >= block {
@@ -100,7 +99,7 @@ struct InputRecognizer: ~Copyable {
     private static func digest(_ bytes: [UInt8]) -> Digest {
         var digest = InputDigest()
         bytes.withUnsafeBytes { digest.update($0) }
-        // A whole block is closed at once; less of one is still partial.
+        // A whole block is closed at once; a shorter one is still partial.
         return bytes.count == InputDigest.blockBytes ? digest.present.previous : digest.present.partial
     }
 
@@ -125,7 +124,7 @@ struct InputRecognizer: ~Copyable {
             } else if part.isEmpty {
                 throw RunFailure(
                     .badData,
-                    "the input ended after \(digest.present.offset) bytes, \(mark.offset) were read of it before; "
+                    "the input ended after \(digest.present.offset) bytes, but \(mark.offset) were read before; "
                         + Self.advice)
             }
         }
@@ -145,7 +144,7 @@ struct InputRecognizer: ~Copyable {
         return .same(resumed)
     }
 
-    /// Empty at the end of the input, nil when asked to stop.
+    /// Returns no bytes at the end of the input, nil when a stop was requested.
     private func readPipe(atMost count: Int) throws(RunFailure) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: count)
         while true {
@@ -161,9 +160,9 @@ struct InputRecognizer: ~Copyable {
         }
     }
 
-    // MARK: What is said
+    // MARK: Messages
 
-    /// The last line was scored without its newline. What comes now must be that newline, or it was another line.
+    /// The last line was scored without its newline. The next byte must be that newline, or the line has changed.
     private func closingNewline(_ next: [UInt8]) throws(RunFailure) -> [UInt8] {
         switch next.first {
         case nil: return []
@@ -176,7 +175,7 @@ struct InputRecognizer: ~Copyable {
         }
     }
 
-    private static let advice = "give the same input, say --input-is new, or start over with --fresh"
+    private static let advice = "give the same input, use --input-is new, or start over with --fresh"
 
     private func changed(_ from: UInt64, _ to: UInt64) -> RunFailure {
         RunFailure(

@@ -2,10 +2,10 @@ import AssayCore
 import CBytes
 import Glibc
 
-/// Why reading cannot go on.
+/// Why reading cannot continue.
 package enum InputError: Error, Equatable {
     case failed(errorNumber: Int32)
-    /// A line goes on beyond this offset, where one ended when a run before this one read it.
+    /// A line continues past this offset, where one ended in an earlier run.
     case changed(offset: UInt64)
 
     package func failure(of path: String) -> RunFailure {
@@ -14,17 +14,17 @@ package enum InputError: Error, Equatable {
         case .changed(let offset):
             RunFailure(
                 .badData,
-                "'\(path)' is not what was read of it before: a line goes on at byte \(offset); give the same input, "
+                "'\(path)' has changed since it was read: a line continues at byte \(offset); give the same input, "
                     + "or start over with --fresh")
         }
     }
 }
 
-/// Cuts a file or pipe into batches of whole lines. Waits only when there is nothing to hand out.
+/// Cuts a file or pipe into batches of whole lines. Waits only when there is nothing to return.
 struct LineReader: ~Copyable {
     enum Outcome {
         case lines, end
-        /// A request to stop came while waiting.
+        /// A stop was requested while waiting.
         case interrupted
     }
 
@@ -32,51 +32,51 @@ struct LineReader: ~Copyable {
     private let interruption: Int32
     private let waitsForGrowth: Bool
     private let isRegularFile: Bool
-    /// What lies beyond this offset, the end of a line, is left alone.
+    /// Nothing past this offset, the end of a line, is read.
     private let end: UInt64
-    /// The present batch ends here, as it did when a run before this one read it.
+    /// The current batch ends here, as it did in an earlier run.
     private var limit = UInt64.max
     private let willWait: () -> Void
-    /// Something was handed out since the last time that there was nothing to read.
+    /// Whether lines were returned since there was last nothing to read.
     private var wasBusy = true
     /// The beginning of a line whose end has not been read.
     private var carried: [UInt8] = []
-    /// There may be more than that in `carried`, because a line past all bounds ended in it.
+    /// Whether `carried` may have more than that, because an overlong line ended in it.
     private var carriedWholeLines = false
     private var isAtEnd = false
-    /// What has been handed out so far.
+    /// The end of what was returned so far.
     private(set) var offset: UInt64
     private(set) var line: UInt64
-    /// Of everything up to the position.
+    /// The digest of everything up to the position.
     private var digest: InputDigest
     private let isDigested: Bool
-    /// The last line that was handed out had no newline.
+    /// Whether the last line that was returned had no newline.
     private(set) var endsInsideLine = false
 
-    /// Reads of less than this are worth waiting for more: far less than what the pipe holds.
+    /// After a read of less than this it is worth waiting for more: far less than the pipe holds.
     private let smallRead: Int
     private static let pipeBytes: Int32 = 1 << 20
     private static let smallPart = 8
     private let lingerSeconds: Double
     private let leavesUnfinished: Bool
     private var lastRead = (bytes: 0, time: 0.0)
-    /// How often a file that is followed is looked at for more.
+    /// How often a followed file is checked for more.
     private static let growthPollMilliseconds: Int32 = 20
 
-    /// How and from where to read.
+    /// Where to begin, with what is known of the input.
     struct Start: ~Copyable {
         var offset: UInt64 = 0
         var line: UInt64 = 0
-        /// Bytes behind the position that were read already.
+        /// Bytes after the position that were read already.
         var readAhead: [UInt8] = []
         var digest = InputDigest()
     }
 
-    /// `interruption` becomes readable when reading shall stop; -1 for never.
-    /// `isDigested`: checkpoints want to know what the input looked like. `end`: what lies behind this offset, the
-    /// end of a line, is left alone. `lingerSeconds`: lines of a slow pipe may wait so long, that they need not be
-    /// taken one by one. `leavesUnfinished`: a last line without its newline is left to
-    /// whoever reads on. `willWait` is called before waiting for input that is not there yet.
+    /// `interruption` becomes readable when reading has to stop; -1 for never. `isDigested`: whether checkpoints record
+    /// what the input looked like. `end`: nothing past this offset, the end of a line, is read. `lingerSeconds`: lines
+    /// of a slow pipe may wait this long, so that they need not be taken one by one. `leavesUnfinished`: whether a last
+    /// line without its newline is left to the next reader. `willWait` is called before waiting for input that is not
+    /// there yet.
     init(
         descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
         end: UInt64 = .max, lingerSeconds: Double = 0,
@@ -97,18 +97,18 @@ struct LineReader: ~Copyable {
         digest = start.digest
         var status = stat()
         isRegularFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        // Where it is refused, or no pipe, the pipe is as large as it is.
+        // If that is refused, or it is not a pipe, the size stays as it is.
         let held = lingerSeconds > 0 && !isRegularFile ? assay_enlarge_pipe(descriptor, Self.pipeBytes) : 0
         smallRead = Int(held) / Self.smallPart
     }
 
-    /// Reads at least one whole line, and as many more as are waiting and fit.
+    /// Reads at least one whole line, and as many more as are there and fit.
     mutating func fill(_ text: inout InputText, upTo limit: UInt64 = .max) throws(InputError) -> Outcome {
         self.limit = limit
         text.reset(offset: offset, firstLine: line + 1)
         if carried.count >= text.capacity { text.grow(to: 2 * carried.count, keeping: 0) }
         carried.withUnsafeBufferPointer { text.append($0) }
-        // A CSV record may have carried whole lines over, which only new bytes can complete.
+        // A CSV record may have carried whole lines over; only new bytes can complete it.
         var searched = carriedWholeLines ? 0 : text.filled
         carriedWholeLines = false
         while true {
@@ -134,14 +134,14 @@ struct LineReader: ~Copyable {
         }
     }
 
-    /// What the input looked like up to the position.
+    /// The digest of the input up to the position.
     var mark: InputDigest.Mark { digest.present }
 
-    /// Called when a batch was decoded: what it did not take begins the next one.
+    /// Called after decoding: what the batch did not take begins the next one.
     mutating func advance(past text: borrowing InputText, lines: UInt64) {
         wasBusy = true
         endsInsideLine = text.endsInsideLine
-        // A line that was too long was digested while it was thrown away.
+        // An overlong line was digested when it was discarded.
         if isDigested, text.cutLine == nil {
             digest.update(UnsafeRawBufferPointer(start: text.base, count: text.count - (text.endsInsideLine ? 1 : 0)))
         }
@@ -158,7 +158,7 @@ struct LineReader: ~Copyable {
 
     private enum ReadOutcome {
         case bytes, end, interrupted
-        /// The file that is followed has no more at present, but whole lines were read before.
+        /// A followed file has no more at the moment, but whole lines were read before.
         case nothingNow
     }
 
@@ -169,7 +169,7 @@ struct LineReader: ~Copyable {
             let place = text.offset + UInt64(text.filled)
             if place >= end { return .end }
             if place >= limit, text.count > 0 { return .nothingNow }
-            // The last line had no newline then, and may have got it since.
+            // The last line had no newline then, and may have one now.
             let isBeyond = place >= limit
             let left = isBeyond ? 1 : min(end, limit) - place
             let room = min(text.capacity - text.filled, Int(min(left, UInt64(text.capacity))))
@@ -196,20 +196,20 @@ struct LineReader: ~Copyable {
         return try !wait()
     }
 
-    /// Lets a slow pipe gather lines. True when asked to stop.
+    /// Lets a slow pipe gather lines. Returns true when a stop was requested.
     private func linger() throws(InputError) -> Bool {
         guard lingerSeconds > 0, lastRead.bytes < smallRead else { return false }
         let left = lastRead.time + lingerSeconds - MonotonicClock.seconds
         return left > 0 ? try isInterrupted(within: Int32(left * 1000) + 1) : false
     }
 
-    /// True when there is something to read, or the end; false when asked to stop.
+    /// Returns true when there is something to read, or the end; false when a stop was requested.
     private mutating func wait() throws(InputError) -> Bool {
         var events = [
             pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: interruption, events: Int16(POLLIN), revents: 0),
         ]
-        // Twice: whoever waits for the answer to a line must have it before more comes.
+        // Twice, since a program that waits for the answer to a line must get it before it sends more.
         for timeout: Int32 in [0, -1] {
             while case let ready = poll(&events, 2, timeout), ready != 0 {
                 if ready > 0 { return events[1].revents == 0 }
@@ -239,9 +239,9 @@ struct LineReader: ~Copyable {
         return poll(&event, 1, 0) > 0 && event.revents & Int16(POLLIN) != 0
     }
 
-    /// The buffer is full without a whole line: a longer one, or a line past all bounds. False when asked to stop.
+    /// Makes room when the buffer is full without a whole line. Returns false when a stop was requested.
     private mutating func makeRoom(_ text: inout InputText) throws(InputError) -> Bool {
-        // One more than the bound for a carriage return.
+        // One more than the limit, for a carriage return.
         if text.filled <= longestLine + 1 || text.endOfLines(searchingFrom: 0) != nil {
             text.grow(to: 2 * text.capacity, keeping: text.filled)
             return true
@@ -249,9 +249,9 @@ struct LineReader: ~Copyable {
         return try discardLongLine(&text)
     }
 
-    /// Keeps the beginning of the line for its reject and throws the rest away, up to its newline.
+    /// Keeps the beginning of the line for its reject and discards the rest, up to its newline.
     private mutating func discardLongLine(_ text: inout InputText) throws(InputError) -> Bool {
-        // Up to three bytes more, so that the quotation can end at a whole character.
+        // Up to three bytes more, so that the quotation can end after a whole character.
         let kept = Reject.quotedBytes + 3
         var readTo = text.offset + UInt64(text.filled)
         var discarded = text.filled - kept

@@ -2,25 +2,25 @@ import AssayCore
 import CBytes
 import Glibc
 
-/// A file on its way to the disk past the system's cache, a whole segment at a time.
+/// Writes a file to the disk past the system's cache, one segment at a time.
 ///
-/// A checkpoint waits until all output is on the disk. Then the cache is a detour: it costs the processor a copy and a
-/// search for pages that nobody reads again, several times what all of the encoding takes. What is not a whole segment
-/// goes through the cache, in ordinary writes; no byte is written both ways.
+/// A checkpoint waits until all output is on the disk. The cache is then a detour: it costs a copy and a search for
+/// pages that are never read again, several times the cost of all encoding. What is not a whole segment goes through
+/// the cache, in ordinary writes; no byte is written both ways.
 struct OutputSegment: ~Copyable {
-    /// Large enough that the disk is busy with each, and a multiple of what any disk's blocks are.
+    /// Large enough to keep the disk busy, and a multiple of any disk's block size.
     static let byteCount = 1 << 20
 
     private let descriptor: Int32
     private var direct: Int32
-    /// From the segment's first byte on.
+    /// Begins with the segment's first byte.
     private var buffer: OutputBuffer
-    /// Where the segment begins in the file.
+    /// The segment's offset in the file.
     private var start: UInt64
-    /// So much of the segment is in the file already.
+    /// The number of the segment's bytes that are in the file already.
     private var written: Int
 
-    /// Nil when the file can't be written so. `length` is where writing begins.
+    /// Returns nil when the file can't be written in this way. `length` is where writing begins.
     init?(descriptor: Int32, path: String, length: UInt64) {
         let direct = assay_open_direct(path)
         guard direct >= 0 else { return nil }
@@ -33,7 +33,7 @@ struct OutputSegment: ~Copyable {
         buffer = OutputBuffer(capacity: 2 * Self.byteCount, alignment: 4096)
         start = length / UInt64(Self.byteCount) * UInt64(Self.byteCount)
         written = Int(length - start)
-        // What is in the file already has its room, and nobody looks at it.
+        // The room for what is in the file already; nobody reads it.
         buffer.advance(written)
     }
 
@@ -48,7 +48,7 @@ struct OutputSegment: ~Copyable {
             && first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 
-    /// Appends what `write` writes. Answers the length of the file, which may lack what is held.
+    /// Appends what `write` writes. Returns the length of the file, which may lack what is held back.
     mutating func append(_ write: (inout OutputBuffer) -> Void) throws(OutputSink.Fault) -> UInt64 {
         write(&buffer)
         while buffer.count >= Self.byteCount { try finishSegment() }
@@ -58,7 +58,7 @@ struct OutputSegment: ~Copyable {
     private mutating func finishSegment() throws(OutputSink.Fault) {
         if written == 0, direct >= 0 {
             let count = pwrite(direct, buffer.bytes.baseAddress, Self.byteCount, off_t(start))
-            // Not every disk likes every size, and what it left out can go the other way.
+            // Not every disk accepts every size; what it did not take goes the other way.
             if count >= 0 { written = count }
             if count != Self.byteCount {
                 close(direct)
@@ -71,7 +71,7 @@ struct OutputSegment: ~Copyable {
         buffer.removeFirst(Self.byteCount)
     }
 
-    /// Brings what is held into the file, and answers its length.
+    /// Writes what is held back into the file, and returns its length.
     mutating func flush() throws(OutputSink.Fault) -> UInt64 {
         try writeOrdinarily(upTo: buffer.count)
         return start + UInt64(written)

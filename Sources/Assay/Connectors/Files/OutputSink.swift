@@ -2,21 +2,21 @@ import AssayCore
 import CBytes
 import Glibc
 
-/// A file or pipe that lines are written to. It belongs to one stage.
+/// A file or pipe of lines. Used by one stage only.
 struct OutputSink: ~Copyable {
     private let descriptor: Int32
-    /// Of the file, or bytes written by this run. What is held back is no part of it.
+    /// The length of the file, or the bytes written by this run, without what is held back.
     private(set) var length: UInt64
-    /// Holds back what is no whole segment until `flush`.
+    /// Holds back what is not a whole segment until `flush`.
     private var segment: OutputSegment?
     private var buffer = OutputBuffer()
-    /// Up to here the system was told to write the file to its disk; nil for what is no file.
+    /// Up to here the system was asked to write the file to its disk; nil for what is not a file.
     private var writingBack: UInt64?
 
-    /// So much of a file is on its way to the disk at once. As much again stays in memory behind it.
+    /// This much of a file is on its way to the disk at once, and as much again stays in memory.
     private static let writtenBackAtOnce: UInt64 = 8 << 20
 
-    /// `pathPastCache`: the name of the file, when all that is written will have to be on the disk soon anyway.
+    /// `pathPastCache`: the name of the file, if all of it has to be on the disk soon anyway.
     init(descriptor: Int32, length: UInt64 = 0, pathPastCache: String? = nil) {
         self.descriptor = descriptor
         self.length = length
@@ -28,7 +28,7 @@ struct OutputSink: ~Copyable {
 
     /// Why bytes could not be written.
     enum Fault: Error, Equatable {
-        /// Nobody reads any more.
+        /// There is no reader left.
         case closed
         case failed(errorNumber: Int32)
 
@@ -40,7 +40,7 @@ struct OutputSink: ~Copyable {
         }
     }
 
-    /// Writes what `write` appends; a file past the cache may get the last of it only with `flush`.
+    /// Writes what `write` appends; a file past the cache may get the end of it only with `flush`.
     mutating func write(_ write: (inout OutputBuffer) -> Void) throws(Fault) {
         if segment != nil {
             length = try segment!.append(write)
@@ -51,7 +51,7 @@ struct OutputSink: ~Copyable {
         try writeOut(buffer.bytes)
     }
 
-    /// Writes bytes that lie somewhere already, in the same way.
+    /// Writes existing bytes in the same way.
     mutating func write(_ bytes: UnsafeRawBufferPointer) throws(Fault) {
         if segment == nil { return try writeOut(bytes) }
         try write { buffer in
@@ -79,7 +79,7 @@ struct OutputSink: ~Copyable {
         }
     }
 
-    /// Something waits for `flush`.
+    /// Whether something waits for `flush`.
     var holds: Bool { segment != nil }
 
     mutating func flush() throws(Fault) {
@@ -88,8 +88,8 @@ struct OutputSink: ~Copyable {
     }
 
     /// Has long outputs written to disk steadily and then dropped from memory: nobody here reads them again, a
-    /// checkpoint finds little left to wait for, and the system need not look for fresh pages, which on a virtual
-    /// machine costs more than all the rest of the writing. Only advice: what the system answers changes no result.
+    /// checkpoint has little left to wait for, and the system need not look for fresh pages, which on a virtual machine
+    /// costs more than the rest of the writing. It is only advice: a refusal changes no result.
     private mutating func writeBack() {
         let step = Self.writtenBackAtOnce
         guard let start = writingBack, length - start >= step else { return }
@@ -103,7 +103,7 @@ struct OutputSink: ~Copyable {
         writingBack = length
     }
 
-    /// Somebody may have made the pipe non-blocking for us.
+    /// Another process may have made the pipe non-blocking.
     private func waitUntilWritable() {
         var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         poll(&event, 1, -1)

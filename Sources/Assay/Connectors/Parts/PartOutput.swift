@@ -2,7 +2,7 @@ import AssayCore
 import Glibc
 import StateStore
 
-/// A folder of files that are begun anew now and then.
+/// A folder of files, of which a new one begins now and then.
 struct PartSettings: Sendable {
     enum Format: String, CaseIterable, Sendable {
         case jsonl, csv
@@ -15,7 +15,7 @@ struct PartSettings: Sendable {
     var rows: UInt64?
 }
 
-/// What a checkpoint holds of a folder of parts: the part that is written, and how much of it there is.
+/// What a checkpoint holds of a folder of parts: the current part, and how much of it there is.
 struct PartResume: Equatable {
     let number: Int
     let length: Int64
@@ -78,8 +78,8 @@ struct PartOutput: OutputDefinition {
         if let later = present.first(where: { $0.isFinished && $0.number >= resume.number }) {
             throw RunFailure(
                 .badData,
-                "'\(names.finished(later.number))' is there, which checkpoint \(situation.checkpoint) does not "
-                    + "know; remove it, or start over with --fresh")
+                "'\(names.finished(later.number))' exists, but is unknown to checkpoint "
+                    + "\(situation.checkpoint); remove it, or start over with --fresh")
         }
         return planned(resume, clears: false)
     }
@@ -111,7 +111,7 @@ private struct PlannedParts: PlannedOutput {
         return names.sorted()
     }
 
-    /// Parts that are complete get their names, those after the checkpoint go.
+    /// Renames complete parts, and removes those after the checkpoint.
     func open(_ shared: inout [String: any AnyObject & Sendable]) throws(RunFailure) -> any RowSink {
         let label = "the parts in '\(folder)'"
         func failure() -> RunFailure { RunFailure(.inputOutput, "cannot write \(label)", errorNumber: errno) }
@@ -134,7 +134,7 @@ private struct PlannedParts: PlannedOutput {
         do throws(SinkFault) {
             try sink.resume(length: resume.length)
         } catch {
-            throw RunFailure(.badData, "\(error.message); bring that part back, or start over with --fresh")
+            throw RunFailure(.badData, "\(error.message); restore that part, or start over with --fresh")
         }
         return sink
     }

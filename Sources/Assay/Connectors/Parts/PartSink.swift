@@ -2,8 +2,8 @@ import AssayCore
 import Glibc
 import StateStore
 
-/// A folder of files that are begun anew now and then. A part has its final name only when a checkpoint has covered it,
-/// so whoever reads finished parts sees each line exactly once.
+/// A folder of files, of which a new one begins now and then. A part gets its final name only when a checkpoint covers
+/// it, so that readers of finished parts see each line exactly once.
 final class PartSink: RowSink {
     private let settings: PartSettings
     private let folder: String
@@ -11,13 +11,13 @@ final class PartSink: RowSink {
     private let label: String
     private let header: [UInt8]
     private let now: () -> Double
-    /// Nothing covers parts but their end.
+    /// Whether there are checkpoints; if not, parts are finished when they end.
     private let isSaved: Bool
 
     private var number: Int
     private var file: OpenFile?
     private var rows = OutputBuffer(capacity: 1 << 12)
-    /// Parts below this one are complete, and not renamed yet those from `firstUnfinished` on.
+    /// Parts below this one have their final names.
     private var firstUnfinished: Int
     /// Parts below this one belong to the checkpoint under way.
     private var covered: Int
@@ -29,7 +29,7 @@ final class PartSink: RowSink {
         let begun: Double
     }
 
-    /// The names of parts: the number of the writer, which is one, and their own.
+    /// The names of parts: the number of the writer, which is always 0, and their own.
     struct Names {
         let folder: String
         let format: PartSettings.Format
@@ -37,7 +37,7 @@ final class PartSink: RowSink {
         func finished(_ number: Int) -> String { "\(folder)/part-0-\(number).\(format.rawValue)" }
         func unfinished(_ number: Int) -> String { "\(folder)/.part-0-\(number).\(format.rawValue).unfinished" }
 
-        /// The number of a part whose file has this name.
+        /// The number of the part that has this file name.
         func number(_ file: String) -> (number: Int, isFinished: Bool)? {
             let isFinished = !file.hasPrefix(".")
             let (prefix, suffix) =
@@ -51,7 +51,7 @@ final class PartSink: RowSink {
 
     private let names: Names
 
-    /// `number` is the first part that is written, on from `length` bytes where it was begun before.
+    /// `number` is the first part to write, continued at `length` bytes if it was begun before.
     init(
         _ settings: PartSettings, folder: String, name: String, label: String, header: [UInt8],
         number: Int, isSaved: Bool, now: @escaping () -> Double = { MonotonicClock.seconds }
@@ -72,7 +72,7 @@ final class PartSink: RowSink {
 
     private func fault() -> SinkFault { SinkFault(sink: label, reason: .failed(errorNumber: errno)) }
 
-    /// Goes on with a part that a checkpoint knows.
+    /// Continues a part of a checkpoint.
     func resume(length: Int64) throws(SinkFault) {
         guard length > 0 else { return }
         let descriptor = open(names.unfinished(number), O_RDWR | O_CLOEXEC)
@@ -127,7 +127,7 @@ final class PartSink: RowSink {
         try header.withUnsafeBufferPointer { bytes throws(SinkFault) in try write(UnsafeRawBufferPointer(bytes)) }
     }
 
-    /// As many whole lines as the part has room for, and one at least.
+    /// Returns as many whole lines as the part has room for, and at least one.
     private func linesThatFit(_ bytes: UnsafeRawBufferPointer) -> (bytes: Int, lines: UInt64) {
         guard let file else { preconditionFailure("a part is open") }
         var end = 0
@@ -163,7 +163,7 @@ final class PartSink: RowSink {
         if file.bytes >= settings.bytes || isLong || isOld { try end() }
     }
 
-    /// The part gets no more rows.
+    /// Ends the part.
     private func end() throws(SinkFault) {
         guard let open = file else { return }
         guard fsync(open.descriptor) == 0 else { throw fault() }
@@ -173,7 +173,7 @@ final class PartSink: RowSink {
         if !isSaved { try finish(upTo: number) }
     }
 
-    /// Gives parts their final names.
+    /// Renames parts to their final names.
     private func finish(upTo end: Int) throws(SinkFault) {
         guard firstUnfinished < end else { return }
         for part in firstUnfinished..<end {
@@ -199,7 +199,7 @@ final class PartSink: RowSink {
 
     var isImmediate: Bool { false }
 
-    /// A part may have become old while nothing came.
+    /// A part may have become too old without rows.
     func flush() throws(SinkFault) { try rollIfFull() }
 
     func settle(isLast: Bool) throws(SinkFault) -> SettledSink {
@@ -207,7 +207,7 @@ final class PartSink: RowSink {
         if let file {
             guard fsync(file.descriptor) == 0 else { throw fault() }
         }
-        // New names are in the folder only then.
+        // New names are only durable then.
         try syncFolder()
         covered = number
         let resume = PartResume(number: number, length: file?.bytes ?? 0)

@@ -9,11 +9,11 @@ struct TableSettings: Sendable {
     var path: String
     var table: String
     var indexes: [SourceText] = []
-    /// Rows that are there from elsewhere stay.
+    /// Whether rows from elsewhere stay.
     var appends = false
 }
 
-/// What a checkpoint holds of a table: which delivery to it this is, and how many rows the state has made for it.
+/// What a checkpoint holds of a table: the id of this delivery to it, and how many rows the state has made for it.
 struct TableResume: Equatable {
     let delivery: String
     let rows: Int64
@@ -95,7 +95,7 @@ struct TableOutput: OutputDefinition {
                 throw RunFailure(
                     .badData,
                     "table '\(settings.table)' of '\(path)' is not as checkpoint \(situation.checkpoint) left it; "
-                        + "bring that database back, or start over with --fresh")
+                        + "restore that database, or start over with --fresh")
             }
             return planned(resume, delivered: delivered, clears: false)
         }
@@ -103,7 +103,7 @@ struct TableOutput: OutputDefinition {
         guard isEmpty || settings.appends || isOwn || situation.mayOverwrite else {
             throw RunFailure(
                 .cannotCreate,
-                "table '\(settings.table)' of '\(path)' has rows; say 'append: true' for it, or start it over with "
+                "table '\(settings.table)' of '\(path)' has rows; set 'append: true' for it, or start it over with "
                     + "--overwrite")
         }
         let delivery = String(UInt64.random(in: 1...UInt64.max), radix: 36)
@@ -117,7 +117,7 @@ struct TableOutput: OutputDefinition {
         for column in TableSink.columnNames(columns)
         where !present.contains(where: { $0.lowercased() == column.lowercased() }) {
             throw StoreError(
-                .inputOutput, "looking at table '\(settings.table)'",
+                .inputOutput, "checking table '\(settings.table)'",
                 "it has no column '\(column)'; add one, or name another table")
         }
     }
@@ -130,7 +130,7 @@ private struct PlannedTable: PlannedOutput {
     let name: String
     let columns: [StreamColumn]
     let resume: TableResume
-    /// So many rows are there already.
+    /// The number of rows that are there already.
     let delivered: Int64
     let clears: Bool
     let zone: TimeZoneRules
@@ -176,7 +176,7 @@ package struct TableOutputKind: OutputKind {
             table.text.lowercased() != TableStore.deliveries
         else {
             throw members.fault(
-                "a table's name has letters, digits and _ alone and is none of SQLite's or our own, unlike "
+                "a table's name has only letters, digits and _ and is none of SQLite's or our own, unlike "
                     + "'\(table.text)'", table.position)
         }
         var settings = TableSettings(path: database, table: table.text)

@@ -2,7 +2,7 @@ import AssayCore
 import CEL
 import StateStore
 
-/// A table of SQLite: each row is there exactly once, however often its making was repeated.
+/// A table of SQLite: each row is there exactly once, however often it is repeated.
 final class TableSink: RowSink {
     private let store: TableStore
     private let table: String
@@ -13,15 +13,15 @@ final class TableSink: RowSink {
     private let delivery: String
     private let path: String
     private let now: () -> Int64
-    /// Rows that this state has made for the table, in all runs.
+    /// The rows that this state has made for the table, in all runs.
     private var made: Int64
     private var rows = OutputBuffer(capacity: 1 << 12)
-    /// As many are there already.
+    /// The rows that are there already.
     private let delivered: Int64
-    /// When the present transaction is to be over.
+    /// When the current transaction is to be committed.
     private var commitTime = 0.0
 
-    /// Rows are held back so long: a commit for each would cost more than they do.
+    /// Rows are held back this long: a commit for each would cost more than the rows.
     private static let commitSeconds = 0.5
     static let creationColumn = "created_at"
 
@@ -45,18 +45,18 @@ final class TableSink: RowSink {
             table, columns: Self.columnNames(columns), delivery: delivery, rows: delivered)
     }
 
-    /// Those of the stream, and when a row was put there.
+    /// The columns of the stream, and the time when a row was inserted.
     static func columnNames(_ columns: [StreamColumn]) -> [String] {
         let names = columns.map(\.name)
         return hasCreation(columns) ? names : names + [creationColumn]
     }
 
-    /// SQLite does not tell letters by their case.
+    /// SQLite ignores the case of column names.
     private static func hasCreation(_ columns: [StreamColumn]) -> Bool {
         columns.contains { $0.name.lowercased() == creationColumn }
     }
 
-    /// With SQLite's types.
+    /// The columns with SQLite's types.
     static func declarations(_ columns: [StreamColumn]) -> [(name: String, type: String)] {
         let types = Dictionary(columns.map { ($0.name, type($0.type)) }, uniquingKeysWith: { first, _ in first })
         return columnNames(columns).map { ($0, types[$0] ?? "TEXT") }
@@ -82,7 +82,7 @@ final class TableSink: RowSink {
             for _ in 0..<count {
                 let row = decode(&reader)
                 made += 1
-                // A run before this one had brought it, behind its last checkpoint.
+                // An earlier run has inserted it, after its last checkpoint.
                 if made > delivered { try insert(row) }
             }
         } catch {
@@ -96,7 +96,7 @@ final class TableSink: RowSink {
         do throws(StateDecodingError) {
             for _ in columns { row.append(tableValue(try ValueCoding.decode(&reader))) }
         } catch {
-            preconditionFailure("rows were written by ourselves: \(error.problem)")
+            preconditionFailure("rows are in our own format: \(error.problem)")
         }
         if !hasOwnCreation { row.append(creation) }
         return row

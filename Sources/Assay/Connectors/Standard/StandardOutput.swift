@@ -1,6 +1,6 @@
 import AssayCore
 
-/// Standard output as an output: each line says its stream.
+/// Standard output as an output: each line names its stream.
 package struct StandardOutputKind: OutputKind {
     package init() {}
 
