@@ -14,6 +14,9 @@ let package = Package(
         .target(name: "CBytes"),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .target(name: "Compression", dependencies: ["CZlib", "CZstd"]),
         .target(name: "Arguments"),
         .target(name: "CivilTime"),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
@@ -26,9 +29,11 @@ let package = Package(
         .target(name: "StateStore", dependencies: ["AssayCore", "CBytes", "CSQLite"]),
         .target(
             name: "Assay",
-            dependencies: ["Arguments", "AssayCore", "CBytes", "CEL", "CYAML", "CivilTime", "StateStore"],
+            dependencies: [
+                "Arguments", "AssayCore", "CBytes", "CEL", "CYAML", "CivilTime", "Compression", "StateStore",
+            ],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
-        .executableTarget(name: "assay", dependencies: ["Arguments", "Assay", "AssayCore", "CEL"]),
+        .executableTarget(name: "assay", dependencies: ["Arguments", "Assay", "AssayCore", "CEL", "Compression"]),
         .executableTarget(
             name: "assayctl", dependencies: ["Arguments", "Assay", "AssayCore", "CivilTime", "StateStore"],
             path: "tools/assayctl"),

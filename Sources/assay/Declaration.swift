@@ -12,7 +12,7 @@ enum Declaration {
             "'assay COMMAND --help' describes one command.",
             exitCodes,
         ],
-        subcommands: [score, runPipeline, checkConfig, patterns, testRules, backtest, eval, generate])
+        subcommands: [score, runPipeline, checkConfig, patterns, testRules, backtest, sort, eval, generate])
 
     private static let exitCodes = """
         Exit codes:
@@ -197,6 +197,35 @@ enum Declaration {
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
                 help: "how transactions are written: jsonl or csv", default: "jsonl"),
             .flag("json", help: "print the comparison as JSON"),
+        ])
+
+    static let sort = Command(
+        "sort", summary: "Sorts lines by their event time.",
+        discussion: [
+            """
+            Lines of equal times stay in the order of the input. What does not fit into --memory is written to \
+            temporary files, which are gone afterwards, however the command ends. OUTPUT is in place once it is \
+            whole; as FILE.gz or FILE.zst it is compressed. Lines without a time are rejected; blank lines are \
+            dropped.
+            """,
+            "Example:\n    assay sort payments.jsonl.gz -o sorted.jsonl --rejects rejects.jsonl",
+        ],
+        operands: [Operand("INPUT", help: "a file, also a compressed one, or - for standard input (default)")],
+        options: [
+            .value("output", short: "o", "OUTPUT", .file, help: "a file, or - for standard output", default: "-"),
+            .value("rejects", "FILE", .file, help: "write lines without a time to this file"),
+            .value(
+                "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
+                help: "how lines are written: jsonl or csv", default: "jsonl"),
+            .value("time", "FIELD", .text, help: "the field or column that has the time", default: "timestamp"),
+            .value(
+                "config", short: "c", "FILE", .file, help: "takes 'timezone' and the name of the time from 'fields'"),
+            .value("memory", "SIZE", .size, help: "take about this much memory", default: "256MiB"),
+            .value(
+                "temporary-folder", "DIR", .directory, help: "for what does not fit into memory",
+                default: "that of OUTPUT"),
+            .flag("overwrite", help: "replace an output file that is not empty"),
+            .flag("quiet", short: "q", help: "say only what went wrong"),
         ])
 
     static let eval = Command(

@@ -41,17 +41,22 @@ import Testing
         ("Sources/Assay/Pipelines/", ["Arguments", "AssayCore", "CEL", "CivilTime"]),
         (
             "Sources/Assay/Connectors/",
-            ["Arguments", "AssayCore", "CBytes", "CEL", "CivilTime", "Glibc", "StateStore"]
+            [
+                "Arguments", "AssayCore", "CBytes", "CEL", "CivilTime", "Compression", "Glibc", "StateStore",
+                "Synchronization",
+            ]
         ),
         ("Sources/Assay/Checkpoint/", ["AssayCore", "CBytes", "Glibc", "StateStore"]),
         ("Sources/Assay/Runs/", ["AssayCore", "CBytes", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Inspection/", ["AssayCore", "CBytes", "CivilTime", "StateStore"]),
         ("Sources/Assay/Trials/", ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc", "StateStore"]),
+        ("Sources/Assay/Sorting/", ["AssayCore", "CivilTime", "Compression", "Glibc"]),
         ("Sources/Assay/Generation/", ["AssayCore", "Glibc"]),
+        ("Sources/Compression/", ["CZlib", "CZstd"]),
         ("Sources/Arguments/", ["Glibc"]),
         ("Sources/CEL/", ["CBytes", "CRE2", "CivilTime", "Glibc"]),
         ("Sources/CivilTime/", ["Glibc", "Synchronization"]),
-        ("Sources/assay/", ["Arguments", "Assay", "AssayCore", "CEL", "Glibc", "Synchronization"]),
+        ("Sources/assay/", ["Arguments", "Assay", "AssayCore", "CEL", "Compression", "Glibc", "Synchronization"]),
     ]
 
     /// What the core must not call of the C library: whatever opens, waits, or asks for the time or the environment.

@@ -11,6 +11,8 @@ package struct PipelineDefinition: Sendable {
         var zonePosition: TextPosition?
         /// How much older than the newest event others may be, in milliseconds.
         var outOfOrder: Int64 = 30_000
+        /// An event further ahead than this of the newest one, in milliseconds, is not believed.
+        var ahead: Int64?
         /// After this long without input, event time advances with the clock.
         var idle: Int64?
         /// The declared fields; nil when any may come.

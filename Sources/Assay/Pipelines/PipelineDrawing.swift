@@ -23,6 +23,7 @@ package struct PipelineDrawing {
                 lines: [
                     "\(plan.format.rawValue), time \(plan.schema.columns[plan.schema.timeColumn].name) "
                         + "in \(plan.zone.name), out of order up to \(Quantity.text(milliseconds: plan.outOfOrder))"
+                        + (plan.ahead.map { ", ahead up to \(Quantity.text(milliseconds: $0))" } ?? "")
                 ] + (plan.derived.names.isEmpty ? [] : ["derives \(plan.derived.names.joined(separator: ", "))"]),
                 source: nil, isOutput: false)
         ]

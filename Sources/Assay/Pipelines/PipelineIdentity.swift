@@ -10,10 +10,13 @@ enum PipelineIdentity {
     ) -> String {
         let input = pipeline.input
         let fields = input.fields.map { $0.map { "\($0.name): \($0.type.rawValue)" }.joined(separator: ", ") } ?? "any"
+        // Said only where it is given, so that pipelines without it stay the same.
+        let ahead = input.ahead.map { "ahead \($0)ms, " } ?? ""
         var lines = [
             "pipeline",
             "input: \(input.format.rawValue), time \(input.time) \(input.unit.rawValue) in \(input.zoneName), "
-                + "out of order \(input.outOfOrder)ms, idle \(input.idle.map { "\($0)ms" } ?? "no"), fields \(fields)",
+                + "out of order \(input.outOfOrder)ms, \(ahead)idle \(input.idle.map { "\($0)ms" } ?? "no"), "
+                + "fields \(fields)",
         ]
         lines += lists.map { "list \($0.name):" + ReferenceConfiguration.list($0).trimmed }
         lines += pipeline.derived.map { "derive \($0.name): \($0.expression.text.flat)" }

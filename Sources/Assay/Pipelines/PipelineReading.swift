@@ -91,6 +91,7 @@ struct PipelineReading {
         if let node = members.take("out_of_order") {
             input.outOfOrder = try members.milliseconds(node, "out_of_order", from: 0)
         }
+        if let node = members.take("ahead") { input.ahead = try members.milliseconds(node, "ahead", from: 0) }
         if let node = members.take("idle") { input.idle = try members.milliseconds(node, "idle", from: 100) }
         if let node = members.take("fields") {
             var fields: [(name: String, type: FieldType)] = []

@@ -75,7 +75,8 @@ struct StreamCompiler {
             schema: schema, format: pipeline.input.format,
             derived: DerivedFields(
                 names: derived.map(\.name), program: derivedProgram),
-            streams: streams, outputs: outputs, outOfOrder: pipeline.input.outOfOrder, idle: pipeline.input.idle,
+            streams: streams, outputs: outputs, outOfOrder: pipeline.input.outOfOrder, ahead: pipeline.input.ahead,
+            idle: pipeline.input.idle,
             identity: PipelineIdentity.text(
                 pipeline, lists: lists, scored: scored,
                 columns: Dictionary(uniqueKeysWithValues: streams.map { ($0.name, $0.columns ?? []) })))

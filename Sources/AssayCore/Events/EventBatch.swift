@@ -18,6 +18,7 @@ package class EventBatch: LineBatch, @unchecked Sendable {
     /// How many are columns of the schema that the lines were read with.
     final var schemaColumns = 0
     private final var rejectedLines: [Reject] = []
+    private final var hasLateRejects = false
     @exclusivity(unchecked) private final var lines: UInt64 = 0
     /// For CSV: its columns with their places among the cells.
     final var csvColumns: [CSVColumn] = []
@@ -27,6 +28,22 @@ package class EventBatch: LineBatch, @unchecked Sendable {
     struct CSVColumn: Sendable {
         let name: String
         let cell: Int
+    }
+
+    /// Rejects an event whose line was accepted first.
+    final func reject(_ event: Event) {
+        rejectedLines.append(
+            Reject(
+                line: event.line, lineIndex: event.lineIndex, reason: .tooFarAhead,
+                message: RejectReason.tooFarAhead.message))
+        hasLateRejects = true
+    }
+
+    /// Brings rejects in the order of their lines again.
+    final func sortRejects() {
+        guard hasLateRejects else { return }
+        rejectedLines.sort { $0.lineIndex < $1.lineIndex }
+        hasLateRejects = false
     }
 
     package override final var rejects: [Reject] { rejectedLines }

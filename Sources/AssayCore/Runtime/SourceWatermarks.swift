@@ -17,6 +17,12 @@ struct SourceWatermarks {
 
     var sourceCount: Int { sources.count }
 
+    /// The greatest time of a source, as far as its watermark says; nil before its first event.
+    func greatest(of source: Int) -> Int64? {
+        let reached = sources[source].milliseconds
+        return reached == .min ? nil : reached + bound + 1
+    }
+
     /// Takes the time of a source's event. Returns whether the stage's watermark has moved.
     mutating func observe(_ time: EventTime, from source: Int) -> Bool {
         if isIdle[source] { isIdle[source] = false }

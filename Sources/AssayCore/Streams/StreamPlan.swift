@@ -156,6 +156,8 @@ package final class StreamPlan: Sendable {
     package let streams: [Stream]
     package let outputs: [StreamOutput]
     package let outOfOrder: Int64
+    /// An event further ahead than this of the greatest time, in milliseconds, is not believed.
+    package let ahead: Int64?
     /// In milliseconds.
     let idle: Int64?
     /// The identity that states belong to.
@@ -164,7 +166,7 @@ package final class StreamPlan: Sendable {
 
     package init(
         schema: EventSchema, format: InputFormat, derived: DerivedFields, streams: [Stream],
-        outputs: [StreamOutput], outOfOrder: Int64, idle: Int64?, identity: String
+        outputs: [StreamOutput], outOfOrder: Int64, ahead: Int64?, idle: Int64?, identity: String
     ) {
         self.schema = schema
         self.format = format
@@ -173,6 +175,7 @@ package final class StreamPlan: Sendable {
         self.outputs = outputs
         self.identity = identity
         self.outOfOrder = outOfOrder
+        self.ahead = ahead
         self.idle = idle
         zone = schema.zone
     }

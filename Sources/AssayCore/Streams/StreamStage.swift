@@ -12,6 +12,7 @@ package struct StreamStage: RunStage, ~Copyable {
     private var eventRow: EventRow
     private let assessmentRow: AssessmentRow?
     private var watermark: SourceWatermarks
+    private var aheadBounds: AheadBounds?
     /// While event time moves: its former value, for the streams that have not seen it move yet.
     private var previousWatermark: Int64?
     /// The end of the input was the end of time, and nothing has come since.
@@ -51,6 +52,7 @@ package struct StreamStage: RunStage, ~Copyable {
         eventRow = EventRow(plan.schema, derived: plan.derived)
         assessmentRow = plan.scored.map { AssessmentRow($0.settings.settings) }
         watermark = SourceWatermarks(bound: plan.outOfOrder, sources: sources)
+        aheadBounds = plan.ahead.map { AheadBounds(milliseconds: $0, sources: sources) }
         known = RunCounts(streams: plan.streams.map(\.name))
     }
 
@@ -106,9 +108,14 @@ package struct StreamStage: RunStage, ~Copyable {
                 ahead.goOn(to: transactionIndex, stage)
                 transaction = FraudDetection.Input(transaction: transactions[transactionIndex], text: batch.text.view)
             }
+            guard let reached = reached(by: event) else {
+                batch.reject(event)
+                continue
+            }
             row.begin(event, at: index, of: batch)
-            try take(event, row, readers)
+            try take(event, reached: reached, row, readers)
         }
+        batch.sortRejects()
         for reject in batch.rejects { known.rejects[Int(reject.reason.rawValue)] += 1 }
     }
 
@@ -121,17 +128,32 @@ package struct StreamStage: RunStage, ~Copyable {
         stage.withOutput { $0.scored = scored.map { Unmanaged.passUnretained($0) } }
     }
 
+    /// What an event makes the greatest time at least; nil where it is too far ahead to be believed.
+    @inline(__always)
+    private mutating func reached(by event: Event) -> EventTime? {
+        if aheadBounds == nil { return event.time }
+        return judged(event)
+    }
+
+    private mutating func judged(_ event: Event) -> EventTime? {
+        switch aheadBounds?.judge(event.time, greatest: watermark.greatest(of: source), source: source) {
+        case .tooFarAhead?: nil
+        case .believed(let least)?: EventTime(milliseconds: least)
+        case .taken?, nil: event.time
+        }
+    }
+
     private mutating func take(
-        _ event: Event, _ row: EventRow, _ readers: StreamReaders
+        _ event: Event, reached: EventTime, _ row: EventRow, _ readers: StreamReaders
     ) throws(StoreError) {
         sequence += 1
         hasEnded = false
         isPresentLate = false
         try pass(row, to: readers)
         if isPresentLate { known.late += 1 } else { known.accepted += 1 }
-        greatestTime = max(greatestTime, event.time)
+        greatestTime = max(greatestTime, reached)
         let before = watermark.milliseconds
-        if watermark.observe(event.time, from: source) { try moveTime(from: before) }
+        if watermark.observe(reached, from: source) { try moveTime(from: before) }
     }
 
     package var endsTime: Bool { true }
@@ -350,7 +372,7 @@ package struct StreamStage: RunStage, ~Copyable {
             fields += scorer.detection.clock.fields
         }
         if reached > .min { fields.append((Self.watermarkName, reached)) }
-        fields += watermark.fields
+        fields += watermark.fields + (aheadBounds?.fields ?? [])
         var record = StageRecord()
         record.sequence = sequence
         record.eventTime = greatestTime.milliseconds
@@ -376,6 +398,7 @@ package struct StreamStage: RunStage, ~Copyable {
         _ record: StageRecord, from pages: any StatePages, memoryLimit: Int
     ) throws(StoreError) {
         watermark.resume(at: record[field: Self.watermarkName], record)
+        aheadBounds?.resume(record)
         hasEnded = Self.hasEnded(record)
         pendingTime = record[field: Self.pendingName]
         sequence = record.sequence
@@ -444,6 +467,7 @@ package struct StreamStage: RunStage, ~Copyable {
     package mutating func beginInput() {
         guard hasEnded else { return }
         watermark = SourceWatermarks(bound: plan.outOfOrder, sources: watermark.sourceCount)
+        aheadBounds = plan.ahead.map { AheadBounds(milliseconds: $0, sources: watermark.sourceCount) }
         greatestTime = EventTime(milliseconds: 0)
         hasEnded = false
     }

@@ -58,8 +58,12 @@ package struct FileInput: SourceDefinition {
     package func find(
         _ recorded: CheckpointRecord.Input?, _ opening: SourceOpening
     ) throws(RunFailure) -> any FoundSource {
-        var opened = descriptor ?? -1
-        if descriptor == nil { opened = try open() }
+        var number = descriptor ?? -1
+        if descriptor == nil { number = try open() }
+        let opened = InputFile(number)
+        if opened.isCompressed, isFollowed {
+            throw RunFailure(.usage, "'\(path)' is compressed, which cannot be followed; leave out --follow")
+        }
         guard let recorded else { return FoundFile(opened, self, .first) }
         guard let position = FilePosition(recorded.position) else {
             throw RunFailure(
@@ -68,7 +72,7 @@ package struct FileInput: SourceDefinition {
                     + "the same kind, or start over with --fresh")
         }
         var recognizer = InputRecognizer(
-            descriptor: opened, interruption: opening.interruption, recorded: position)
+            input: opened, interruption: opening.interruption, recorded: position)
         switch try recognizer.recognize(opening.expectation) {
         case .interrupted:
             let found = FoundFile(opened, self, .same)
@@ -105,7 +109,7 @@ package struct FileInput: SourceDefinition {
 
 /// A file or pipe that was compared with a checkpoint.
 private final class FoundFile: FoundSource {
-    private let descriptor: Int32
+    private let input: InputFile
     private let definition: FileInput
     let finding: InputFinding
     var isFinished = false
@@ -117,8 +121,8 @@ private final class FoundFile: FoundSource {
     /// Bytes after the mark that were skipped.
     private var skipped: [UInt8] = []
 
-    init(_ descriptor: Int32, _ definition: FileInput, _ finding: InputFinding) {
-        self.descriptor = descriptor
+    init(_ input: InputFile, _ definition: FileInput, _ finding: InputFinding) {
+        self.input = input
         self.definition = definition
         self.finding = finding
     }
@@ -136,7 +140,7 @@ private final class FoundFile: FoundSource {
     var csvHeader: [UInt8] { state.csvHeader }
     var totalBytes: UInt64? {
         var status = stat()
-        guard !definition.isFollowed, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard !definition.isFollowed, input.isRegularFile, fstat(input.descriptor, &status) == 0 else {
             return nil
         }
         return UInt64(status.st_size)
@@ -147,7 +151,7 @@ private final class FoundFile: FoundSource {
         skipped.withUnsafeBytes { digest.update($0) }
         return FileSource(
             LineReader(
-                descriptor: descriptor, interruption: reading.interruption, waitsForGrowth: definition.isFollowed,
+                input: input, interruption: reading.interruption, waitsForGrowth: definition.isFollowed,
                 isDigested: reading.isSaved, end: reading.end, lingerSeconds: reading.lingerSeconds,
                 leavesUnfinished: reading.leavesUnfinished,
                 start: LineReader.Start(

@@ -23,28 +23,26 @@ enum InputRecognition: Equatable {
 
 /// Compares an input with what a checkpoint recorded of it. A file is read from the recorded position, a pipe up to it.
 struct InputRecognizer: ~Copyable {
-    private let descriptor: Int32
+    private let input: InputFile
     private let interruption: Int32
     private let recorded: FilePosition
-    private let isRegularFile: Bool
     private let size: UInt64
     /// What was read of a pipe that turned out to be another one.
     private(set) var readAhead: [UInt8] = []
 
-    init(descriptor: Int32, interruption: Int32, recorded: FilePosition) {
-        self.descriptor = descriptor
+    init(input: InputFile, interruption: Int32, recorded: FilePosition) {
+        self.input = input
         self.interruption = interruption
         self.recorded = recorded
         var status = stat()
-        isRegularFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        size = isRegularFile ? UInt64(status.st_size) : 0
+        size = input.isRegularFile && fstat(input.descriptor, &status) == 0 ? UInt64(status.st_size) : 0
     }
 
     private var mark: InputDigest.Mark { recorded.mark }
 
     mutating func recognize(_ expectation: InputExpectation) throws(RunFailure) -> InputRecognition {
         if expectation == .new { return .new }
-        let finding = isRegularFile ? try recognizeFile() : try recognizePipe()
+        let finding = input.isRegularFile ? try recognizeFile() : try recognizePipe()
         if finding == .new, expectation == .same {
             throw RunFailure(
                 .badData, "the input does not begin like the one of the checkpoint; without --input-is same it is new")
@@ -73,7 +71,9 @@ struct InputRecognizer: ~Copyable {
         var resumed = InputRecognition.Resumed(offset: mark.offset, mark: mark, blockBytes: blockBytes)
         if recorded.endsInsideLine { resumed.skipped = try closingNewline(try bytes(from: mark.offset, count: 2)) }
         resumed.isFinished = size == mark.offset + UInt64(resumed.skipped.count)
-        guard lseek(descriptor, off_t(mark.offset) + off_t(resumed.skipped.count), SEEK_SET) >= 0 else { throw failed }
+        guard lseek(input.descriptor, off_t(mark.offset) + off_t(resumed.skipped.count), SEEK_SET) >= 0 else {
+            throw failed
+        }
         return .same(resumed)
     }
 
@@ -82,7 +82,7 @@ struct InputRecognizer: ~Copyable {
         var filled = 0
         while filled < count {
             let got = bytes.withUnsafeMutableBytes {
-                pread(descriptor, $0.baseAddress! + filled, count - filled, off_t(offset) + off_t(filled))
+                pread(input.descriptor, $0.baseAddress! + filled, count - filled, off_t(offset) + off_t(filled))
             }
             if got < 0, errno == EINTR { continue }
             if got < 0 { throw failed }
@@ -149,12 +149,13 @@ struct InputRecognizer: ~Copyable {
         var bytes = [UInt8](repeating: 0, count: count)
         while true {
             var events = [
-                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: input.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: interruption, events: Int16(POLLIN), revents: 0),
             ]
-            if poll(&events, 2, -1) < 0, errno != EINTR { throw failed }
+            if poll(&events, 2, input.hasPending ? 0 : -1) < 0, errno != EINTR { throw failed }
             if events[1].revents != 0 { return nil }
-            let got = read(descriptor, &bytes, count)
+            let got = input.read(into: &bytes, atMost: count)
+            if got == 0, let fault = input.fault { throw InputError(fault).failure(of: "the input") }
             if got >= 0 { return Array(bytes[..<got]) }
             if errno != EINTR, errno != EAGAIN { throw failed }
         }

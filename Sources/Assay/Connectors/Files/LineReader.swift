@@ -1,5 +1,6 @@
 import AssayCore
 import CBytes
+import Compression
 import Glibc
 
 /// Why reading cannot continue.
@@ -7,9 +8,18 @@ package enum InputError: Error, Equatable {
     case failed(errorNumber: Int32)
     /// A line continues past this offset, where one ended in an earlier run.
     case changed(offset: UInt64)
+    case compression(CompressionFault)
+
+    init(_ fault: Decompression.Fault) {
+        switch fault {
+        case .compression(let fault): self = .compression(fault)
+        case .failed(let number): self = .failed(errorNumber: number)
+        }
+    }
 
     package func failure(of path: String) -> RunFailure {
         switch self {
+        case .compression(let fault): RunFailure(.badData, "cannot read '\(path)': \(fault.message)")
         case .failed(let number): RunFailure(.inputOutput, "cannot read '\(path)'", errorNumber: number)
         case .changed(let offset):
             RunFailure(
@@ -28,10 +38,9 @@ struct LineReader: ~Copyable {
         case interrupted
     }
 
-    private let descriptor: Int32
+    private let input: InputFile
     private let interruption: Int32
     private let waitsForGrowth: Bool
-    private let isRegularFile: Bool
     /// Nothing past this offset, the end of a line, is read.
     private let end: UInt64
     /// The current batch ends here, as it did in an earlier run.
@@ -78,7 +87,7 @@ struct LineReader: ~Copyable {
     /// line without its newline is left to the next reader. `willWait` is called before waiting for input that is not
     /// there yet.
     init(
-        descriptor: Int32, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
+        input: InputFile, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
         end: UInt64 = .max, lingerSeconds: Double = 0,
         leavesUnfinished: Bool = false, start: consuming Start,
         willWait: @escaping () -> Void = {}
@@ -87,7 +96,7 @@ struct LineReader: ~Copyable {
         self.leavesUnfinished = leavesUnfinished
         self.willWait = willWait
         self.end = end
-        self.descriptor = descriptor
+        self.input = input
         self.interruption = interruption
         self.waitsForGrowth = waitsForGrowth
         (offset, line) = (start.offset, start.line)
@@ -95,11 +104,14 @@ struct LineReader: ~Copyable {
         carriedWholeLines = !carried.isEmpty
         self.isDigested = isDigested
         digest = start.digest
-        var status = stat()
-        isRegularFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        // If that is refused, or it is not a pipe, the size stays as it is.
-        let held = lingerSeconds > 0 && !isRegularFile ? assay_enlarge_pipe(descriptor, Self.pipeBytes) : 0
+        // Where it is refused, or no pipe, the pipe is as large as it is.
+        let isSlow = lingerSeconds > 0 && !input.isRegularFile
+        let held = isSlow ? assay_enlarge_pipe(input.descriptor, Self.pipeBytes) : 0
         smallRead = Int(held) / Self.smallPart
+    }
+
+    init(descriptor: Int32, isDigested: Bool = true, start: consuming Start) {
+        self.init(input: InputFile(descriptor), isDigested: isDigested, start: start)
     }
 
     /// Reads at least one whole line, and as many more as are there and fit.
@@ -165,7 +177,7 @@ struct LineReader: ~Copyable {
     private mutating func read(into text: inout InputText) throws(InputError) -> ReadOutcome {
         if isAtEnd { return .end }
         while true {
-            if !isRegularFile, try isStoppedWhileWaiting() { return .interrupted }
+            if !input.isRegularFile, try isStoppedWhileWaiting() { return .interrupted }
             let place = text.offset + UInt64(text.filled)
             if place >= end { return .end }
             if place >= limit, text.count > 0 { return .nothingNow }
@@ -173,7 +185,7 @@ struct LineReader: ~Copyable {
             let isBeyond = place >= limit
             let left = isBeyond ? 1 : min(end, limit) - place
             let room = min(text.capacity - text.filled, Int(min(left, UInt64(text.capacity))))
-            let count = Glibc.read(descriptor, text.base + text.filled, room)
+            let count = input.read(into: text.base + text.filled, atMost: room)
             if count > 0 {
                 if isBeyond, !Self.lineEnds.contains(text.base[text.filled]) { throw .changed(offset: limit) }
                 text.filled += count
@@ -184,6 +196,7 @@ struct LineReader: ~Copyable {
                 if errno == EINTR || errno == EAGAIN { continue }
                 throw .failed(errorNumber: errno)
             }
+            if let fault = input.fault { throw InputError(fault) }
             guard waitsForGrowth else { return .end }
             if text.count > 0 { return .nothingNow }
             noteWaiting()
@@ -192,6 +205,7 @@ struct LineReader: ~Copyable {
     }
 
     private mutating func isStoppedWhileWaiting() throws(InputError) -> Bool {
+        if input.hasPending { return false }
         if try linger() { return true }
         return try !wait()
     }
@@ -206,7 +220,7 @@ struct LineReader: ~Copyable {
     /// Returns true when there is something to read, or the end; false when a stop was requested.
     private mutating func wait() throws(InputError) -> Bool {
         var events = [
-            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: input.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: interruption, events: Int16(POLLIN), revents: 0),
         ]
         // Twice, since a program that waits for the answer to a line must get it before it sends more.
@@ -234,8 +248,8 @@ struct LineReader: ~Copyable {
     }
 
     private func hasMoreWaiting() -> Bool {
-        if isRegularFile { return true }
-        var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        if input.isRegularFile || input.hasPending { return true }
+        var event = pollfd(fd: input.descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&event, 1, 0) > 0 && event.revents & Int16(POLLIN) != 0
     }
 

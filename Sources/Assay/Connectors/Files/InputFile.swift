@@ -1,0 +1,186 @@
+import CBytes
+import Compression
+import Glibc
+import Synchronization
+
+/// An open file or pipe that lines are read from. Compressed bytes, told by the first of them, come out as what they
+/// were: then it is a pipe like any other, which a thread of its own fills.
+///
+/// It belongs to one thread at a time.
+final class InputFile {
+    /// What is polled and read.
+    private(set) var descriptor: Int32
+    private(set) var isRegularFile: Bool
+    private var decompression: Decompression?
+    /// Nothing of a pipe was read yet.
+    private var isUntouched: Bool
+    /// Bytes that were read to tell what they are.
+    private var pending: [UInt8] = []
+
+    private static let firstReadBytes = 64
+
+    init(_ descriptor: Int32) {
+        self.descriptor = descriptor
+        var status = stat()
+        let mode = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : 0
+        isRegularFile = mode == S_IFREG
+        isUntouched = !isRegularFile
+        guard isRegularFile else { return }
+        if let format = Self.format(of: descriptor) { decompress(format, prefix: [], from: descriptor) }
+    }
+
+    /// How a regular file is compressed, if it is.
+    private static func format(of descriptor: Int32) -> CompressionFormat? {
+        var first = [UInt8](repeating: 0, count: CompressionFormat.magicBytes)
+        let got = pread(descriptor, &first, first.count, 0)
+        return got > 0 ? CompressionFormat(beginningOf: first[..<got]) : nil
+    }
+
+    var isCompressed: Bool { decompression != nil }
+    /// Reading would not wait.
+    var hasPending: Bool { !pending.isEmpty }
+    /// Why a compressed input came to its end too early.
+    var fault: Decompression.Fault? { decompression?.fault }
+
+    private func decompress(_ format: CompressionFormat, prefix: [UInt8], from source: Int32) {
+        let decompression = Decompression(format, prefix: prefix, from: source, isRegularFile: isRegularFile)
+        descriptor = decompression.output
+        self.decompression = decompression
+        isRegularFile = false
+    }
+
+    /// Reads as `read` does: 0 at the end, and less than 0 where `errno` says why.
+    func read(into buffer: UnsafeMutablePointer<UInt8>, atMost count: Int) -> Int {
+        if isUntouched {
+            let got = readFirst()
+            if got <= 0, pending.isEmpty, !isCompressed { return got }
+        }
+        guard pending.isEmpty else {
+            let taken = min(count, pending.count)
+            pending.withUnsafeBufferPointer { buffer.update(from: $0.baseAddress!, count: taken) }
+            pending.removeFirst(taken)
+            return taken
+        }
+        return Glibc.read(descriptor, buffer, count)
+    }
+
+    /// Looks at the first bytes of a pipe.
+    private func readFirst() -> Int {
+        var first = [UInt8](repeating: 0, count: Self.firstReadBytes)
+        var filled = 0
+        repeat {
+            let got = first.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled)
+            }
+            if got < 0, errno == EINTR || errno == EAGAIN, filled > 0 { continue }
+            if got < 0, filled == 0 { return got }
+            if got <= 0 { break }
+            filled += got
+        } while filled < CompressionFormat.magicBytes && CompressionFormat.mayBegin(with: Array(first[..<filled]))
+        isUntouched = false
+        let bytes = Array(first[..<filled])
+        if let format = CompressionFormat(beginningOf: bytes) {
+            decompress(format, prefix: bytes, from: descriptor)
+        } else {
+            pending = bytes
+        }
+        return filled
+    }
+}
+
+/// A thread that decompresses a file or pipe into a pipe.
+final class Decompression: Sendable {
+    enum Fault: Equatable {
+        case compression(CompressionFault)
+        case failed(errorNumber: Int32)
+    }
+
+    /// Where the decompressed bytes come out.
+    let output: Int32
+    private let outcome = Outcome()
+
+    /// What the thread leaves behind. It must not keep the end that is read from open.
+    private final class Outcome: Sendable {
+        let fault = Mutex<Fault?>(nil)
+    }
+
+    private static let blockBytes = 128 << 10
+    private static let pipeBytes: Int32 = 1 << 20
+
+    init(_ format: CompressionFormat, prefix: [UInt8], from source: Int32, isRegularFile: Bool) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else {
+            preconditionFailure("cannot create a pipe: \(String(cString: strerror(errno)))")
+        }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        _ = assay_enlarge_pipe(ends[1], Self.pipeBytes)
+        output = ends[0]
+        let target = ends[1]
+        _ = WorkerThread { [outcome] in
+            // Whoever reads may have had enough: then writing fails, and nothing else happens.
+            var signals = sigset_t()
+            sigemptyset(&signals)
+            sigaddset(&signals, SIGPIPE)
+            pthread_sigmask(SIG_BLOCK, &signals, nil)
+            let fault = Self.run(Decompressor(format), prefix, target) { block, offset in
+                // Others may read the same open file.
+                isRegularFile
+                    ? pread(source, block.baseAddress, block.count, off_t(offset))
+                    : Glibc.read(source, block.baseAddress, block.count)
+            }
+            outcome.fault.withLock { $0 = fault }
+            close(target)
+        }
+    }
+
+    deinit { close(output) }
+
+    /// Known once everything before it was read.
+    var fault: Fault? { outcome.fault.withLock { $0 } }
+
+    private enum WriteError: Error {
+        case closed
+    }
+
+    private static func run(
+        _ decompressor: Decompressor, _ prefix: [UInt8], _ target: Int32,
+        read: (UnsafeMutableRawBufferPointer, Int) -> Int
+    ) -> Fault? {
+        func decompress(_ bytes: UnsafeBufferPointer<UInt8>) throws(WriteError) -> Fault? {
+            let fault = try decompressor.decompress(UnsafeRawBufferPointer(bytes)) { part throws(WriteError) in
+                try write(part, target)
+            }
+            return fault.map { .compression($0) }
+        }
+        do throws(WriteError) {
+            let fault = try prefix.withUnsafeBufferPointer { bytes throws(WriteError) in try decompress(bytes) }
+            if let fault { return fault }
+            var block = [UInt8](repeating: 0, count: blockBytes)
+            var offset = 0
+            while true {
+                let got = block.withUnsafeMutableBytes { read($0, offset) }
+                if got < 0, errno == EINTR || errno == EAGAIN { continue }
+                if got < 0 { return .failed(errorNumber: errno) }
+                if got == 0 { return decompressor.finish().map { .compression($0) } }
+                offset += got
+                let fault = try block.withUnsafeBufferPointer { bytes throws(WriteError) in
+                    try decompress(UnsafeBufferPointer(rebasing: bytes[..<got]))
+                }
+                if let fault { return fault }
+            }
+        } catch {
+            // Whoever reads has had enough.
+            return nil
+        }
+    }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer, _ target: Int32) throws(WriteError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let written = Glibc.write(target, rest.baseAddress, rest.count)
+            if written < 0, errno == EINTR { continue }
+            if written < 0 { throw .closed }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+    }
+}
