@@ -17,7 +17,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "Compression", dependencies: ["CZlib", "CZstd"]),
-        .target(name: "Arguments"),
+        .target(name: "Arguments", dependencies: ["CBytes"]),
         .target(name: "CivilTime"),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CEL", dependencies: ["CBytes", "CRE2", "CivilTime"]),

@@ -1,3 +1,4 @@
+import CBytes
 import Glibc
 
 /// The exit codes: those of sysexits, and 1 for a question whose answer is no.
@@ -11,6 +12,8 @@ package enum ExitCode: Int32, Sendable {
     case inputOutput = 74
     case inUse = 75
     case badConfiguration = 78
+    /// Whoever read the output has gone; what a shell reports of a command that SIGPIPE ended.
+    case closed = 141
 }
 
 /// What ends the command: one line for people, and the code for scripts.
@@ -36,6 +39,9 @@ package enum Diagnostics {
         && getenv("TERM").map {
             strcmp($0, "dumb") != 0
         } ?? false
+
+    /// The width of the terminal; zero where there is none.
+    package static var columns: Int { Int(assay_terminal_columns(STDERR_FILENO)) }
 
     package static func error(_ message: String) {
         say("\(coloured("error:", 31)) \(message)")
@@ -72,7 +78,7 @@ package enum Diagnostics {
     }
 
     /// Returns one line whatever the file names, with nothing that a terminal obeys but our own colours.
-    private static func printable(_ text: String) -> String {
+    package static func printable(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         var isOwnColour = false
         for scalar in text.unicodeScalars {

@@ -7,18 +7,22 @@ struct Database: ~Copyable {
 
     enum Access {
         case readOnly, readWrite, create
+        /// Nobody changes the file meanwhile.
+        case immutable
     }
 
     init(path: String, access: Access) throws(StoreError) {
         let flags =
             switch access {
             case .readOnly: SQLITE_OPEN_READONLY
+            case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             case .readWrite: SQLITE_OPEN_READWRITE
             case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             }
         var opened: OpaquePointer?
+        let name = access == .immutable ? Self.immutableAddress(path) : path
         // Each connection stays on one thread, so SQLite's own locks are not needed.
-        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        let code = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard code == SQLITE_OK, let opened else {
             let error = StoreError.of(opened, "opening \(path)")
             sqlite3_close_v2(opened)
@@ -30,6 +34,19 @@ struct Database: ~Copyable {
 
     deinit {
         sqlite3_close_v2(handle)
+    }
+
+    /// The path as SQLite's addresses have it: whatever means something in an address is written in hexadecimal.
+    private static func immutableAddress(_ path: String) -> String {
+        let digits = Array("0123456789abcdef")
+        let escaped = path.utf8.map { byte -> String in
+            let isPlain =
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF)
+                || byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".")
+            return isPlain
+                ? String(UnicodeScalar(byte)) : "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+        }
+        return "file:\(escaped.joined())?immutable=1"
     }
 
     /// Runs statements that return no rows.

@@ -119,7 +119,7 @@ package enum StateReplacement {
             do throws(StoreError) {
                 try emptyLog(of: target)
                 if keepingOld {
-                    removeFiles(of: "\(target).old")
+                    makeRoomForOld(target)
                     guard link(target, "\(target).old") == 0 else { throw naming("\(target).old") }
                 }
             } catch {
@@ -148,12 +148,36 @@ package enum StateReplacement {
         for suffix in ["-wal", "-shm", ""] { unlink(path + suffix) }
     }
 
+    /// The names under which former states are kept, the newest first.
+    package static func oldNames(of target: String) -> [String] {
+        ["\(target).old", "\(target).old.1", "\(target).old.2"]
+    }
+
+    /// Removes all former states. Returns how many there were.
+    package static func removeOld(_ target: String) -> Int {
+        let there = oldNames(of: target).filter { access($0, F_OK) == 0 }
+        for name in there { removeFiles(of: name) }
+        return there.count
+    }
+
+    /// Moves each former state to the next name; the oldest goes.
+    private static func makeRoomForOld(_ target: String) {
+        let names = oldNames(of: target)
+        guard access(names[0], F_OK) == 0 || access(names[0] + "-wal", F_OK) == 0 else { return }
+        removeFiles(of: names[names.count - 1])
+        for index in (1..<names.count).reversed() {
+            // What is missing leaves a gap.
+            for suffix in ["-wal", "-shm", ""] { rename(names[index - 1] + suffix, names[index] + suffix) }
+        }
+    }
+
     private static func naming(_ path: String) -> StoreError {
         StoreError(.inputOutput, "naming '\(path)'", String(cString: strerror(errno)))
     }
 
     /// Renames a database, whole or damaged, and its log.
     package static func keepOld(_ target: String) throws(StoreError) {
+        makeRoomForOld(target)
         for suffix in ["-wal", ""] {
             let source = target + suffix
             let old = "\(target).old\(suffix)"

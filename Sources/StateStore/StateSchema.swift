@@ -20,6 +20,12 @@ enum StateSchema {
 
         """ + pages + checkpoints + audit
 
+    /// Of this format and of the earlier ones.
+    static let tableNames = [
+        "store", "process_function", "state_page", "checkpoint", "state_log", "input_position", "output_position",
+        "output_length", "tally", "stage_field", "audit",
+    ]
+
     static let pages = """
         -- Keyed state: for each process function a log of pages, appended by checkpoints and dropped from the oldest
         -- end. The ids of a log have no gaps. Of several entries of one key, the one in the page with the greatest id

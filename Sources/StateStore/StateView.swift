@@ -1,4 +1,5 @@
 import AssayCore
+import Glibc
 
 /// A view of committed state, in a folder or a snapshot: all of it at one checkpoint, from the first read to the last,
 /// whatever others write meanwhile. It changes nothing and blocks nobody.
@@ -15,7 +16,7 @@ package final class StateView {
 
     package init(path: String) throws(StoreError) {
         self.path = path
-        let database = try Database(path: path, access: .readOnly)
+        let database = try Self.open(path)
         // The first read fixes the moment until the transaction ends.
         try database.execute("BEGIN")
         format = try StateStore.knownFormat(database)
@@ -26,6 +27,17 @@ package final class StateView {
         selectPage = try database.prepare(
             "SELECT \(VerifiedPage.columns) FROM state_page WHERE function = ? AND id = ?")
         self.database = database
+    }
+
+    /// Where nothing may be written, SQLite cannot have the files that readers of a log share. A database without a log
+    /// is then read as one that nobody changes; nobody can.
+    private static func open(_ path: String) throws(StoreError) -> Database {
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let hasLog = access(path + "-wal", F_OK) == 0
+        if !hasLog, access(folder.isEmpty ? "/" : folder, W_OK) != 0 {
+            return try Database(path: path, access: .immutable)
+        }
+        return try Database(path: path, access: .readOnly)
     }
 
     /// The process functions that keep this state.
@@ -133,6 +145,21 @@ package final class StateView {
             problems.append("the pages are not those of checkpoint \(checkpoint?.id ?? 0)")
         }
         return problems
+    }
+
+    /// What is in the database that no version of this program put there: it could change the state when it is written.
+    package func foreignObjects() throws(StoreError) -> [String] {
+        var statement = try database.prepare(
+            "SELECT type, name FROM sqlite_schema WHERE type <> 'table' AND sql IS NOT NULL ORDER BY name")
+        var found: [String] = []
+        while try statement.step() { found.append("\(statement.text(0)) '\(statement.text(1))'") }
+        let known = Set(StateSchema.tableNames)
+        var tables = try database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        while try tables.step() {
+            let name = tables.text(0)
+            if !known.contains(name), !name.hasPrefix("sqlite_") { found.append("table '\(name)'") }
+        }
+        return found
     }
 
     /// The problems that SQLite's own check finds in the file.

@@ -5,29 +5,45 @@ import Glibc
 /// however it ends.
 package struct StoreLock: ~Copyable {
     private let descriptor: Int32
+    /// The folder itself: a lock file that was removed would let another process in.
+    private let place: Int32
 
     package init(folder: String) throws(StoreError) {
-        let path = "\(folder)/lock"
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw StoreError(.cannotOpen, "opening '\(path)'", String(cString: strerror(errno)))
-        }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let isTaken = errno == EWOULDBLOCK
-            let reason = String(cString: strerror(errno))
-            let owner = Self.owner(descriptor)
-            close(descriptor)
-            throw isTaken
-                ? StoreError(.inUse(pid: owner), "locking '\(folder)'", "another process has it")
-                : StoreError(.inputOutput, "locking '\(path)'", reason)
+        let lock = try Self.take("\(folder)/lock", O_RDWR | O_CREAT, of: folder, owner: Self.owner)
+        let place: Int32
+        do throws(StoreError) {
+            place = try Self.take(folder, O_RDONLY | O_DIRECTORY, of: folder) { _ in nil }
+        } catch {
+            close(lock)
+            throw error
         }
         // Only for the message of a second process, so it need not be durable.
         let text = "\(getpid())\n"
-        if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.utf8.count, 0) }
+        if ftruncate(lock, 0) == 0 { _ = pwrite(lock, text, text.utf8.count, 0) }
+        (descriptor, self.place) = (lock, place)
+    }
+
+    /// Opens and locks a file, or a folder. `owner` finds out who has it already.
+    private static func take(
+        _ path: String, _ flags: Int32, of folder: String, owner: (Int32) -> Int32?
+    ) throws(StoreError) -> Int32 {
+        let opened = open(path, flags | O_CLOEXEC, 0o644)
+        guard opened >= 0 else {
+            throw StoreError(.cannotOpen, "opening '\(path)'", String(cString: strerror(errno)))
+        }
+        if flock(opened, LOCK_EX | LOCK_NB) == 0 { return opened }
+        let isTaken = errno == EWOULDBLOCK
+        let reason = String(cString: strerror(errno))
+        let owner = owner(opened)
+        close(opened)
+        throw isTaken
+            ? StoreError(.inUse(pid: owner), "locking '\(folder)'", "another process has it")
+            : StoreError(.inputOutput, "locking '\(path)'", reason)
     }
 
     deinit {
         close(descriptor)
+        close(place)
     }
 
     private static func owner(_ descriptor: Int32) -> Int32? {

@@ -25,7 +25,7 @@ enum BacktestCommand {
             guard !Files.isOpen(path, as: input) else {
                 throw Failure(code: .usage, message: "--changes would write over the input")
             }
-            return ChangeFile(try Files.create(path), path)
+            return ChangeFile(try Files.create(path, mayOverwrite: arguments.flag("overwrite")), path)
         }
         let backtest = Backtest(
             new: new, old: old, format: arguments.text("format").flatMap { InputFormat(rawValue: $0) } ?? .jsonl,

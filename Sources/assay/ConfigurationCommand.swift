@@ -34,6 +34,12 @@ extension Configurations {
     ) {
         do throws(Failure) {
             let loaded = try load(path)
+            // A file that is being written, or was emptied by mistake, would take all rules away unseen.
+            if loaded.file.isBlank, !present.rules.isEmpty || !present.patterns.isEmpty {
+                throw Failure(
+                    code: .badConfiguration,
+                    message: "\(path) is empty; to have no rules it says 'rules: []'")
+            }
             let others = ConfigurationChange.settings(from: present, to: loaded.file)
             guard others.isEmpty else {
                 throw Failure(

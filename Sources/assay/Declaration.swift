@@ -24,6 +24,7 @@ enum Declaration {
           74  reading or writing failed
           75  the state is in use by another process
           78  the configuration is wrong
+         141  whoever read the output has gone
         """
 
     static let score = Command(
@@ -42,8 +43,8 @@ enum Declaration {
             state.
             """,
             """
-            SIGINT and SIGTERM finish what was read, take a checkpoint, write the summary and exit 0; a second one \
-            exits at once. SIGUSR1 takes a checkpoint now.
+            SIGINT and SIGTERM finish what was read, take a checkpoint, write the summary and exit 0, or as \
+            --exit-on-signal says; a second one exits at once. SIGUSR1 takes a checkpoint now.
             """,
             """
             With --config, SIGHUP reads the file's rules, patterns and lists again, all of them or, when one is \
@@ -57,6 +58,7 @@ enum Declaration {
         options: [
             .value("output", short: "o", "OUTPUT", .file, help: "a file, or - for standard output", default: "-"),
             .value("rejects", "FILE", .file, help: "write rejected lines to this file"),
+            .flag("keep-open", help: "leave a last line without its end to the next run"),
             .value("config", short: "c", "FILE", .file, help: "settings; see 'assay check-config --print-defaults'"),
             .value(
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
@@ -144,6 +146,7 @@ enum Declaration {
             .flag("draw", help: "print the conditions and the states"),
             .value("name", "PATTERN", .text, help: "only this pattern"),
             .value("svg", "FILE", .file, help: "draw the states of one pattern as SVG into this file"),
+            .flag("overwrite", help: "replace a file that is not empty"),
         ])
 
     static let testRules = Command(
@@ -193,6 +196,7 @@ enum Declaration {
             .value("against", "OLD", .file, help: "the one to compare with", default: "the defaults, without rules"),
             .value("labels", "FILE", .file, help: "which transactions were fraud"),
             .value("changes", "FILE", .file, help: "write each transaction whose level or decision changed, as JSON"),
+            .flag("overwrite", help: "replace a file of --changes that is not empty"),
             .value(
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
                 help: "how transactions are written: jsonl or csv", default: "jsonl"),
@@ -280,5 +284,6 @@ enum Declaration {
                 "disorder", "SECONDS", .real(0...86_400), help: "transactions arrive up to this late", default: "0"),
             .value("labels", "FILE", .file, help: "write the ids of suspicious events to this file, as CSV"),
             .value("output", short: "o", "FILE", .file, help: "write to this file", default: "-"),
+            .flag("overwrite", help: "replace files that are not empty"),
         ])
 }

@@ -37,9 +37,9 @@ enum Files {
         return named.st_dev == opened.st_dev && named.st_ino == opened.st_ino && named.st_mode & S_IFMT == S_IFREG
     }
 
-    /// Writes a text to a file, replacing its content; - is standard output.
-    static func write(_ text: String, to file: String) throws(Failure) {
-        let descriptor = try create(file)
+    /// Writes a text to a file; - is standard output.
+    static func write(_ text: String, to file: String, mayOverwrite: Bool) throws(Failure) {
+        let descriptor = try create(file, mayOverwrite: mayOverwrite)
         defer { if file != "-" { close(descriptor) } }
         var text = text
         let isWritten = text.withUTF8 { Glibc.write(descriptor, $0.baseAddress, $0.count) == $0.count }
@@ -48,9 +48,14 @@ enum Files {
         }
     }
 
-    /// Creates a file, or truncates it.
-    static func create(_ path: String) throws(Failure) -> Int32 {
+    /// Creates a file, or truncates one that is empty or may be replaced; - is standard output.
+    static func create(_ path: String, mayOverwrite: Bool) throws(Failure) -> Int32 {
         if path == "-" { return STDOUT_FILENO }
+        var status = stat()
+        let holds = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size > 0
+        if holds, !mayOverwrite {
+            throw Failure(code: .cannotCreate, message: "'\(path)' is not empty; --overwrite replaces it")
+        }
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw Failure(code: .cannotCreate, message: "cannot create '\(path)': \(Diagnostics.explain(errno))")

@@ -11,11 +11,12 @@ enum GenerateCommand {
             throw Failure(code: .usage, message: "--\(option) is about transactions, not orders")
         }
         let outputPath = arguments.text("output") ?? "-"
-        let output = try Files.create(outputPath)
+        let mayOverwrite = arguments.flag("overwrite")
+        let output = try Files.create(outputPath, mayOverwrite: mayOverwrite)
         let labelsPath = arguments.text("labels")
         var labels: Int32?
         if let labelsPath {
-            labels = try Files.create(labelsPath)
+            labels = try Files.create(labelsPath, mayOverwrite: mayOverwrite)
         }
         do throws(GenerationRun.Fault) {
             if isOrders {
@@ -26,7 +27,7 @@ enum GenerateCommand {
             }
         } catch {
             switch error {
-            case .closed: return
+            case .closed: exit(ExitCode.closed.rawValue)
             case .linesFailed(let number):
                 throw Failure(
                     code: .inputOutput, message: "cannot write '\(outputPath)': \(Diagnostics.explain(number))")

@@ -17,7 +17,7 @@ enum PatternsCommand {
         if let file = arguments.text("svg") {
             guard let chosen = try chosen(drawings, arguments).first, try self.chosen(drawings, arguments).count == 1
             else { throw Failure(code: .usage, message: "several patterns: use --name to choose the one to draw") }
-            try Files.write(chosen.svg, to: file)
+            try Files.write(chosen.svg, to: file, mayOverwrite: arguments.flag("overwrite"))
             if file == "-" { return }
         }
         for drawing in try chosen(drawings, arguments) {

@@ -36,6 +36,9 @@ struct ProgressLine {
         if let checkpoint {
             text += ", checkpoint \(checkpoint.id) \(Figures.span(seconds: now - checkpoint.seen)) ago"
         }
+        // A line that wraps can't be overwritten.
+        let columns = Diagnostics.columns
+        if columns > 1, text.count >= columns { text = String(text.prefix(columns - 1)) }
         Diagnostics.write("\r\(text)\u{1B}[K")
     }
 

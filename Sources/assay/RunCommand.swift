@@ -28,13 +28,13 @@ enum RunCommand {
             reload: Pipelines.reload(path, pipeline, running.console, run.change))
         var request = running.completed(
             RunRequest.pipeline(pipeline, inputs: inputs), stateDefault: stateFolder(path))
-        request.definitionPath = path
+        request.definitionPaths = [path]
         request.outputFolder = arguments.text("output-folder") ?? ""
         guard request.outputFolder.isEmpty || Files.isFolder(request.outputFolder) else {
             throw Failure(code: .cannotCreate, message: "there is no folder '\(request.outputFolder)'")
         }
         let stage = StreamStage(pipeline.plan, sources: inputs.count, isSaved: request.folder != nil)
-        if let result = try running.carryOut(run, stage, request) { try Running.end(result) }
+        if let result = try running.carryOut(run, stage, request) { try running.end(result) }
     }
 
     /// The inputs of the file, or that of the command line.
@@ -63,7 +63,7 @@ enum RunCommand {
     private static func explain(_ pipeline: Pipeline, _ arguments: ParsedArguments) throws(Failure) {
         let drawing = PipelineDrawing(pipeline)
         if let file = arguments.text("svg") {
-            try Files.write(drawing.svg, to: file)
+            try Files.write(drawing.svg, to: file, mayOverwrite: arguments.flag("overwrite"))
             if file == "-" { return }
         }
         print(drawing.text, terminator: "")

@@ -36,6 +36,8 @@ enum RunOptions {
             help: "compute with at most N threads at once; more than 3 change nothing, the result never changes",
             default: "3"),
         .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
+        .value(
+            "exit-on-signal", "N", .integer(0...255), help: "the exit code after SIGINT or SIGTERM", default: "0"),
     ]
 
     static let telling: [Option] = [

@@ -68,15 +68,33 @@ struct Running {
         if preparation.isFinished, !parts.inputs.contains(where: { $0.definition.isEndless }) { return nil }
         let result = run.run(stage, preparation)
         console.end()
+        if parts.interruption.isTriggered { sayStopped(result, request) }
         let summary = Summary(result, seconds: MonotonicClock.seconds - started)
-        if !isQuiet { for line in summary.lines { Diagnostics.say(line) } }
+        if !isQuiet, result.failure?.kind != .closed { for line in summary.lines { Diagnostics.say(line) } }
         if let warning = summary.warning { Diagnostics.warning(warning) }
         return result
     }
 
-    /// The reader of the output may close it: that is a normal end.
+    /// A signal ended the run before its input did.
+    private func sayStopped(_ result: RunResult, _ request: RunRequest) {
+        if result.failure != nil || arguments.flag("quiet") { return }
+        let lines = Figures.grouped(result.counts.since(result.earlier).lines)
+        Diagnostics.say(
+            "stopped by a signal after \(lines) lines of this run; "
+                + (request.folder == nil
+                    ? "without checkpoints the same command starts over" : "the same command continues there"))
+    }
+
+    /// Ends the command as its options say, once everything is written.
+    func end(_ result: RunResult) throws(Failure) {
+        try Self.end(result)
+        if parts.interruption.isTriggered, let code = arguments.integer("exit-on-signal") { exit(Int32(code)) }
+    }
+
+    /// The reader of the output may close it: that ends the command without a message.
     static func end(_ result: RunResult) throws(Failure) {
-        guard let failure = result.failure, failure.kind != .closed else { return }
+        guard let failure = result.failure else { return }
+        if failure.kind == .closed { exit(ExitCode.closed.rawValue) }
         throw Failure(failure)
     }
 }

@@ -12,7 +12,8 @@ enum ScoreCommand {
         if arguments.text("config") != nil { StopSignals.hold(SIGHUP) }
         let configuration = try Configurations.load(arguments.text("config"))
         let scoring = try Scoring(arguments, configuration, inputPath: inputPath)
-        let running = try Running(arguments, inputs: scoring.inputs, totalBytes: scoring.totalBytes)
+        var running = try Running(arguments, inputs: scoring.inputs, totalBytes: scoring.totalBytes)
+        running.parts.keepsOpen = arguments.flag("keep-open")
         let run = Run<ScoringStage>(running.parts)
         var reload: (@Sendable () -> Void)?
         if let path = arguments.text("config") {
@@ -22,10 +23,11 @@ enum ScoreCommand {
             }
         }
         StopSignals.watch(running.parts.interruption, checkpoint: run.requestCheckpoint, reload: reload)
-        let request = running.completed(scoring.request, stateDefault: "Checkpoints")
+        var request = running.completed(scoring.request, stateDefault: "Checkpoints")
+        request.definitionPaths = arguments.text("config").map { [$0] + configuration.file.listFiles(of: $0) } ?? []
         guard let result = try running.carryOut(run, scoring.stage, request) else { return }
         if result.failure?.kind == .closed { try scoring.saveDelivered(running.parts, request, result) }
-        try Running.end(result)
+        try running.end(result)
     }
 }
 
@@ -113,7 +115,7 @@ private struct Scoring {
         }
         request.interruption = parts.interruption.descriptor
         request.isFresh = false
-        request.discardOutputs()
+        request.discardOutputs(unread: result.unread)
         do throws(RunFailure) {
             let preparation = try RunPreparation.make(request)
             guard !preparation.isFinished, preparation.resumesBefore(offset) else { return }

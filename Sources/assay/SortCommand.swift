@@ -29,11 +29,11 @@ enum SortCommand {
         for path in [outputPath, rejectsPath].compactMap(\.self) where path != "-" && Files.isOpen(path, as: input) {
             throw Failure(code: .usage, message: "'\(path)' is also the input; name another file")
         }
-        let rejects = try rejectsPath.map { path throws(Failure) in try Files.create(path) }
+        let rejects = try rejectsPath.map { path throws(Failure) in
+            try Files.create(path, mayOverwrite: arguments.flag("overwrite"))
+        }
         let target = try SortTarget(outputPath, mayOverwrite: arguments.flag("overwrite"))
-        let outcome = try sort(
-            plan, input, inputPath, target, rejects, rejectsPath, isQuiet: arguments.flag("quiet"))
-        guard let outcome else { return }
+        let outcome = try sort(plan, input, inputPath, target, rejects, rejectsPath)
         try target.finish()
         if arguments.flag("quiet") { return }
         Diagnostics.say(
@@ -41,17 +41,16 @@ enum SortCommand {
                 + (outcome.runs > 0 ? ", \(Figures.grouped(outcome.runs)) runs merged" : ""))
     }
 
-    /// Nil when whoever read the output had enough.
     private static func sort(
         _ plan: EventSort.Plan, _ input: Int32, _ inputPath: String, _ target: SortTarget, _ rejects: Int32?,
-        _ rejectsPath: String?, isQuiet: Bool
-    ) throws(Failure) -> EventSort.Outcome? {
+        _ rejectsPath: String?
+    ) throws(Failure) -> EventSort.Outcome {
         do throws(SortFault) {
             return try EventSort(plan, output: target.descriptor, rejects: rejects).run(input: input)
         } catch {
             target.giveUp()
             switch error {
-            case .closed: return nil
+            case .closed: exit(ExitCode.closed.rawValue)
             case .input(let error): throw Failure(error.failure(of: inputPath))
             case .temporaryFile(let folder, let number):
                 let place = folder.map { " in '\($0)'; name another with --temporary-folder" } ?? ""
@@ -92,7 +91,7 @@ private struct SortTarget {
         var status = stat()
         let isThere = path != "-" && stat(path, &status) == 0
         guard path != "-", !isThere || status.st_mode & S_IFMT == S_IFREG else {
-            descriptor = try Files.create(path)
+            descriptor = try Files.create(path, mayOverwrite: true)
             unfinished = nil
             return
         }
@@ -100,7 +99,7 @@ private struct SortTarget {
             throw Failure(code: .cannotCreate, message: "'\(path)' is not empty; --overwrite replaces it")
         }
         unfinished = path + ".unfinished"
-        descriptor = try Files.create(path + ".unfinished")
+        descriptor = try Files.create(path + ".unfinished", mayOverwrite: true)
     }
 
     func finish() throws(Failure) {

@@ -27,11 +27,13 @@ enum TestRulesCommand {
             print(JSON.object([("cases", .array(cases)), ("failed", .integer(Int64(failed)))]).text)
         } else {
             for outcome in outcomes {
-                print("\(outcome.differences.isEmpty ? "ok    " : "FAILED") \(outcome.name)")
-                for difference in outcome.differences { print("         \(difference)") }
+                print("\(outcome.differences.isEmpty ? "ok    " : "FAILED") \(Diagnostics.printable(outcome.name))")
+                for difference in outcome.differences { print("         \(Diagnostics.printable(difference))") }
             }
             print("\(outcomes.count) cases, \(failed) failed")
         }
-        if failed > 0 { exit(ExitCode.no.rawValue) }
+        guard failed > 0 else { return }
+        try StandardStreams.flush()
+        exit(ExitCode.no.rawValue)
     }
 }

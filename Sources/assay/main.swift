@@ -25,6 +25,7 @@ do {
         default: preconditionFailure("every declared command is run")
         }
     }
+    try StandardStreams.flush()
 } catch let error as UsageError {
     Diagnostics.error(error.message)
     exit(ExitCode.usage.rawValue)

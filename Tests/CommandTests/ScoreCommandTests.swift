@@ -178,8 +178,8 @@ import Testing
     func closedOutput() throws {
         let folder = try TemporaryFolder()
         let run = try Binary.shell(
-            "$ASSAY generate -n 200000 | $ASSAY score -q | head -n 2; echo ${PIPESTATUS[@]}", in: folder)
-        #expect(run.lines.count == 3 && run.lines[2] == "0 0 0" && run.errors.isEmpty, "\(run.errors)")
+            "set +e; $ASSAY generate -n 200000 | $ASSAY score -q | head -n 2; echo ${PIPESTATUS[@]}", in: folder)
+        #expect(run.lines.count == 3 && run.lines[2] == "141 141 0" && run.errors.isEmpty, "\(run)")
     }
 
     @Test("Help and defaults are printed, and the defaults are a good configuration")

@@ -199,12 +199,15 @@ import Testing
             """
             $ASSAY generate -n 200000 --users 50 --seed 3 > big
             score big -q --no-checkpoints > expected
-            score big -q | head -n 50000 > first
+            score big -q | head -n 50000 > first || [ $? = 141 ]
             sqlite3 Checkpoints/state.db 'SELECT reason FROM checkpoint ORDER BY id DESC LIMIT 1'
             delivered=$(sqlite3 Checkpoints/state.db 'SELECT max(sequence) FROM checkpoint')
             [ $delivered -gt 40000 ]
             score big -q | cat > second
-            head -n $delivered expected | cat - second | cmp - expected
+            # What stood in the pipe was taken by nobody, and comes again.
+            start=$(head -n 1 second | grep -o '"sequence":[0-9]*' | cut -d : -f 2)
+            [ $start -le $((delivered + 1)) ]
+            head -n $((start - 1)) expected | cat - second | cmp - expected
             """)
         #expect(run.code == 0 && run.lines == ["closed"], "\(run.errors)")
     }

@@ -53,7 +53,7 @@ import Testing
         ("Sources/Assay/Sorting/", ["AssayCore", "CivilTime", "Compression", "Glibc"]),
         ("Sources/Assay/Generation/", ["AssayCore", "Glibc"]),
         ("Sources/Compression/", ["CZlib", "CZstd"]),
-        ("Sources/Arguments/", ["Glibc"]),
+        ("Sources/Arguments/", ["CBytes", "Glibc"]),
         ("Sources/CEL/", ["CBytes", "CRE2", "CivilTime", "Glibc"]),
         ("Sources/CivilTime/", ["Glibc", "Synchronization"]),
         ("Sources/assay/", ["Arguments", "Assay", "AssayCore", "CEL", "Compression", "Glibc", "Synchronization"]),

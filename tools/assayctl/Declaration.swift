@@ -122,13 +122,13 @@ enum Declaration {
             Command("list", summary: "The snapshots, newest first.", options: common),
             restore,
             Command(
-                "prune", summary: "Removes the oldest snapshots.",
+                "prune", summary: "Removes the oldest snapshots, and former states.",
                 options: [.value("keep", "N", .integer(0...10_000), help: "keep the last N", default: "3")] + common),
         ])
 
     private static let restore = Command(
-        "restore", summary: "Puts a snapshot in the state's place; the state is kept as state.db.old.",
-        operands: [Operand("SNAPSHOT", .text, help: "its number (default: the newest)")], options: common)
+        "restore", summary: "Puts a snapshot in the state's place; the last three states are kept as state.db.old*.",
+        operands: [Operand("SNAPSHOT", .text, help: "its number, or a file (default: the newest)")], options: common)
 
     private static let diff = Command(
         "diff", summary: "What differs between two snapshots, or one and now.",

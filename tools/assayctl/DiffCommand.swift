@@ -17,7 +17,8 @@ enum DiffCommand {
         let after = try open(arguments.operands.count > 1 ? arguments.operands[1] : "now", folder)
         let difference = try compare(before, after)
         if arguments.flag("json") {
-            return Page.line(json(difference, before, after).text)
+            let limit = arguments.integer("limit").map { Int($0) }
+            return Page.line(json(difference, before, after, limit: limit ?? .max).text)
         }
         show(difference, before, after, limit: Int(arguments.integer("limit") ?? 20))
     }
@@ -92,16 +93,22 @@ enum DiffCommand {
         return fields
     }
 
-    private static func json(_ difference: Difference, _ before: OpenState, _ after: OpenState) -> JSON {
+    /// With `--limit` the lists are cut, and the counts tell of how many.
+    private static func json(
+        _ difference: Difference, _ before: OpenState, _ after: OpenState, limit: Int
+    ) -> JSON {
         .object([
             ("from_checkpoint", before.view.checkpoint.map { .integer($0.id) } ?? .null),
             ("to_checkpoint", after.view.checkpoint.map { .integer($0.id) } ?? .null),
-            ("added", .array(difference.added.map { .string($0) })),
-            ("gone", .array(difference.gone.map { .string($0) })),
+            ("added_users", .integer(Int64(difference.added.count))),
+            ("gone_users", .integer(Int64(difference.gone.count))),
+            ("changed_users", .integer(Int64(difference.changed.count))),
+            ("added", .array(difference.added.prefix(limit).map { .string($0) })),
+            ("gone", .array(difference.gone.prefix(limit).map { .string($0) })),
             (
                 "changed",
                 .array(
-                    difference.changed.map { user in
+                    difference.changed.prefix(limit).map { user in
                         .object([
                             ("user_id", .string(user.name)),
                             (

@@ -17,9 +17,10 @@ enum ExplainCommand {
         let path = arguments.operands.first ?? "-"
         var number: UInt64 = 0
         var documents: [JSON] = []
+        if !arguments.flag("json") { Page.line(Page.dim(Self.moment(state))) }
         for line in try lines(of: path) {
             number += 1
-            let changed = Change.apply(changes, to: line)
+            let changed = Change.apply(changes, to: line, resolved.fields)
             let outcome = try state.reading { () throws(StoreError) in
                 try explainer.explain(changed, number: number) { id throws(StoreError) in try users.state(of: id) }
             }
@@ -51,7 +52,13 @@ enum ExplainCommand {
             }
         }
         if arguments.flag("json") {
-            Page.line(JSON.object([("explanations", .array(documents))]).text)
+            let record = state.view.checkpoint
+            Page.line(
+                JSON.object([
+                    ("as_of_checkpoint", record.map { .integer($0.id) } ?? .null),
+                    ("as_of_sequence", .unsigned(record?.stage.sequence ?? 0)),
+                    ("explanations", .array(documents)),
+                ]).text)
         }
     }
 
@@ -79,6 +86,13 @@ enum ExplainCommand {
         }
     }
 
+    /// As of when users are known.
+    private static func moment(_ state: OpenState) -> String {
+        guard let record = state.view.checkpoint, record.stage.sequence > 0 else { return "nothing was scored yet" }
+        return "as if they came next, after transaction \(Figures.grouped(record.stage.sequence)) "
+            + "(checkpoint \(record.id), event time \(state.clock.text(record.stage.eventTime)))"
+    }
+
     // MARK: Changed transactions
 
     /// `--set FIELD=VALUE`.
@@ -92,6 +106,7 @@ enum ExplainCommand {
                 throw Failure(code: .usage, message: "--set takes FIELD=VALUE, such as --set amount=50")
             }
             field = String(text[..<sign])
+            try Self.check(field)
             let given = String(text[text.index(after: sign)...])
             // JSON is taken as such; everything else is a text.
             do throws(JSONError) {
@@ -105,22 +120,54 @@ enum ExplainCommand {
             }
         }
 
-        /// The last of several members with one name counts, so changes go after all others. Coordinates go together.
-        static func apply(_ changes: [Change], to line: [UInt8]) -> [UInt8] {
-            guard !changes.isEmpty, let end = line.lastIndex(of: UInt8(ascii: "}")) else { return line }
-            let isEmpty = line[..<end].last { $0 != UInt8(ascii: " ") } == UInt8(ascii: "{")
-            var members: [String] = []
-            var coordinates: [String] = []
+        /// The name must be one that a transaction has, or a member of 'location' or 'metadata'.
+        private static func check(_ field: String) throws(Failure) {
+            if ["location.", "metadata."].contains(where: { field.hasPrefix($0) && field.count > $0.count }) {
+                guard !field.hasPrefix("location.") || FieldNames.targets.contains(field) else {
+                    throw unknown(field)
+                }
+                return
+            }
+            guard FieldNames.targets.contains(field) else { throw unknown(field) }
+        }
+
+        private static func unknown(_ field: String) -> Failure {
+            let near = NearestName.of(field, among: FieldNames.targets).map { "; did you mean '\($0)'?" } ?? ""
+            return Failure(
+                code: .usage, message: "--set knows no field '\(field)'\(near); 'metadata.NAME' sets a member")
+        }
+
+        /// The line with the changed members. What cannot be read stays as it is, and is rejected as it is.
+        static func apply(_ changes: [Change], to line: [UInt8], _ fields: FieldNames) -> [UInt8] {
+            guard !changes.isEmpty else { return line }
+            let parsed: JSON
+            do throws(JSONError) {
+                parsed = try JSON(parsing: line)
+            } catch {
+                return line
+            }
+            guard var members = parsed.members else { return line }
             for change in changes {
-                if change.field.hasPrefix("location.") {
-                    coordinates.append("\(JSON.string(String(change.field.dropFirst(9))).text):\(change.value)")
+                let parts = change.field.split(separator: ".", maxSplits: 1).map(String.init)
+                let value = JSON.raw(change.value)
+                // What the input calls it.
+                let name = fields.mapped.first { $0.value == change.field }?.key
+                if parts.count == 1 || name != nil {
+                    members = Self.setting(name ?? change.field, to: value, in: members)
                 } else {
-                    members.append("\(JSON.string(change.field).text):\(change.value)")
+                    let outer = fields.mapped.first { $0.value == parts[0] }?.key ?? parts[0]
+                    let inner = members.last { $0.0 == outer }?.1.members ?? []
+                    members = Self.setting(
+                        outer, to: .object(Self.setting(parts[1], to: value, in: inner)), in: members)
                 }
             }
-            if !coordinates.isEmpty { members.append("\"location\":{\(coordinates.joined(separator: ","))}") }
-            let added = (isEmpty ? "" : ",") + members.joined(separator: ",")
-            return Array(line[..<end]) + Array(added.utf8) + Array(line[end...])
+            return Array(JSON.object(members).text.utf8)
+        }
+
+        private static func setting(
+            _ name: String, to value: JSON, in members: [(String, JSON)]
+        ) -> [(String, JSON)] {
+            members.filter { $0.0 != name } + [(name, value)]
         }
     }
 

@@ -85,7 +85,8 @@ enum ForgetCommand {
 
     /// The other files in which one of the users is still known, or may be.
     private static func holders(of ids: [[UInt8]], _ folder: StateFolder) -> [String] {
-        let files = folder.snapshots.ids.map { folder.snapshots.file($0) } + ["\(folder.database).old"]
+        let files =
+            folder.snapshots.ids.map { folder.snapshots.file($0) } + StateReplacement.oldNames(of: folder.database)
         return files.filter { file in
             guard access(file, F_OK) == 0 else { return false }
             do throws(Failure) {

@@ -35,7 +35,7 @@ enum Page {
             if count >= 0 {
                 written += count
             } else if errno == EPIPE {
-                exit(0)
+                exit(ExitCode.closed.rawValue)
             } else if errno == EAGAIN {
                 var event = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
                 poll(&event, 1, -1)

@@ -72,8 +72,7 @@ enum SnapshotCommands {
     static func restore(_ arguments: ParsedArguments) throws(Failure) {
         let folder = StateFolder(arguments)
         let lock = try folder.lock()
-        let id = try number(arguments.operands.first, folder)
-        let source = folder.snapshots.file(id)
+        let (name, source) = try source(arguments.operands.first, folder)
         let state = try folder.openAny(source)
         // Reads everything, so that no damaged snapshot is restored.
         let keys = try state.isPipeline ? state.view.checkpoint?.stage.keys ?? 0 : Int64(state.users().count)
@@ -97,15 +96,21 @@ enum SnapshotCommands {
         if arguments.flag("json") {
             return Page.line(
                 JSON.object([
-                    ("restored", .integer(id)), ("users", .integer(keys)),
+                    ("restored", Self.id(of: source, folder).map { .integer($0) } ?? .string(source)),
+                    ("users", .integer(keys)),
                     ("sequence", .unsigned(checkpoint?.stage.sequence ?? 0)),
                 ]).text)
         }
         Page.line(
-            "snapshot \(id) is restored: \(Figures.grouped(keys)) \(state.isPipeline ? "keys" : "users"), transaction "
+            "\(Page.shown(name)) is restored: \(Figures.grouped(keys)) \(state.isPipeline ? "keys" : "users"), "
+                + "transaction "
                 + "\(Figures.grouped(checkpoint?.stage.sequence ?? 0)). "
                 + "The next 'assay score' resumes from there; the "
                 + "previous state is kept as \(Page.shown(folder.database)).old")
+    }
+
+    private static func id(of file: String, _ folder: StateFolder) -> Int64? {
+        folder.snapshots.ids.first { folder.snapshots.file($0) == file }
     }
 
     static func prune(_ arguments: ParsedArguments) throws(Failure) {
@@ -119,31 +124,43 @@ enum SnapshotCommands {
                 code: .inputOutput,
                 message: "cannot remove '\(folder.snapshots.file(id))': \(Diagnostics.explain(errno))")
         }
+        let former = StateReplacement.removeOld(folder.database)
         extendLifetime(lock)
         if arguments.flag("json") {
             return Page.line(
                 JSON.object([
+                    ("removed_states", .integer(Int64(former))),
                     ("removed", .array(removed.map { .integer($0) })),
                     ("kept", .array(folder.snapshots.ids.map { .integer($0) })),
                 ]).text)
         }
+        let gone = removed.map { "\($0)" } + (former > 0 ? ["\(former) former states"] : [])
         Page.line(
-            removed.isEmpty ? "nothing to remove" : "removed \(removed.map { "\($0)" }.joined(separator: ", "))")
+            gone.isEmpty ? "nothing to remove" : "removed \(gone.joined(separator: ", "))"
+        )
     }
 
-    /// The given snapshot, or the newest.
-    private static func number(_ text: String?, _ folder: StateFolder) throws(Failure) -> Int64 {
+    /// The given snapshot or file, or the newest snapshot.
+    private static func source(_ text: String?, _ folder: StateFolder) throws(Failure) -> (name: String, file: String) {
         guard let text else {
             guard let newest = folder.snapshots.ids.last else {
                 throw Failure(code: .noInput, message: "there are no snapshots in '\(folder.snapshots.path)'")
             }
-            return newest
+            return ("snapshot \(newest)", folder.snapshots.file(newest))
         }
-        guard let id = Int64(text), folder.snapshots.ids.contains(id) else {
+        if let id = Int64(text), folder.snapshots.ids.contains(id) {
+            return ("snapshot \(id)", folder.snapshots.file(id))
+        }
+        var status = stat()
+        guard stat(text, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(
                 code: .noInput,
-                message: "there is no snapshot '\(text)'; 'assayctl snapshot list' shows those that there are")
+                message: "there is no snapshot and no file '\(text)'; 'assayctl snapshot list' shows the snapshots")
         }
-        return id
+        var present = stat()
+        if stat(folder.database, &present) == 0, (present.st_dev, present.st_ino) == (status.st_dev, status.st_ino) {
+            throw Failure(code: .usage, message: "'\(text)' is the present state")
+        }
+        return ("'\(text)'", text)
     }
 }

@@ -43,6 +43,7 @@ enum VerifyCommand {
     private static func examine(_ state: OpenState, isDeep: Bool, _ findings: inout Findings) {
         do throws(StoreError) {
             findings.problems += try state.view.integrityProblems().map { "SQLite finds: \($0)" }
+            findings.problems += try state.view.foreignObjects().map { "\($0) does not belong there" }
             _ = try state.view.checkpoints()
         } catch {
             findings.problems.append(error.description)

@@ -41,6 +41,8 @@ struct StateOpening: ~Copyable {
     consuming func take() throws -> (SavedState, notice: String?) {
         var notice: String?
         if isFresh, try Self.setAside(folder) { notice = "the previous state is kept as '\(folder)/state.db.old'" }
+        // What a process that was killed had begun to write.
+        SnapshotFiles.removeUnfinished(in: "\(folder)/snapshots")
         let store = try present ?? Self.openStore(folder, function)
         return (SavedState(folder: folder, store: store, lock: lock), notice)
     }

@@ -8,6 +8,8 @@ package struct Configuration: Sendable {
     /// The input's names of fields, and our fields.
     package var fieldNames: [String: String] = [:]
     package var lists: [ListDefinition] = []
+    /// The file says nothing at all.
+    package private(set) var isBlank = false
     package var rules: [RuleDefinition] = []
     /// Patterns over a user's transactions.
     package var patterns: [RuleDefinition] = []
@@ -39,6 +41,10 @@ package struct Configuration: Sendable {
             throw ConfigurationError(path: path, position: nil, message: error.description)
         }
         var configuration = try parse(bytes, path: path, kinds)
+        configuration.isBlank = !bytes.split(separator: UInt8(ascii: "\n")).contains { line in
+            let first = line.first { $0 > UInt8(ascii: " ") }
+            return first != nil && first != UInt8(ascii: "#") && !line.starts(with: "---".utf8)
+        }
         try configuration.fixLists(path: path)
         return configuration
     }

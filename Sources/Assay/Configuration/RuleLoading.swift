@@ -16,7 +16,14 @@ extension Configuration {
             }
         }
         for pattern in patterns { try compiler.add(pattern: pattern, path: path) }
-        return compiler.finish(digest: RuleSet.digest(of: ReferenceConfiguration.yaml(self, commented: false).utf8))
+        // What lists hold counts, not where they are.
+        var placeless = self
+        for index in lists.indices {
+            guard case .file(_, let digest) = lists[index].source else { continue }
+            placeless.lists[index].source = .file(path: "", digest: digest)
+        }
+        return compiler.finish(
+            digest: RuleSet.digest(of: ReferenceConfiguration.yaml(placeless, commented: false).utf8))
     }
 
     /// The message with the position in the file where the expression is wrong.
@@ -36,6 +43,15 @@ extension Configuration {
     }
 
     // MARK: Lists
+
+    /// The files of lists, beside the configuration where their names are not absolute.
+    package func listFiles(of path: String) -> [String] {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+        return lists.compactMap { list in
+            guard case .file(let file, _) = list.source else { return nil }
+            return file.hasPrefix("/") ? file : folder + file
+        }
+    }
 
     /// The entries of each list, read from its file if it has one.
     func listContents(path: String) throws(ConfigurationError) -> [(name: String, entries: [String])] {

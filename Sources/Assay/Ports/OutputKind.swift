@@ -56,6 +56,8 @@ package struct OutputSituation {
     package let mayOverwrite: Bool
     /// The checkpoint is discarded, but its outputs belong to the run.
     package let isFresh: Bool
+    /// It may be asked for later than the rest, and begins then.
+    package var isOptional = false
     /// Whether there are checkpoints.
     package let isSaved: Bool
     /// Prepended to names that are not absolute.
@@ -75,9 +77,15 @@ package protocol PlannedOutput {
     var isStream: Bool { get }
     /// A notice for people.
     var notice: String? { get }
+    /// Rows of an earlier run reached nobody, and are written again.
+    var hasUnread: Bool { get }
 
     /// `shared` holds by name what several outputs of a run use together.
     func open(_ shared: inout [String: any AnyObject & Sendable]) throws(RunFailure) -> any RowSink
+}
+
+extension PlannedOutput {
+    package var hasUnread: Bool { false }
 }
 
 /// The kinds of inputs and outputs that a program knows.

@@ -68,7 +68,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
                 if !hasFailed { try flushDue() }
             } catch {
                 hasFailed = true
-                inbox.send(.outputFailed(error))
+                inbox.send(.outputFailed(error, unread: error.kind == .closed ? unread : [:]))
             }
         }
     }
@@ -132,6 +132,13 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         } catch {
             throw error.failure
         }
+    }
+
+    /// What readers that may have gone did not take, by output.
+    private var unread: [String: [UInt8]] {
+        var unread: [String: [UInt8]] = [:]
+        for case let sink as FileSink in sinks where !sink.unread.isEmpty { unread[sink.name] = sink.unread }
+        return unread
     }
 
     // MARK: What is held back

@@ -93,6 +93,8 @@ package struct RunResult: Sendable {
     package var configuration: String?
     /// The only input up to here is written out, or held for a file.
     package var deliveredOffset: UInt64 = 0
+    /// By output, what the readers of pipes had not taken of that when one went away.
+    package var unread: [String: [UInt8]] = [:]
 }
 
 /// Runs a stage over its inputs from beginning to end: one thread reads each source, one owns all states, one writes,

@@ -7,11 +7,14 @@ struct RunClaims {
 
     init(_ request: RunRequest) {
         if let folder = request.folder {
-            for name in ["state.db", "state.db-wal", "state.db-shm", "state.db.old", "lock", "order.log"] {
+            for name in [
+                "state.db", "state.db-wal", "state.db-shm", "state.db.old", "state.db.old.1", "state.db.old.2", "lock",
+                "order.log",
+            ] {
                 taken.append(("a file of the state", FileIdentity("\(folder)/\(name)")))
             }
         }
-        if let path = request.definitionPath { taken.append(("the file that defines the run", FileIdentity(path))) }
+        for path in request.definitionPaths { taken.append(("a file that defines the run", FileIdentity(path))) }
     }
 
     mutating func check(_ request: RunRequest) throws(RunFailure) {

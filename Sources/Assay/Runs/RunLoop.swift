@@ -118,7 +118,9 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             result.counts = counts
             result.deliveredOffset = lastBytes
             parts.report(.progress(counts.since(result.earlier), bytes: lastBytes, checkpoint: saving?.last?.id))
-        case .outputFailed(let failure): fail(failure)
+        case .outputFailed(let failure, let unread):
+            result.unread = unread
+            fail(failure)
         case .drained(let sinks):
             saving?.drained(sinks)
             if isSettling { isOver = true }

@@ -11,7 +11,8 @@ enum RunMessage<Stage: RunStage & ~Copyable>: Sendable {
     case inputFailed(RunFailure)
     /// A batch was written; the counts are totals up to it.
     case written(RunCounts, bytes: UInt64)
-    case outputFailed(RunFailure)
+    /// `unread`: what the readers of pipes had not taken, by output.
+    case outputFailed(RunFailure, unread: [String: [UInt8]])
     /// Everything from before the cut is settled.
     case drained([SettledSink])
     case commit(Committer.Outcome)

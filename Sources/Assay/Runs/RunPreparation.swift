@@ -83,7 +83,7 @@ package struct RunPreparation: ~Copyable {
             saved: saved, record: nextRecord(request, last, inputs), loaded: last, inputs: inputs, finding: finding,
             sinks: plans.openSinks(), rejects: plans.openRejects(), order: order?.log, nextOrder: order?.next,
             replayed: order?.entries ?? [], notices: notices, warnings: warnings,
-            isFinished: isRead && (hasEnded || inputs.contains { $0.wasInterrupted }))
+            isFinished: isRead && !plans.hasUnread && (hasEnded || inputs.contains { $0.wasInterrupted }))
     }
 
     // MARK: Inputs
@@ -161,7 +161,9 @@ package struct RunPreparation: ~Copyable {
             case .same where found.isFinished:
                 notices.append(
                     "\(name) was \(request.words.done) to its end already (\(found.position.line) lines)"
-                        + (inputs.count > 1 ? "" : "; nothing to do"))
+                        + (plans.hasUnread
+                            ? "; its last lines, which nobody took, are written again"
+                            : inputs.count > 1 ? "" : "; nothing to do"))
             case .same:
                 let place = "byte \(found.position.offset), line \(found.position.line + 1)"
                 var notice =
@@ -180,6 +182,7 @@ package struct RunPreparation: ~Copyable {
 private struct OutputPlans {
     private let plans: [any PlannedOutput]
     private let rejects: (any PlannedOutput)?
+    private var lateNotice: String?
 
     init(_ request: RunRequest, known: CheckpointRecord?, finding: InputFinding) throws(RunFailure) {
         func situation(_ name: String, _ columns: [StreamColumn]?, _ folder: String) -> OutputSituation {
@@ -197,14 +200,23 @@ private struct OutputPlans {
         var rejects: (any PlannedOutput)?
         if let target = request.rejects {
             let definition = FileOutput(target, form: .json, name: RunPreparation.rejectsName)
-            rejects = try definition.plan(situation(RunPreparation.rejectsName, nil, ""))
+            var rejected = situation(RunPreparation.rejectsName, nil, "")
+            rejected.isOptional = true
+            rejects = try definition.plan(rejected)
+            if known != nil, finding == .same, rejected.recorded == nil {
+                lateNotice = "the rejects begin here: those of earlier lines are not in them"
+            }
         }
         self.rejects = rejects
     }
 
     var isRepeated: Bool { plans.contains { $0.isStream } }
 
-    var notices: [String] { (plans + (rejects.map { [$0] } ?? [])).compactMap(\.notice) }
+    var hasUnread: Bool { plans.contains { $0.hasUnread } }
+
+    var notices: [String] {
+        (plans + (rejects.map { [$0] } ?? [])).compactMap(\.notice) + (lateNotice.map { [$0] } ?? [])
+    }
 
     func openSinks() throws(RunFailure) -> [any RowSink] {
         var shared: [String: any AnyObject & Sendable] = [:]

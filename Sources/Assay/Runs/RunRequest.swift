@@ -29,7 +29,7 @@ package struct RunRequest {
     /// The configuration or pipeline, as checkpoints record it.
     package var configuration: String
     /// The file that defines the run, which no output may be.
-    package var definitionPath: String?
+    package var definitionPaths: [String] = []
     /// Becomes readable when waiting for a replayed pipe has to end.
     package var interruption: Int32 = -1
     let function: (id: Int64, name: String)
@@ -39,12 +39,15 @@ package struct RunRequest {
     /// Whether a checkpoint is of a stage that has ended.
     let hasEnded: (StageRecord) -> Bool
 
-    /// Discards what is written: only checkpoints are wanted.
-    package mutating func discardOutputs() {
+    /// Discards what is written: only checkpoints are wanted. `unread`: what the readers of pipes had not taken, by
+    /// output.
+    package mutating func discardOutputs(unread: [String: [UInt8]]) {
         outputs = outputs.map { output in
             NamedOutput(
                 stream: output.stream,
-                FileOutput(OutputTarget(path: "/dev/null"), form: output.form, name: output.name),
+                FileOutput(
+                    OutputTarget(path: "/dev/null"), form: output.form, name: output.name,
+                    unread: unread[output.name] ?? []),
                 columns: output.columns)
         }
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -150,6 +151,24 @@ static inline int assay_enlarge_pipe(int descriptor, int bytes) {
     fcntl(descriptor, 1031, bytes); // F_SETPIPE_SZ
     const int held = fcntl(descriptor, 1032); // F_GETPIPE_SZ
     return held > 0 ? held : 0;
+}
+
+// What a pipe holds at most, zero for anything else.
+static inline int assay_pipe_capacity(int descriptor) {
+    const int held = fcntl(descriptor, 1032); // F_GETPIPE_SZ
+    return held > 0 ? held : 0;
+}
+
+// Columns of a terminal, zero for anything else.
+static inline int assay_terminal_columns(int descriptor) {
+    struct winsize size = {0};
+    return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// Bytes in a pipe that its reader has not taken.
+static inline int assay_unread_bytes(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, FIONREAD, &count) == 0 ? count : 0;
 }
 
 // Linux's SCHED_IDLE: only idle time.

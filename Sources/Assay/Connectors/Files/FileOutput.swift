@@ -8,10 +8,13 @@ package struct FileOutput: OutputDefinition {
     package let form: RowForm
     /// Its name in checkpoints, if it comes from the command line.
     private let fixedName: String?
+    /// What a reader that has gone did not take, for a run that only wants a checkpoint.
+    private let unread: [UInt8]?
 
-    package init(_ target: OutputTarget, form: RowForm, name: String? = nil) {
+    package init(_ target: OutputTarget, form: RowForm, name: String? = nil, unread: [UInt8]? = nil) {
         self.target = target
         self.form = form
+        self.unread = unread
         fixedName = name
     }
 
@@ -52,10 +55,11 @@ package struct FileOutput: OutputDefinition {
         let recorded = situation.recorded.flatMap { FileResume($0.resume) }
         let plan = try FilePlan.of(
             target.situation(), recorded: recorded, checkpoint: situation.checkpoint,
-            input: recorded == nil && fixedName == nil ? .first : situation.finding,
+            input: recorded == nil && (fixedName == nil || situation.isOptional) ? .first : situation.finding,
             mayOverwrite: situation.mayOverwrite, isForgotten: situation.isFresh)
         return PlannedFile(
             target: target, plan: plan, name: situation.name, isSaved: situation.isSaved,
+            repeated: plan == .stream && !situation.isFresh ? recorded?.unread ?? [] : [], unread: unread,
             header: form == .csv ? RowWriting.header(situation.columns ?? []) : [])
     }
 }
@@ -66,6 +70,9 @@ private struct PlannedFile: PlannedOutput {
     let plan: FilePlan
     let name: String
     let isSaved: Bool
+    /// What the reader of an earlier run did not take.
+    let repeated: [UInt8]
+    let unread: [UInt8]?
     let header: [UInt8]
 
     var isStream: Bool { plan == .stream }
@@ -79,25 +86,36 @@ private struct PlannedFile: PlannedOutput {
     func open(_ shared: inout [String: any AnyObject & Sendable]) throws(RunFailure) -> any RowSink {
         FileSink(
             try target.open(plan), name: name, label: target.path.map { "'\($0)'" } ?? "standard output",
-            header: header, isSaved: isSaved)
+            header: header, isSaved: isSaved, repeated: unread == nil ? repeated : [], unread: unread)
     }
+
+    var hasUnread: Bool { unread == nil && !repeated.isEmpty }
 }
 
 /// Writes lines into a file or to standard output.
 final class FileSink: RowSink {
-    private let name: String
+    let name: String
     private let file: OpenedFile
     private var sink: OutputSink
     private let label: String
     /// The first line of a file, until it is written: a file must be empty until the first checkpoint has it.
     private var header: [UInt8]
+    /// What the reader of an earlier run did not take, until it is written.
+    private var repeated: [UInt8]
+    private let givenUnread: [UInt8]?
+    private let isPipe: Bool
+    /// After the last rows that were written whole.
+    private var wholeLength: UInt64
     /// When what is held back is to be written.
     private(set) var due = Double.infinity
 
     /// Lines that nobody waits for are held back at most this long.
     private static let holdSeconds = 0.25
 
-    init(_ file: OpenedFile, name: String, label: String, header: [UInt8] = [], isSaved: Bool) {
+    init(
+        _ file: OpenedFile, name: String, label: String, header: [UInt8] = [], isSaved: Bool, repeated: [UInt8] = [],
+        unread: [UInt8]? = nil
+    ) {
         self.file = file
         self.name = name
         self.label = label
@@ -105,7 +123,11 @@ final class FileSink: RowSink {
         sink = OutputSink(
             descriptor: file.descriptor, length: file.length,
             // Checkpoints need it on the disk.
-            pathPastCache: isSaved && isOwn ? file.realPath : nil)
+            pathPastCache: isSaved && isOwn ? file.realPath : nil, remembersTail: isSaved && !file.isRegularFile)
+        isPipe = isSaved && !file.isRegularFile
+        self.repeated = repeated
+        givenUnread = unread
+        wholeLength = file.length
         self.header = file.length == 0 ? header : []
     }
 
@@ -132,10 +154,28 @@ final class FileSink: RowSink {
         }
     }
 
+    private func writeRepeated() throws(SinkFault) {
+        guard !repeated.isEmpty else { return }
+        let bytes = repeated
+        repeated = []
+        try guarded { sink throws(OutputSink.Fault) in
+            try sink.write { buffer in
+                buffer.reserve(bytes.count)
+                bytes.withUnsafeBufferPointer { buffer.write($0) }
+            }
+        }
+        wholeLength = sink.length
+    }
+
+    /// What a reader that has gone did not take of the rows that were written whole.
+    var unread: [UInt8] { sink.unread(upTo: wholeLength) }
+
     func write(_ fill: (inout OutputBuffer) -> UInt64) throws(SinkFault) {
         if !header.isEmpty { try writeHeader() }
+        if !repeated.isEmpty { try writeRepeated() }
         var rows: UInt64 = 0
         try guarded { sink throws(OutputSink.Fault) in try sink.write { rows = fill(&$0) } }
+        wholeLength = sink.length
         if rows > 0, due == .infinity, sink.holds { due = MonotonicClock.seconds + Self.holdSeconds }
     }
 
@@ -149,8 +189,11 @@ final class FileSink: RowSink {
     func settle(isLast: Bool) throws(SinkFault) -> SettledSink {
         // A file without rows has a header too.
         if isLast { try writeHeader() }
+        try writeRepeated()
         try flush()
-        let resume = FileResume(path: file.realPath, length: sink.length)
+        if isLast, isPipe { sink.drain() }
+        let unread = givenUnread ?? (isPipe ? sink.unread(upTo: wholeLength) : [])
+        let resume = FileResume(path: file.realPath, length: sink.length, unread: unread)
         return SettledSink(
             CheckpointRecord.Output(name: name, path: file.realPath, length: sink.length, resume: resume.bytes),
             unsynced: file.isRegularFile ? file.descriptor : nil)

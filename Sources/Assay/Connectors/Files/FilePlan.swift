@@ -6,21 +6,30 @@ struct FileResume: Equatable {
     /// Empty for what is not a regular file.
     var path: String
     var length: UInt64
+    /// What the reader of a pipe had not taken.
+    var unread: [UInt8] = []
 
-    private static let version: UInt8 = 1
+    private static let file: UInt8 = 1
+    private static let pipe: UInt8 = 2
 
-    init(path: String, length: UInt64) {
+    init(path: String, length: UInt64, unread: [UInt8] = []) {
         self.path = path
         self.length = length
+        self.unread = unread
     }
 
     init?(_ bytes: [UInt8]) {
-        guard bytes.count >= 9, bytes[0] == Self.version else { return nil }
+        guard bytes.count >= 9, bytes[0] == Self.file || bytes[0] == Self.pipe else { return nil }
         length = UInt64(littleEndianBytes: bytes[1..<9])
-        path = String(decoding: bytes[9...], as: UTF8.self)
+        path = bytes[0] == Self.file ? String(decoding: bytes[9...], as: UTF8.self) : ""
+        if bytes[0] == Self.pipe { unread = Array(bytes[9...]) }
     }
 
-    var bytes: [UInt8] { [Self.version] + length.littleEndianBytes + Array(path.utf8) }
+    var bytes: [UInt8] {
+        unread.isEmpty
+            ? [Self.file] + length.littleEndianBytes + Array(path.utf8)
+            : [Self.pipe] + length.littleEndianBytes + unread
+    }
 }
 
 /// The facts about an output before a run.
@@ -35,6 +44,15 @@ struct FileSituation: Equatable {
     var exists = true
     /// Whether everything is written to its end: the shell's `>>`.
     var appends = false
+
+    /// Whether it is the file that a checkpoint has, also in a folder that was moved: then nothing is in the old place,
+    /// and the file has its name and everything that was written.
+    func isFile(of recorded: FileResume) -> Bool {
+        if recorded.path.isEmpty { return false }
+        if recorded.path == realPath { return true }
+        return recorded.length > 0 && length >= recorded.length && access(recorded.path, F_OK) != 0
+            && recorded.path.split(separator: "/").last == realPath.split(separator: "/").last
+    }
 
     /// Its name in messages.
     var name: String { path.map { "'\($0)'" } ?? "standard output" }
@@ -55,7 +73,7 @@ enum FilePlan: Equatable {
         mayOverwrite: Bool, isForgotten: Bool
     ) throws(RunFailure) -> FilePlan {
         guard situation.isRegularFile else { return .stream }
-        let isRecorded = recorded.map { !$0.path.isEmpty && $0.path == situation.realPath } ?? false
+        let isRecorded = recorded.map { situation.isFile(of: $0) } ?? false
         if isForgotten, isRecorded { return .file(length: 0) }
         if let recorded, isRecorded, !isForgotten, situation.length >= recorded.length {
             return .file(length: recorded.length)
@@ -121,7 +139,9 @@ package struct OutputTarget: Sendable {
         }
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         let folder = parts.dropLast().joined(separator: "/")
-        let real = realPath(folder.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : folder)
+        let given = folder.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : folder
+        // The folder may be made before the file is: that of the state is.
+        let real = realPath(given).isEmpty && links > 0 ? futurePath(given, links: links - 1) : realPath(given)
         return real.isEmpty ? "" : "\(real == "/" ? "" : real)/\(parts.last ?? "")"
     }
 

@@ -12,6 +12,8 @@ final class InputFile {
     private(set) var descriptor: Int32
     private(set) var isRegularFile: Bool
     private var decompression: Decompression?
+    /// Of a regular file when it was opened.
+    private let firstSize: off_t
     /// Nothing of a pipe was read yet.
     private var isUntouched: Bool
     /// Bytes that were read to tell what they are.
@@ -24,6 +26,7 @@ final class InputFile {
         var status = stat()
         let mode = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : 0
         isRegularFile = mode == S_IFREG
+        firstSize = isRegularFile ? status.st_size : 0
         isUntouched = !isRegularFile
         guard isRegularFile else { return }
         if let format = Self.format(of: descriptor) { decompress(format, prefix: [], from: descriptor) }
@@ -34,6 +37,12 @@ final class InputFile {
         var first = [UInt8](repeating: 0, count: CompressionFormat.magicBytes)
         let got = pread(descriptor, &first, first.count, 0)
         return got > 0 ? CompressionFormat(beginningOf: first[..<got]) : nil
+    }
+
+    /// Whether somebody is still writing the file: then a last line without its end is not whole yet.
+    var hasGrown: Bool {
+        var status = stat()
+        return isRegularFile && fstat(descriptor, &status) == 0 && status.st_size > firstSize
     }
 
     var isCompressed: Bool { decompression != nil }

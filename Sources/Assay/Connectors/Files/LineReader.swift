@@ -133,7 +133,7 @@ struct LineReader: ~Copyable {
             case .bytes: continue
             case .nothingNow: return .lines
             case .interrupted: return text.count > 0 ? .lines : .interrupted
-            case .end where leavesUnfinished:
+            case .end where leavesUnfinished || input.hasGrown && text.filled > text.count:
                 isAtEnd = true
                 return text.count > 0 ? .lines : .end
             case .end:

@@ -12,14 +12,18 @@ struct OutputSink: ~Copyable {
     private var buffer = OutputBuffer()
     /// Up to here the system was asked to write the file to its disk; nil for what is not a file.
     private var writingBack: UInt64?
+    /// Of a pipe.
+    private var tail: PipeTail?
 
     /// This much of a file is on its way to the disk at once, and as much again stays in memory.
     private static let writtenBackAtOnce: UInt64 = 8 << 20
 
-    /// `pathPastCache`: the name of the file, if all of it has to be on the disk soon anyway.
-    init(descriptor: Int32, length: UInt64 = 0, pathPastCache: String? = nil) {
+    /// `pathPastCache`: the name of the file, if all of it has to be on the disk soon anyway. `remembersTail`: what is
+    /// unread in a pipe will be asked for.
+    init(descriptor: Int32, length: UInt64 = 0, pathPastCache: String? = nil, remembersTail: Bool = false) {
         self.descriptor = descriptor
         self.length = length
+        if remembersTail { tail = PipeTail(descriptor) }
         segment = pathPastCache.flatMap { OutputSegment(descriptor: descriptor, path: $0, length: length) }
         var status = stat()
         let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
@@ -66,6 +70,7 @@ struct OutputSink: ~Copyable {
             let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
             if count >= 0 {
                 length += UInt64(count)
+                tail?.append(UnsafeRawBufferPointer(rebasing: rest[..<count]))
                 rest = UnsafeRawBufferPointer(rebasing: rest[count...])
                 writeBack()
                 continue
@@ -78,6 +83,12 @@ struct OutputSink: ~Copyable {
             }
         }
     }
+
+    /// What the reader of a pipe has not taken of everything up to a length.
+    func unread(upTo length: UInt64) -> [UInt8] { tail?.unread(upTo: length) ?? [] }
+
+    /// Lets the reader of a pipe take what is there.
+    func drain() { tail?.drain() }
 
     /// Whether something waits for `flush`.
     var holds: Bool { segment != nil }
