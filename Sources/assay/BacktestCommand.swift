@@ -29,6 +29,7 @@ enum BacktestCommand {
         }
         let backtest = Backtest(
             new: new, old: old, format: arguments.text("format").flatMap { InputFormat(rawValue: $0) } ?? .jsonl,
+            dialect: RunOptions.dialect(arguments),
             frauds: frauds, change: { changes?.add($0) })
         let report: BacktestReport
         do throws(InputError) {

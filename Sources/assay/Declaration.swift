@@ -67,7 +67,7 @@ enum Declaration {
         ]
             + RunOptions.checkpointing(
                 of: "transactions", state: "where users are remembered; created when missing",
-                stateDefault: "Checkpoints") + [] + RunOptions.resources + RunOptions.telling)
+                stateDefault: "Checkpoints") + RunOptions.dialect + RunOptions.resources + RunOptions.telling)
 
     static let runPipeline = Command(
         "run", summary: "Runs a pipeline: windows, aggregates and assessments over a stream of events.",
@@ -109,7 +109,8 @@ enum Declaration {
         ]
             + RunOptions.checkpointing(
                 of: "events", state: "where the state is kept; created when missing",
-                stateDefault: "Checkpoints/NAME of the pipeline file") + RunOptions.resources + RunOptions.telling)
+                stateDefault: "Checkpoints/NAME of the pipeline file") + RunOptions.dialect + RunOptions.resources
+            + RunOptions.telling)
 
     static let checkConfig = Command(
         "check-config", summary: "Checks a configuration or a pipeline file, or prints the reference.",
@@ -201,7 +202,7 @@ enum Declaration {
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
                 help: "how transactions are written: jsonl or csv", default: "jsonl"),
             .flag("json", help: "print the comparison as JSON"),
-        ])
+        ] + RunOptions.dialect)
 
     static let sort = Command(
         "sort", summary: "Sorts lines by their event time.",
@@ -230,7 +231,7 @@ enum Declaration {
                 default: "that of OUTPUT"),
             .flag("overwrite", help: "replace an output file that is not empty"),
             .flag("quiet", short: "q", help: "say only what went wrong"),
-        ])
+        ] + RunOptions.dialect)
 
     static let eval = Command(
         "eval", summary: "Evaluates an expression of CEL, the language of rules.",

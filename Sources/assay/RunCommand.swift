@@ -49,6 +49,7 @@ enum RunCommand {
         }
         let descriptor = try Files.openInput(path)
         var input = FileInput(path: path, format: pipeline.inputFormat, descriptor: descriptor)
+        input.dialect = RunOptions.dialect(arguments)
         input.isFollowed = arguments.flag("follow")
         return ([NamedInput(name: NamedInput.onlyName, input)], Files.size(descriptor))
     }

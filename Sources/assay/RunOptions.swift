@@ -25,6 +25,22 @@ enum RunOptions {
         ]
     }
 
+    /// How CSV is written.
+    static let dialect: [Option] = [
+        .value(
+            "delimiter", "CHARACTER", .choice([",", ";", "tab"]), help: "between the cells of CSV",
+            default: "found from the header"),
+        .value(
+            "decimal", "CHARACTER", .choice([".", ","]), help: "before the fraction of numbers in CSV", default: "."),
+    ]
+
+    static func dialect(_ arguments: ParsedArguments) -> CSVDialect {
+        var dialect = CSVDialect()
+        dialect.delimiter = arguments.text("delimiter").flatMap { CSVDialect.delimiter(named: $0) }
+        dialect.hasDecimalComma = arguments.text("decimal") == ","
+        return dialect
+    }
+
     /// Options for resources, and for bad lines.
     static let resources: [Option] = [
         .value(

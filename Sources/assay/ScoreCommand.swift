@@ -50,6 +50,7 @@ private struct Scoring {
             let opened = try Files.openInput(inputPath)
             var input = FileInput(path: inputPath, format: format, descriptor: opened)
             input.isFollowed = arguments.flag("follow")
+            input.dialect = RunOptions.dialect(arguments)
             (inputs, descriptor) = ([NamedInput(name: NamedInput.onlyName, input)], opened)
         } else {
             guard arguments.operands.isEmpty else {

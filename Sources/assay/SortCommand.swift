@@ -15,6 +15,7 @@ enum SortCommand {
         let outputPath = arguments.text("output") ?? "-"
         var plan = EventSort.Plan()
         if let format = arguments.text("format").flatMap({ InputFormat(rawValue: $0) }) { plan.format = format }
+        plan.dialect = RunOptions.dialect(arguments)
         plan.zone = resolved.zone
         plan.timeField = arguments.text("time") ?? timeField(resolved.fields)
         plan.compression = CompressionFormat(path: outputPath)

@@ -92,6 +92,8 @@ package protocol SourceDefinition: Sendable {
     /// A name for people.
     var path: String { get }
     var format: InputFormat { get }
+    /// Of CSV.
+    var dialect: CSVDialect { get }
     /// Whether there may be more after its end.
     var isEndless: Bool { get }
     /// Its file, which no output may be.
@@ -99,6 +101,10 @@ package protocol SourceDefinition: Sendable {
 
     /// Opens the input and compares it with what a checkpoint recorded of it. Changes nothing.
     func find(_ recorded: CheckpointRecord.Input?, _ opening: SourceOpening) throws(RunFailure) -> any FoundSource
+}
+
+extension SourceDefinition {
+    package var dialect: CSVDialect { CSVDialect() }
 }
 
 /// An input that was found, but not read yet.

@@ -193,7 +193,8 @@ package struct RejectedLine: Sendable, Equatable, CustomStringConvertible {
         reason = reject.reason
         let field = (reject.field.map { "\($0.name)" } ?? reject.fieldName).map { $0 + " " } ?? ""
         let position = reject.position.map { " at byte \($0 + 1) of the line" } ?? ""
-        message = "\(field)\(reject.message)\(position)"
+        let value = reject.value.map { ", not '\($0)'" } ?? ""
+        message = "\(field)\(reject.message)\(value)\(position)"
     }
 
     package var description: String {

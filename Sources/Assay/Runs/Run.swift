@@ -165,7 +165,9 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
                 box.send(batch)
             }
             free.append(box)
-            let decoder = stage.makeDecoder(parts.inputs[number].definition.format, csvHeader: input.csvHeader)
+            let decoder = stage.makeDecoder(
+                parts.inputs[number].definition.format, parts.inputs[number].definition.dialect,
+                csvHeader: input.csvHeader)
             let reader = SourceReader<Stage>(
                 number, input, decoder, parts, isSaved: preparation.saved != nil,
                 limits: OrderReplay.limits(of: number, in: preparation.replayed), turns: turns, free: box,

@@ -3,6 +3,7 @@ import AssayCore
 /// Reads one source of a run on a thread of its own, and decodes what it reads.
 final class SourceReader<Stage: RunStage & ~Copyable> {
     private let number: Int
+    private let path: String
     let source: any Source
     private var decoder: Handover<Stage.Decoder>
     private let interruption: Interruption
@@ -17,6 +18,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
         limits: [UInt64], turns: Turns, free: Mailbox<Stage.Batch>, inbox: Mailbox<RunMessage<Stage>>
     ) {
         self.number = number
+        path = parts.inputs[number].definition.path
         self.decoder = Handover(decoder)
         interruption = parts.interruption
         self.limits = limits.filter { $0 > found.position.offset }
@@ -47,6 +49,10 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
                 guard outcome == .lines else { break }
                 turns.take()
                 decoder.decode(batch)
+                if let fault = decoder.headerFault {
+                    turns.giveBack()
+                    throw RunFailure(.badData, "'\(path)': \(fault)")
+                }
                 let position = source.advance(past: batch.text, lines: batch.lineCount, csvHeader: decoder.csvHeader)
                 turns.giveBack()
                 while let limit = limits.first, position.offset >= limit { limits.removeFirst() }

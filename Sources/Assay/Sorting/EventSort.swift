@@ -8,6 +8,7 @@ import Glibc
 package struct EventSort: ~Copyable {
     package struct Plan {
         package var format = InputFormat.jsonl
+        package var dialect = CSVDialect()
         /// The field or column that has the time.
         package var timeField = "timestamp"
         package var zone = TimeZoneRules.utc
@@ -69,7 +70,7 @@ package struct EventSort: ~Copyable {
     /// Takes all lines in. Returns the header of CSV.
     private mutating func read(_ input: Int32) throws(SortFault) -> [UInt8] {
         var reader = LineReader(descriptor: input, isDigested: false, start: LineReader.Start())
-        var decoder = EventTimeDecoder(plan.timeField, format: plan.format, zone: plan.zone)
+        var decoder = EventTimeDecoder(plan.timeField, format: plan.format, zone: plan.zone, dialect: plan.dialect)
         let batch = EventBatch()
         while true {
             batch.reset()
@@ -79,6 +80,7 @@ package struct EventSort: ~Copyable {
                 throw .input(error)
             }
             decoder.decode(batch)
+            if let fault = decoder.headerFault { throw .input(.header(fault)) }
             batch.forEachTime { buffer.append($0, $1) }
             outcome.lines += UInt64(batch.eventCount)
             try writeRejects(batch)

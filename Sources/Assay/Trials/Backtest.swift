@@ -14,11 +14,12 @@ package struct Backtest: ~Copyable {
 
     /// `change` gets each transaction whose level or decision differs.
     package init(
-        new: Configuration.Resolved, old: Configuration.Resolved, format: InputFormat, frauds: Set<[UInt8]>?,
+        new: Configuration.Resolved, old: Configuration.Resolved, format: InputFormat, dialect: CSVDialect,
+        frauds: Set<[UInt8]>?,
         change: @escaping (BacktestChange) -> Void
     ) {
-        self.new = TrialLane(new, format: format)
-        self.old = TrialLane(old, format: format)
+        self.new = TrialLane(new, format: format, dialect: dialect)
+        self.old = TrialLane(old, format: format, dialect: dialect)
         self.frauds = frauds
         self.change = change
         report = BacktestReport(
@@ -39,6 +40,7 @@ package struct Backtest: ~Copyable {
             guard try reader.fill(&new.batch.text) == .lines else { break }
             old.batch.text.copy(new.batch.text)
             let (newVerdicts, oldVerdicts) = (new.score(), old.score())
+            if let fault = new.headerFault ?? old.headerFault { throw .header(fault) }
             reader.advance(past: new.batch.text, lines: new.batch.decoded.lineCount)
             report.newSide.rejected += UInt64(new.batch.decoded.rejects.count)
             report.oldSide.rejected += UInt64(old.batch.decoded.rejects.count)

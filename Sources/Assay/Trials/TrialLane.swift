@@ -9,14 +9,17 @@ struct TrialLane: ~Copyable {
     private var decoder: TransactionDecoder
     private var stage: ScoringStage
 
-    init(_ resolved: Configuration.Resolved, format: InputFormat) {
+    init(_ resolved: Configuration.Resolved, format: InputFormat, dialect: CSVDialect = CSVDialect()) {
         settings = resolved.scoring
         rules = resolved.rules
-        decoder = TransactionDecoder(format: format, fields: resolved.fields, zone: resolved.zone)
+        decoder = TransactionDecoder(format: format, fields: resolved.fields, zone: resolved.zone, dialect: dialect)
         stage = ScoringStage(settings: resolved.scoring, zone: resolved.zone)
         stage.install(resolved.rules)
         stage.ruleEvaluator?.beginLog()
     }
+
+    /// Why the header of CSV is none that anything can be read under.
+    var headerFault: String? { decoder.headerFault }
 
     /// The result for one transaction.
     struct Verdict {

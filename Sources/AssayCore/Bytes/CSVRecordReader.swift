@@ -22,15 +22,16 @@ enum CSVRecordReader {
     }
 
     static func read(
-        at start: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, _ text: inout InputText
+        at start: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, _ text: inout InputText,
+        delimiter: UInt8 = UInt8(ascii: ",")
     ) throws(Fault) -> Record {
         var record = Record(bounds: LineBounds(start: start, newline: start))
         var cursor = start
         while true {
             let cell =
                 cursor.pointee == UInt8(ascii: "\"")
-                ? try readQuoted(at: cursor, end: end, &text, &record.lineCount)
-                : try readPlain(at: cursor, base: UnsafePointer(text.base))
+                ? try readQuoted(at: cursor, end: end, &text, &record.lineCount, delimiter)
+                : try readPlain(at: cursor, base: UnsafePointer(text.base), delimiter)
             record.cells.append(cell)
             if cell.end.pointee == UInt8(ascii: "\n") {
                 record.bounds = LineBounds(start: start, newline: cell.end)
@@ -41,10 +42,10 @@ enum CSVRecordReader {
     }
 
     private static func readPlain(
-        at start: UnsafePointer<UInt8>, base: UnsafePointer<UInt8>
+        at start: UnsafePointer<UInt8>, base: UnsafePointer<UInt8>, _ delimiter: UInt8
     ) throws(Fault) -> Cell {
         var end = start
-        while end.pointee != UInt8(ascii: ","), end.pointee != UInt8(ascii: "\n") {
+        while end.pointee != delimiter, end.pointee != UInt8(ascii: "\n") {
             if end.pointee == UInt8(ascii: "\"") {
                 throw .malformed("a quote inside a cell that has none", at: end - base)
             }
@@ -58,7 +59,8 @@ enum CSVRecordReader {
     }
 
     private static func readQuoted(
-        at quote: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, _ text: inout InputText, _ lines: inout UInt64
+        at quote: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, _ text: inout InputText, _ lines: inout UInt64,
+        _ delimiter: UInt8
     ) throws(Fault) -> Cell {
         let start = quote + 1
         var cursor = start
@@ -78,7 +80,7 @@ enum CSVRecordReader {
         lines += newlines
         var behind = cursor + 1
         if behind.pointee == UInt8(ascii: "\r"), behind[1] == UInt8(ascii: "\n") { behind += 1 }
-        guard behind.pointee == UInt8(ascii: ",") || behind.pointee == UInt8(ascii: "\n") else {
+        guard behind.pointee == delimiter || behind.pointee == UInt8(ascii: "\n") else {
             throw .malformed("text after a cell's closing quote", at: behind - UnsafePointer(text.base))
         }
         let raw = UnsafeBufferPointer(start: start, count: cursor - start)

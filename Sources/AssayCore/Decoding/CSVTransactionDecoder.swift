@@ -4,13 +4,18 @@ import CivilTime
 struct CSVTransactionDecoder {
     private let fields: FieldNames
     private let zone: TimeZoneRules
+    private let dialect: CSVDialect
+    private var delimiter = UInt8(ascii: ",")
+    /// Why nothing can be read.
+    private(set) var fault: CSVHeaderFault?
     /// The field of each column, nil where the header names something else. Nil until the header was read.
     private(set) var columns: [Field?]?
 
     /// The header's bytes in the input, empty until it was read.
     private(set) var header: [UInt8] = []
 
-    init(fields: FieldNames, zone: TimeZoneRules) {
+    init(fields: FieldNames, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect()) {
+        self.dialect = dialect
         self.fields = fields
         self.zone = zone
     }
@@ -31,8 +36,11 @@ struct CSVTransactionDecoder {
         let end = base + (text.cutLine ?? text.count)
         var cursor = base + text.byteOrderMarkCount
         while cursor < end {
+            if columns == nil {
+                delimiter = dialect.delimiter(of: LineBounds(from: cursor, searchingFrom: cursor).bytes)
+            }
             do throws(CSVRecordReader.Fault) {
-                let record = try CSVRecordReader.read(at: cursor, end: end, &text)
+                let record = try CSVRecordReader.read(at: cursor, end: end, &text, delimiter: delimiter)
                 take(record, &text, into: &batch)
                 batch.lineCount += record.lineCount
                 cursor = record.bounds.newline + 1
@@ -48,6 +56,10 @@ struct CSVTransactionDecoder {
                 // A bad record ends with its first line: the next line begins a record.
                 guard case .malformed(let message, let position) = fault else { return }
                 let line = LineBounds(from: cursor, searchingFrom: cursor)
+                if columns == nil {
+                    self.fault = .malformed(message, line.bytes)
+                    return
+                }
                 reject(line, base, .malformedCSV, message, at: base + position, into: &batch)
                 batch.lineCount += 1
                 cursor = line.newline + 1
@@ -58,14 +70,15 @@ struct CSVTransactionDecoder {
 
     private func reject(
         _ line: LineBounds, _ base: UnsafePointer<UInt8>, _ reason: RejectReason, _ message: StaticString,
-        field: Field? = nil, at position: UnsafePointer<UInt8>? = nil, into batch: inout DecodedBatch
+        field: Field? = nil, value: String? = nil, at position: UnsafePointer<UInt8>? = nil,
+        into batch: inout DecodedBatch
     ) {
         let encoding = line.encodingProblem()
         batch.rejects.append(
             Reject(
                 line: line.slice(in: base), lineIndex: UInt32(truncatingIfNeeded: batch.lineCount),
                 reason: encoding ?? reason, message: encoding?.message ?? message,
-                field: encoding == nil ? field : nil,
+                field: encoding == nil ? field : nil, value: encoding == nil ? value : nil,
                 position: encoding == nil ? position.map { UInt32($0 - line.start) } : nil))
     }
 
@@ -78,8 +91,7 @@ struct CSVTransactionDecoder {
             return reject(record.bounds, base, problem, problem.message, into: &batch)
         }
         guard let columns else {
-            self.columns = record.cells.map { fields.column(Array($0.bytes)) }
-            header = Array(record.bounds.bytes)
+            takeHeader(record)
             return
         }
         guard record.cells.count <= columns.count else {
@@ -90,14 +102,50 @@ struct CSVTransactionDecoder {
         var builder = TransactionBuilder(isCSV: true)
         for (cell, field) in zip(record.cells, columns) {
             guard let field, !cell.bytes.isEmpty else { continue }
-            set(field, cell, base, &builder)
+            set(field, dialect.hasDecimalComma ? withPoint(cell, field, &text) : cell, base, &builder)
         }
         if let (reason, field) = builder.finish() {
             let message = reason == .missingField ? reason.message : field.expectation
-            return reject(record.bounds, base, reason, message, field: field, into: &batch)
+            let index = columns.firstIndex(of: field)
+            let value = index.flatMap { $0 < record.cells.count ? record.cells[$0].bytes : nil }
+            return reject(
+                record.bounds, base, reason, message, field: field,
+                value: reason == .invalidField ? value.map { Reject.shown($0) } : nil, into: &batch)
         }
         builder.place(line: record.bounds.slice(in: base), index: UInt32(truncatingIfNeeded: batch.lineCount))
         batch.transactions.append(builder.transaction)
+    }
+
+    private mutating func takeHeader(_ record: CSVRecordReader.Record) {
+        let names = record.cells.map { String(decoding: $0.bytes, as: UTF8.self) }
+        let columns = zip(record.cells, names).map { cell, name in
+            fields.column(Array(cell.bytes)) ?? fields.column(relaxed: name)
+        }
+        header = Array(record.bounds.bytes)
+        self.columns = columns
+        fault = CSVHeaderFault.duplicate(in: names)
+        for field in [Field.id, .userID, .amount, .time] where fault == nil && !columns.contains(field) {
+            let name = "\(field.name)"
+            fault = CSVHeaderFault.missing(
+                fields.mapped.first { $0.value == name }?.key ?? name, in: names,
+                hint: "map it with 'fields: {COLUMN: \(name)}' in the configuration")
+        }
+    }
+
+    /// A number with a comma, as one with a point; everything else as it is.
+    private func withPoint(
+        _ cell: CSVRecordReader.Cell, _ field: Field, _ text: inout InputText
+    ) -> CSVRecordReader.Cell {
+        guard [.amount, .latitude, .longitude, .time].contains(field), cell.bytes.contains(UInt8(ascii: ",")) else {
+            return cell
+        }
+        let slice = text.appendUnescaped { room in
+            for (index, byte) in cell.bytes.enumerated() {
+                room[index] = byte == UInt8(ascii: ",") ? UInt8(ascii: ".") : byte
+            }
+            return cell.bytes.count
+        }
+        return CSVRecordReader.Cell(bytes: text.view.bytes(slice), slice: slice, end: cell.end)
     }
 
     private func set(

@@ -32,6 +32,13 @@ package struct FieldNames: Equatable, Sendable {
     /// The field of a CSV column.
     func column(_ name: [UInt8]) -> Field? { columns[name] }
 
+    /// The field of a column whose name differs in case, blanks, hyphens and underscores alone.
+    func column(relaxed name: String) -> Field? {
+        let wanted = CSVHeaderFault.relaxed(name)
+        let found = columns.filter { CSVHeaderFault.relaxed(String(decoding: $0.key, as: UTF8.self)) == wanted }
+        return found.count == 1 ? found.first?.value : nil
+    }
+
     /// The field of a member of the outermost JSON object. `location.latitude` is a name like any other there, unless
     /// it was mapped.
     func member(_ name: UnsafeBufferPointer<UInt8>) -> Field? {

@@ -27,6 +27,9 @@ package protocol BatchDecoder: ~Copyable {
     /// Takes whole records from the batch's text and cuts the text after them; the rest belongs to the next batch.
     mutating func decode(_ batch: Batch)
 
+    /// Why the header of CSV is none that anything can be read under.
+    var headerFault: String? { get }
+
     /// What a later run needs to resume in the middle of an input.
     var csvHeader: [UInt8] { get }
 }

@@ -25,14 +25,19 @@ package struct TransactionDecoder {
     private var json: JSONTransactionDecoder
     private var csv: CSVTransactionDecoder
 
-    package init(format: InputFormat, fields: FieldNames, zone: TimeZoneRules) {
+    package init(
+        format: InputFormat, fields: FieldNames, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect()
+    ) {
         self.format = format
         json = JSONTransactionDecoder(fields: fields, zone: zone)
-        csv = CSVTransactionDecoder(fields: fields, zone: zone)
+        csv = CSVTransactionDecoder(fields: fields, zone: zone, dialect: dialect)
     }
 
     /// What a later run needs to resume in the middle of the input.
     var csvHeader: [UInt8] { csv.header }
+
+    /// Why the header of CSV is none that anything can be read under.
+    package var headerFault: String? { csv.fault?.message }
 
     mutating func resume(csvHeader: [UInt8]) {
         if format == .csv { csv.resume(header: csvHeader) }

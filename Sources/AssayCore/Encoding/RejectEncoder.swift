@@ -34,6 +34,12 @@ package struct RejectEncoder {
             buffer.write(UInt8(ascii: " "))
         }
         buffer.write(reject.message)
+        if let value = reject.value {
+            buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count + value.utf8.count))
+            buffer.write(", not '")
+            buffer.write(escaping: value)
+            buffer.write("'")
+        }
         if let position = reject.position {
             buffer.write(" at byte ")
             buffer.write(integer: UInt64(position) + 1)

@@ -9,8 +9,14 @@ package struct CSVEventDecoder {
     /// The header's bytes in the input.
     private(set) var headerBytes: [UInt8] = []
 
-    init(_ schema: EventSchema) {
+    private let dialect: CSVDialect
+    private var delimiter = UInt8(ascii: ",")
+    /// Why nothing can be read.
+    private(set) var fault: CSVHeaderFault?
+
+    init(_ schema: EventSchema, dialect: CSVDialect = CSVDialect()) {
         self.schema = schema
+        self.dialect = dialect
         width = schema.columns.count
     }
 
@@ -34,8 +40,11 @@ package struct CSVEventDecoder {
         var cursor = base + batch.text.byteOrderMarkCount
         (batch.width, batch.schemaColumns, batch.csvColumns) = (width, schema.columns.count, columns)
         while cursor < end {
+            if header == nil {
+                delimiter = dialect.delimiter(of: LineBounds(from: cursor, searchingFrom: cursor).bytes)
+            }
             do throws(CSVRecordReader.Fault) {
-                let record = try CSVRecordReader.read(at: cursor, end: end, &batch.text)
+                let record = try CSVRecordReader.read(at: cursor, end: end, &batch.text, delimiter: delimiter)
                 take(record, batch)
                 batch.endLine(record.lineCount)
                 cursor = record.bounds.newline + 1
@@ -51,6 +60,10 @@ package struct CSVEventDecoder {
                 // A bad record ends with its first line: the next line begins a record.
                 guard case .malformed(let message, let position) = fault else { return }
                 let line = LineBounds(from: cursor, searchingFrom: cursor)
+                if header == nil {
+                    self.fault = .malformed(message, line.bytes)
+                    return
+                }
                 reject(line, batch, message, at: base + position)
                 batch.endLine()
                 cursor = line.newline + 1
@@ -102,17 +115,27 @@ package struct CSVEventDecoder {
     /// Columns that are not in use have their cells after the others, for events that are passed on whole.
     private mutating func takeHeader(_ record: CSVRecordReader.Record) {
         headerBytes = Array(record.bounds.bytes)
-        header = record.cells.map { cell in
-            let name = String(decoding: cell.bytes, as: UTF8.self)
-            if let known = schema.columns.firstIndex(where: { $0.name == name }),
-                !columns.contains(where: { $0.cell == known })
-            {
+        let names = record.cells.map { String(decoding: $0.bytes, as: UTF8.self) }
+        let present = Set(names)
+        fault = CSVHeaderFault.duplicate(in: names)
+        header = names.map { name in
+            // A column that has the very name is the one.
+            let known = schema.columns.firstIndex { column in
+                column.name == name
+                    || !present.contains(column.name)
+                        && CSVHeaderFault.relaxed(column.name) == CSVHeaderFault.relaxed(name)
+            }
+            if let known, !columns.contains(where: { $0.cell == known }) {
                 columns.append(EventBatch.CSVColumn(name: name, cell: known))
                 return (known, schema.columns[known].type)
             }
             columns.append(EventBatch.CSVColumn(name: name, cell: width))
             width += 1
             return (width - 1, .dyn)
+        }
+        let time = schema.columns[schema.timeColumn].name
+        if fault == nil, !columns.contains(where: { $0.cell == schema.timeColumn }) {
+            fault = CSVHeaderFault.missing(time, in: names, hint: "name the column that has the time")
         }
     }
 

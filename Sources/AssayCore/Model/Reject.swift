@@ -45,10 +45,20 @@ package struct Reject: Sendable {
     /// What is wrong, for people; the field's name precedes it.
     package var message: StaticString
     package var field: Field?
+    /// What the field has.
+    package var value: String?
     /// The same for fields of events that are not transactions.
     package var fieldName: String?
     /// The position in the line, for malformed text.
     package var position: UInt32?
+
+    /// A value as it is quoted: its beginning.
+    static func shown(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+        let text = String(decoding: bytes.prefix(quotedValueBytes), as: UTF8.self)
+        return bytes.count > quotedValueBytes ? text + "…" : text
+    }
+
+    private static let quotedValueBytes = 40
 
     /// The most bytes of the line that a reject quotes.
     package static let quotedBytes = 4096

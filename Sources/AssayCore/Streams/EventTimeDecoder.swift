@@ -6,18 +6,20 @@ package struct EventTimeDecoder: BatchDecoder, ~Copyable {
     private var csv: CSVEventDecoder?
 
     /// `name`: of the field or column that has the time.
-    package init(_ name: String, format: InputFormat, zone: TimeZoneRules) {
+    package init(_ name: String, format: InputFormat, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect()) {
         let schema = EventSchema(
             columns: [EventSchema.Column(name: name, type: .timestamp)], timeColumn: 0, zone: zone)
         switch format {
         case .jsonl: json = JSONEventDecoder(schema)
-        case .csv: csv = CSVEventDecoder(schema)
+        case .csv: csv = CSVEventDecoder(schema, dialect: dialect)
         }
     }
 
     package mutating func decode(_ batch: EventBatch) {
         if json != nil { json?.decode(batch) } else { csv?.decode(batch) }
     }
+
+    package var headerFault: String? { csv?.fault?.message }
 
     package var csvHeader: [UInt8] { csv?.headerBytes ?? [] }
 }

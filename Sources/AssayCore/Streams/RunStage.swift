@@ -9,7 +9,7 @@ package protocol RunStage: CheckpointedStage, SendableMetatype, ~Copyable {
     func makeBatch() -> Batch
 
     /// `csvHeader`: the input's header as an earlier run read it.
-    func makeDecoder(_ format: InputFormat, csvHeader: [UInt8]) -> Decoder
+    func makeDecoder(_ format: InputFormat, _ dialect: CSVDialect, csvHeader: [UInt8]) -> Decoder
 
     func makeFormatter() -> Formatter
 

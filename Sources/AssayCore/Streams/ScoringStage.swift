@@ -34,8 +34,10 @@ package struct ScoringStage: RunStage, ~Copyable {
 
     package func makeBatch() -> TransactionBatch { TransactionBatch() }
 
-    package func makeDecoder(_ format: InputFormat, csvHeader: [UInt8]) -> TransactionBatchDecoder {
-        var decoder = TransactionDecoder(format: format, fields: fields, zone: zone)
+    package func makeDecoder(
+        _ format: InputFormat, _ dialect: CSVDialect, csvHeader: [UInt8]
+    ) -> TransactionBatchDecoder {
+        var decoder = TransactionDecoder(format: format, fields: fields, zone: zone, dialect: dialect)
         decoder.resume(csvHeader: csvHeader)
         return TransactionBatchDecoder(decoder)
     }

@@ -60,8 +60,10 @@ package struct StreamStage: RunStage, ~Copyable {
 
     package func makeBatch() -> StreamBatch { StreamBatch(outputs: plan.sinks) }
 
-    package func makeDecoder(_ format: InputFormat, csvHeader: [UInt8]) -> EventBatchDecoder {
-        EventBatchDecoder(plan, format: format, csvHeader: csvHeader)
+    package func makeDecoder(
+        _ format: InputFormat, _ dialect: CSVDialect, csvHeader: [UInt8]
+    ) -> EventBatchDecoder {
+        EventBatchDecoder(plan, format: format, dialect: dialect, csvHeader: csvHeader)
     }
 
     package func makeFormatter() -> StreamFormatter { StreamFormatter(plan) }

@@ -29,4 +29,6 @@ package struct TransactionBatchDecoder: BatchDecoder, ~Copyable {
     package mutating func decode(_ batch: TransactionBatch) { decoder.decode(&batch.text, into: &batch.decoded) }
 
     package var csvHeader: [UInt8] { decoder.csvHeader }
+
+    package var headerFault: String? { decoder.headerFault }
 }

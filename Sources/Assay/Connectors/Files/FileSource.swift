@@ -36,6 +36,7 @@ package struct FileInput: SourceDefinition {
     /// The path as given; - is standard input.
     package let path: String
     package let format: InputFormat
+    package var dialect = CSVDialect()
     /// Whether to wait for growth at the end of the file.
     package var isFollowed = false
     /// An open file without a path of its own.
@@ -208,6 +209,18 @@ package struct FileSourceKind: SourceKind {
         var format = format
         if let node = members.take("format") { format = try members.choice(node, "format") }
         var input = FileInput(path: path, format: format)
+        if let node = members.take("delimiter") {
+            let text = try members.text(node, "delimiter")
+            guard let delimiter = CSVDialect.delimiter(named: text.text) else {
+                throw members.fault("'delimiter' is ',', ';' or 'tab'", text.position)
+            }
+            input.dialect.delimiter = delimiter
+        }
+        if let node = members.take("decimal") {
+            let text = try members.text(node, "decimal")
+            guard [",", "."].contains(text.text) else { throw members.fault("'decimal' is ',' or '.'", text.position) }
+            input.dialect.hasDecimalComma = text.text == ","
+        }
         if let follow = members.take("follow") { input.isFollowed = try members.truth(follow, "follow") }
         return input
     }

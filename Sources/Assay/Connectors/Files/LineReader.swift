@@ -9,6 +9,8 @@ package enum InputError: Error, Equatable {
     /// A line continues past this offset, where one ended in an earlier run.
     case changed(offset: UInt64)
     case compression(CompressionFault)
+    /// The header of CSV is none that anything can be read under.
+    case header(String)
 
     init(_ fault: Decompression.Fault) {
         switch fault {
@@ -19,6 +21,7 @@ package enum InputError: Error, Equatable {
 
     package func failure(of path: String) -> RunFailure {
         switch self {
+        case .header(let fault): RunFailure(.badData, "'\(path)': \(fault)")
         case .compression(let fault): RunFailure(.badData, "cannot read '\(path)': \(fault.message)")
         case .failed(let number): RunFailure(.inputOutput, "cannot read '\(path)'", errorNumber: number)
         case .changed(let offset):

@@ -1,0 +1,71 @@
+/// How CSV is written where it is not written as RFC 4180 says.
+package struct CSVDialect: Equatable, Sendable {
+    /// Nil: whatever the header is separated by.
+    package var delimiter: UInt8?
+    /// Numbers have a comma before their fraction.
+    package var hasDecimalComma = false
+
+    package init() {}
+
+    /// The names under which people give delimiters.
+    package static func delimiter(named name: String) -> UInt8? {
+        switch name {
+        case ",": UInt8(ascii: ",")
+        case ";": UInt8(ascii: ";")
+        case "tab", "\t": UInt8(ascii: "\t")
+        default: nil
+        }
+    }
+
+    /// What separates the cells of a header: that of the three which occurs most, outside quotes.
+    func delimiter(of header: UnsafeBufferPointer<UInt8>) -> UInt8 {
+        if let delimiter { return delimiter }
+        let candidates = [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t")]
+        var counts = [0, 0, 0]
+        var isQuoted = false
+        for byte in header {
+            if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
+            if !isQuoted, let index = candidates.firstIndex(of: byte) { counts[index] += 1 }
+        }
+        let most = counts.max() ?? 0
+        return most == 0 ? candidates[0] : candidates[counts.firstIndex(of: most)!]
+    }
+}
+
+/// What a header must not be: nothing after it could be read.
+struct CSVHeaderFault: Equatable, Sendable {
+    let message: String
+
+    /// A name comes twice. Names are compared as columns are found: without regard to case and blanks.
+    static func duplicate(in names: [String]) -> CSVHeaderFault? {
+        var seen: Set<String> = []
+        for name in names where !name.isEmpty && !seen.insert(relaxed(name)).inserted {
+            return CSVHeaderFault(message: "the header has the column '\(name)' twice")
+        }
+        return nil
+    }
+
+    static func missing(_ wanted: String, in names: [String], hint: String) -> CSVHeaderFault {
+        let shown = names.prefix(mostShown).joined(separator: ", ") + (names.count > mostShown ? ", …" : "")
+        return CSVHeaderFault(message: "the header lacks \(wanted); it has \(shown); \(hint)")
+    }
+
+    /// It cannot be read.
+    static func malformed(_ message: StaticString, _ line: UnsafeBufferPointer<UInt8>) -> CSVHeaderFault {
+        let isJSON = line.first == UInt8(ascii: "{") || line.first == UInt8(ascii: "[")
+        return CSVHeaderFault(
+            message: "the header is not CSV: \(message)"
+                + (isJSON ? "; it looks like JSON, leave out --format csv" : ""))
+    }
+
+    private static let mostShown = 20
+
+    /// `Transaction ID` and `transaction_id` are one name.
+    static func relaxed(_ name: String) -> String {
+        var result = ""
+        for character in name.lowercased() where !character.isWhitespace && character != "_" && character != "-" {
+            result.append(character)
+        }
+        return result
+    }
+}
