@@ -9,7 +9,7 @@ struct ArrivedValue: Sendable {
 /// What an aggregate knows of the events so far. Parts of a window are merged into the whole.
 enum AggregateState: Sendable {
     case count(UInt64)
-    /// `isWhole`: of ints alone.
+    /// `isWhole`: of integers alone.
     case sum(ExactSum, isWhole: Bool)
     case average(ExactSum, count: UInt64)
     /// Welford's numbers.
@@ -54,8 +54,7 @@ enum AggregateState: Sendable {
         switch self {
         case .count: countOne()
         case .sum(var sum, let isWhole):
-            let isInt: Bool = if case .int = value { true } else { false }
-            if sum.add(value) { self = .sum(sum, isWhole: isWhole && isInt) }
+            if sum.add(value) { self = .sum(sum, isWhole: isWhole && value.isInteger) }
         case .average(var sum, let count):
             if sum.add(value) { self = .average(sum, count: count + 1) }
         case .spread(let count, let mean, let squares):
@@ -172,7 +171,7 @@ enum AggregateState: Sendable {
     }
 
     private static func value(_ sum: ExactSum, isWhole: Bool) -> Value {
-        if isWhole, let integer = sum.integer { return .int(integer) }
+        if isWhole, let integer = sum.integer { return integer }
         return .double(sum.double)
     }
 
@@ -189,6 +188,13 @@ extension Value {
     fileprivate var isKey: Bool {
         switch self {
         case .bool, .int, .uint, .string: true
+        default: false
+        }
+    }
+
+    fileprivate var isInteger: Bool {
+        switch self {
+        case .int, .uint: true
         default: false
         }
     }

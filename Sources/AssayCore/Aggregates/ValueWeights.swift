@@ -67,6 +67,14 @@ struct ValueWeights: Equatable, Sendable {
             weights[key] = try ExactSum(&reader)
         }
     }
+
+    init(earlier reader: inout StateByteReader) throws(StateDecodingError) {
+        for _ in 0..<(try reader.count()) {
+            let key = Array(try reader.content())
+            guard Value.isWhole(stateBytes: key) else { throw StateDecodingError(.outOfBounds) }
+            weights[key] = try ExactSum(earlier: &reader)
+        }
+    }
 }
 
 extension Value {
@@ -119,8 +127,7 @@ extension ExactSum {
     mutating func add(_ value: Value) -> Bool {
         switch value {
         case .int(let int): add(int)
-        case .uint(let uint):
-            if let int = Int64(exactly: uint) { add(int) } else { add(Double(uint)) }
+        case .uint(let uint): add(uint)
         case .double(let double) where !double.isNaN: add(double)
         default: return false
         }

@@ -93,8 +93,8 @@ package struct WindowAggregates: WindowContent {
     func value(_ index: Int, _ plan: AggregatePlan) -> Value {
         let value = states[index].value(plan.aggregates[index])
         // Of no values at all a sum is a whole zero.
-        if case .int(let int) = value, plan.results[index] == .double { return .double(Double(int)) }
-        return value
+        guard plan.results[index] == .double, let number = value.number else { return value }
+        return .double(number)
     }
 
     package func encode(into bytes: inout OutputBuffer) {

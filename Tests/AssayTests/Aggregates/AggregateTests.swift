@@ -82,10 +82,10 @@ import Testing
         }
         var tenths = ExactSum()
         for _ in 0..<1_000_000 { tenths.add(0.1) }
-        #expect(tenths.double == 100_000 && tenths.integer == 100_000)
+        #expect(tenths.double == 100_000 && tenths.integer?.literal == "100000")
         var large = ExactSum()
         for number in [1e300, 1.0, -1e300, 9_007_199_254_740_993.0, 1e-300] { large.add(number) }
-        #expect(large.double == 9_007_199_254_740_993.0 + 1)
+        #expect(large.double == 9_007_199_254_740_994.0)
         var ints = ExactSum()
         for _ in 0..<3 { ints.add(Int64.max) }
         #expect(ints.integer == nil && ints.double == 3 * 0x1p63)
