@@ -34,8 +34,8 @@ package struct AutomatonBuilder {
             self.outer = outer
         }
 
-        /// The until conditions of all groups around.
-        var untils: [Int] { (group?.until.map { [$0] } ?? []) + (outer?.untils ?? []) }
+        /// What ends the loop of the group around. It bounds the group's own members: groups inside have their own.
+        var untils: [Int] { group?.until.map { [$0] } ?? [] }
 
         /// Whether a group that may be absent begins with this stage, the first time round.
         func isOptionalGroup(with index: Int) -> Bool {
