@@ -268,11 +268,11 @@ import Testing
                         + #""first":2"#,
                 ]
             ),
-            // What no map has as a key.
+            // What no map has as a key: a number has its text, and what is neither is not counted.
             (
                 "a: {window: {count: 9}, emit: {c: count_by(v)}}",
                 [#"{"t":1,"v":"x"}"#, #"{"t":1,"v":null}"#, #"{"t":1,"v":1.5}"#, #"{"t":1,"v":"x"}"#],
-                [#""window_start":"1970-01-01T00:00:01Z","window_end":"1970-01-01T00:00:01Z","c":{"x":2}"#]
+                [#""window_start":"1970-01-01T00:00:01Z","window_end":"1970-01-01T00:00:01Z","c":{"x":2,"1.5":1}"#]
             ),
             // Numbers beyond all bounds, and none at all.
             (

@@ -5,7 +5,7 @@ extension AggregateState {
     private enum Tag: UInt8 {
         case count, earlierSum, earlierWholeSum, earlierAverage, spread, least, greatest, first, last, collected
         case distinct, earlierWeights, sketch
-        // What is written since sums are exact whatever they are of.
+        // What is written since sums are exact whatever they are of, and weights have an error.
         case sum, wholeSum, average, weights
     }
 

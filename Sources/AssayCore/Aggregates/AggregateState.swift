@@ -36,7 +36,7 @@ enum AggregateState: Sendable {
             case .last: .last(nil)
             case .collect(let most): .collected([], most: most)
             case .distinct: .distinct(.exact([]))
-            case .countBy, .top: .weights(ValueWeights())
+            case .countBy, .top: .weights(ValueWeights(aggregate.weighing))
             case .quantile: .sketch(QuantileSketch())
             }
     }
@@ -50,7 +50,7 @@ enum AggregateState: Sendable {
 
     /// What an event gives, with a weight where it has one; `number` counts the arrivals. What fits no aggregate, such
     /// as a text in a sum of a field without a type, is left out.
-    mutating func add(_ value: Value, weight: Value? = nil, number: UInt64) {
+    mutating func add(_ value: Value, weight: Value? = nil, number: UInt64, of aggregate: Aggregate) {
         switch self {
         case .count: countOne()
         case .sum(var sum, let isWhole):
@@ -81,7 +81,7 @@ enum AggregateState: Sendable {
             self = .distinct(values)
         case .weights(var weights):
             self = .count(0)
-            weights.add(value, weight ?? .int(1))
+            weights.add(value, weight ?? .int(1), of: aggregate.weighing)
             self = .weights(weights)
         case .sketch(var sketch):
             guard let number = value.number else { return }
@@ -152,18 +152,15 @@ enum AggregateState: Sendable {
         case .collected(let values, _): return .list(values.map(\.value))
         case .distinct(let values): return Self.map([("count", .int(values.count)), ("exact", .bool(values.isExact))])
         case .weights(let weights):
-            if case .top(let count) = aggregate {
-                return .list(
-                    weights.top(count).map { value, weight in
-                        Self.map([("value", value), ("weight", Self.value(weight, isWhole: weight.integer != nil))])
-                    })
+            guard case .top(let count) = aggregate else {
+                return MapValue(weights.counts.map { (key: $0.key, value: $0.count) }).map(Value.map) ?? .null
             }
-            let entries = weights.top(ValueWeights.mostValues).filter { $0.value.isKey }
-            // One number in two types is one key.
-            var keys: Set<[UInt8]> = []
-            let different = entries.filter { keys.insert($0.value.keyBytes).inserted }
-            return MapValue(different.map { (key: $0.value, value: Self.value($0.weight, isWhole: true)) })
-                .map(Value.map) ?? .null
+            return .list(
+                weights.top(count).map { value, weight, error in
+                    func number(_ sum: ExactSum) -> Value { Self.value(sum, isWhole: sum.integer != nil) }
+                    let entries = [("value", value), ("weight", number(weight))]
+                    return Self.map(entries + (error.map { [("error", number($0))] } ?? []))
+                })
         case .sketch(let sketch):
             guard case .quantile(let part) = aggregate else { return .null }
             return sketch.quantile(part).map(Value.double) ?? .null
@@ -184,14 +181,6 @@ enum AggregateState: Sendable {
 }
 
 extension Value {
-    /// Whether a map can have it as a key.
-    fileprivate var isKey: Bool {
-        switch self {
-        case .bool, .int, .uint, .string: true
-        default: false
-        }
-    }
-
     fileprivate var isInteger: Bool {
         switch self {
         case .int, .uint: true
@@ -210,10 +199,9 @@ extension Value {
 
     /// Numbers by value whatever their types; what has no order among each other does not precede.
     fileprivate func precedes(_ other: Value) -> Bool { Value.isLess(self, other) }
+}
 
-    /// The same for keys that a map takes for the same.
-    fileprivate var keyBytes: [UInt8] {
-        if case .uint(let uint) = self, let int = Int64(exactly: uint) { return Value.int(int).stateBytes }
-        return stateBytes
-    }
+extension Aggregate {
+    /// What becomes of values beyond the bound.
+    fileprivate var weighing: ValueWeights.Kind { if case .top = self { .keepsHeaviest } else { .countsOthers } }
 }

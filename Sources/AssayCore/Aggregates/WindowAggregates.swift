@@ -42,15 +42,18 @@ package final class AggregatePlan: Sendable {
                     if try program.bool(root, host: row) { states[index].countOne() }
                 case .int(let root):
                     let value = try program.int(root, host: row)
-                    states[index].add(.int(value), number: element.number)
+                    states[index].add(.int(value), number: element.number, of: aggregates[index])
                 case .double(let root):
                     let value = try program.double(root, host: row)
-                    states[index].add(.double(value), number: element.number)
+                    states[index].add(.double(value), number: element.number, of: aggregates[index])
                 case .value(let root):
-                    states[index].add(try program.value(root, host: row), number: element.number)
+                    states[index].add(
+                        try program.value(root, host: row), number: element.number, of: aggregates[index])
                 case .weighted(let root, let weight):
                     let value = try program.value(root, host: row)
-                    states[index].add(value, weight: try program.value(weight, host: row), number: element.number)
+                    states[index].add(
+                        value, weight: try program.value(weight, host: row), number: element.number,
+                        of: aggregates[index])
                 }
             } catch {
                 element.failures.takeUnretainedValue().note(error)

@@ -118,10 +118,10 @@ struct ExactSum: Equatable, Sendable {
         let magnitude = units.magnitude
         // Of two whole numbers that doubles have, the quotient is rounded once.
         if magnitude <= 1 << 53 { return Double(Int64(units)) / 1e12 }
-        let (short, rest) = magnitude.quotientAndRemainder(dividingBy: 100_000_000)
+        let (short, rest) = shortened(magnitude)
         if rest == 0, short <= 1 << 53 {
-            let shortened = Double(UInt64(short)) / 1e4
-            return units < 0 ? -shortened : shortened
+            let nearest = Double(UInt64(short)) / 1e4
+            return units < 0 ? -nearest : nearest
         }
         // More bits than a double has, the last of which says whether there are further ones.
         let shift = magnitude.leadingZeroBitCount
@@ -131,6 +131,15 @@ struct ExactSum: Equatable, Sendable {
         if remainder != 0 || quotient.trailingZeroBitCount < spare { bits |= 1 }
         let nearest = Double(sign: .plus, exponent: spare - shift, significand: Double(bits))
         return units < 0 ? -nearest : nearest
+    }
+
+    /// In units of 10 to the power of −4, and what is left.
+    private static func shortened(_ magnitude: UInt128) -> (quotient: UInt128, remainder: UInt128) {
+        // Most sums fit in a word, which is divided by far faster.
+        guard let word = UInt64(exactly: magnitude) else {
+            return magnitude.quotientAndRemainder(dividingBy: 100_000_000)
+        }
+        return (UInt128(word / 100_000_000), UInt128(word % 100_000_000))
     }
 
     // MARK: As bytes

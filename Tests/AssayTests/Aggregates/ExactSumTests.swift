@@ -147,7 +147,8 @@ import Testing
     func single(_ seed: Seed) {
         print("exact sums: \(seed.testDescription)")
         var random = seed.random
-        for number in [1.39, 0.1, -4.35, 1e-300, .leastNonzeroMagnitude, 1.7976931348623157e308, 123_456_789.123_456_79] {
+        for number in [1.39, 0.1, -4.35, 1e-300, .leastNonzeroMagnitude, 1.7976931348623157e308, 12_345_678.123_456_79]
+        {
             var sum = ExactSum()
             sum.add(number)
             #expect(sum.double == number)
