@@ -73,6 +73,24 @@ import Testing
         #expect(run.errors.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) } == ["1"])
     }
 
+    @Test(
+        "Event time that stood at exactly zero stands there again",
+        arguments: ["", "inputs: {a: {file: a}, b: {file: b}}\n"])
+    func timeZero(_ inputs: String) throws {
+        let text = inputs + Self.windows.replacingOccurrences(of: "10s", with: "1ms")
+        let argument = inputs.isEmpty ? "a" : ""
+        let run = try Self.run(
+            ["p.yaml": text, "a": #"{"t":0.001,"v":1}"# + "\n", "b": #"{"t":0.001,"v":1}"# + "\n"],
+            """
+            $ASSAY run p.yaml \(argument) -q --keep-open
+            sqlite3 Checkpoints/p/state.db "SELECT DISTINCT value FROM stage_field WHERE name LIKE 'watermark_ms%'"
+            echo '{"t":0,"v":2}' >> a
+            $ASSAY run p.yaml \(argument) -q --keep-open
+            wc -l < late.jsonl
+            """)
+        #expect(run.lines == ["0", "1"], "\(run.lines) \(run.errors)")
+    }
+
     @Test("A last line that is still being written is left to the next run")
     func unfinishedLine() throws {
         let run = try Self.run(
