@@ -120,6 +120,33 @@ import Testing
         #expect(run.lines.suffix(3) == ["74", "74", "74"], "\(run.lines) \(run.errors)")
     }
 
+    @Test("With little memory the rows are the same: keys with a timer stay, and others come back")
+    func littleMemory() throws {
+        let lines = (0..<300_000).map { number in
+            let user = number * 7919 % 100_003
+            return
+                #"{"t":\#(1_735_689_600 + number / 1000),"u":"a user with a long name \#(user)","v":\#(number % 100)}"#
+                + "\n"
+        }
+        let text = """
+            input: {time: t, out_of_order: 1s, fields: {t: timestamp, u: string, v: int}}
+            streams:
+              w: {key: u, window: {tumbling: 100s}, emit: {n: count(), s: sum(v)}}
+              g: {key: u, window: {global: 2}, emit: {n: count(), l: 'collect(u, 3)'}}
+              e: {key: u, emit_each: {n: count(), d: distinct(v).count}}
+
+            """
+        let run = try Self.run(
+            ["p.yaml": text, "a": lines.joined()],
+            """
+            $ASSAY run p.yaml a -q --memory 64MiB --checkpoint-interval 1s | md5sum
+            $ASSAY run p.yaml a -q --no-checkpoints | md5sum
+            sqlite3 Checkpoints/p/state.db "SELECT count(*) > 1 FROM checkpoint WHERE reason = 'memory'"
+            """)
+        #expect(run.code == 0 && run.lines.count == 3, "\(run.lines) \(run.errors)")
+        #expect(run.lines[0] == run.lines[1] && run.lines[2] == "1", "\(run.lines)")
+    }
+
     // MARK: Outputs
 
     @Test("Outputs may change between runs: a new one begins where the run goes on")

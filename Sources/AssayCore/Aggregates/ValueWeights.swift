@@ -40,9 +40,10 @@ struct ValueWeights: Sendable {
     var count: Int { entries.count }
 
     /// About what it takes.
-    var memoryBytes: Int { entries.count * (MemoryLayout<Entry>.stride + Self.bytesEach) }
-    /// A key with its header, and its place in the table.
-    private static let bytesEach = 80
+    var memoryBytes: Int {
+        entries.capacity * MemoryLayout<Entry>.stride + places.memoryBytes
+            + entries.count * (Value.headerBytes + (entries.last?.key.count ?? 0))
+    }
 
     mutating func add(_ value: Value, _ weight: Value, of asked: Kind) {
         if kind == nil { kind = asked }
@@ -76,18 +77,19 @@ struct ValueWeights: Sendable {
         let weights = entries.map(\.sum.double)
         let least = weights.greatest(Self.mostValues)
         var room = Self.mostValues - weights.count { $0 > least }
-        var kept: [Entry] = []
-        kept.reserveCapacity(2 * Self.mostValues)
+        var kept = 0
         var heaviest: (weight: Double, sum: ExactSum) = (bound?.double ?? 0, bound ?? ExactSum())
-        for (entry, weight) in zip(entries, weights) {
+        for (place, weight) in weights.enumerated() {
             if weight > least || weight == least && room > 0 {
                 if weight == least { room -= 1 }
-                kept.append(entry)
+                entries.swapAt(kept, place)
+                kept += 1
             } else if weight > heaviest.weight {
-                heaviest = (weight, entry.sum)
+                heaviest = (weight, entries[place].sum)
             }
         }
-        (entries, bound) = (kept, heaviest.sum)
+        entries.removeLast(entries.count - kept)
+        bound = heaviest.sum
         places = KeyPlaces(of: entries)
     }
 
@@ -244,6 +246,8 @@ struct ValueWeights: Sendable {
 private struct KeyPlaces: Sendable {
     /// The upper half of a hash and the place, counted from one; zero where nothing is.
     private var slots = [UInt64](repeating: 0, count: 16)
+
+    var memoryBytes: Int { slots.capacity * MemoryLayout<UInt64>.stride }
 
     init() {}
 

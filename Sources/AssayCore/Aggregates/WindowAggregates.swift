@@ -23,6 +23,8 @@ package final class AggregatePlan: Sendable {
     /// The arguments.
     let program: Program
     fileprivate let none: [AggregateState]
+    /// Those whose states grow with what they are given.
+    fileprivate let growing: [Int]
 
     package init(_ aggregates: [Aggregate], steps: [Step], results: [CEL.`Type`], program: Program) {
         self.aggregates = aggregates
@@ -30,6 +32,7 @@ package final class AggregatePlan: Sendable {
         self.results = results
         self.program = program
         none = aggregates.map(AggregateState.init)
+        growing = aggregates.indices.filter { aggregates[$0].grows(with: steps[$0]) }
     }
 
     fileprivate func add(_ element: WindowAggregates.Element, _ row: Row, to states: inout [AggregateState]) {
@@ -75,12 +78,18 @@ package struct WindowAggregates: WindowContent {
     }
 
     private(set) var states: [AggregateState] = []
+    /// What the states point to.
+    private var heldBytes = 0
 
     package init() {}
+
+    package var memoryBytes: Int { states.capacity * MemoryLayout<AggregateState>.stride + heldBytes }
 
     package mutating func add(_ element: Element) {
         element.plan._withUnsafeGuaranteedRef { plan in
             element.row._withUnsafeGuaranteedRef { plan.add(element, $0, to: &states) }
+            if plan.growing.isEmpty { return }
+            heldBytes = plan.growing.reduce(0) { $0 + states[$1].memoryBytes }
         }
     }
 
@@ -90,6 +99,7 @@ package struct WindowAggregates: WindowContent {
         } else {
             for index in other.states.indices { states[index].merge(other.states[index]) }
         }
+        heldBytes = states.reduce(0) { $0 + $1.memoryBytes }
     }
 
     /// What an aggregate comes to, of the type that expressions know it by.
@@ -107,6 +117,7 @@ package struct WindowAggregates: WindowContent {
 
     package init(_ reader: inout StateByteReader) throws(StateDecodingError) {
         for _ in 0..<(try reader.count()) { states.append(try AggregateState(&reader)) }
+        heldBytes = states.reduce(0) { $0 + $1.memoryBytes }
     }
 }
 

@@ -9,6 +9,9 @@ protocol KeyedProcessFunction: ~Copyable {
     /// Where results are put.
     associatedtype Output
 
+    /// Whether it ever asks for a timer.
+    static var setsTimers: Bool { get }
+
     /// The state of a key that was never seen.
     func makeState() -> State
 
@@ -52,6 +55,8 @@ protocol KeyedProcessFunction: ~Copyable {
 }
 
 extension KeyedProcessFunction where Self: ~Copyable {
+    static var setsTimers: Bool { false }
+
     mutating func timerFired(state: inout State, context: inout ProcessContext<Output>) {}
 
     mutating func forget(_ state: inout State) {}
@@ -130,6 +135,12 @@ struct ProcessMoment {
     }
 
     // MARK: For the stage that runs the function
+
+    /// Whether a key waits for a time.
+    func hasTimer(_ key: Int) -> Bool { times.isSet(key) }
+
+    /// About what the timers take.
+    var memoryBytes: Int { timers.reduce(times.memoryBytes) { $0 + $1.memoryBytes } }
 
     /// What follows is about this key at this time, in the stream of before.
     @inline(__always)
