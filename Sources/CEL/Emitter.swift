@@ -139,6 +139,7 @@ struct Emitter {
             let (x, y) = (try emit(element), try emit(range))
             return add(.contained, expression, x: x, y: y)
         case .index(let operand, let index):
+            if let slot = listSlot(operand) { return add(.element, expression, x: slot, y: try emit(index)) }
             let (x, y) = (try emit(operand), try emit(index))
             return add(.index, expression, x: x, y: y)
         case .and(let terms):
@@ -199,7 +200,19 @@ struct Emitter {
             reads.insert(declaredName(of: variable, operand))
             return add(isTest ? .testMember : .member, expression, x: Int32(variable.slot), y: key)
         }
+        if !isTest, case .index(let list, let index) = operand.content, let slot = listSlot(list) {
+            return add(.elementMember, expression, x: slot, y: try emit(index), z: key)
+        }
         return add(isTest ? .test : .select, expression, x: try emit(operand), y: key)
+    }
+
+    /// The slot of a variable that is a list.
+    private mutating func listSlot(_ expression: Expression) -> Int32? {
+        guard case .variable(let variable)? = meanings[expression.number], case .list = variable.type else {
+            return nil
+        }
+        reads.insert(declaredName(of: variable, expression))
+        return Int32(variable.slot)
     }
 
     // MARK: Calls
@@ -214,7 +227,10 @@ struct Emitter {
             return failure(.noSuchOverload, "\(plain)()", expression)
         }
         if let folded = folded(function, operands) { return constant(folded, expression) }
-        // Finding a zone reads a file, so zones that are named in the expression are loaded once.
+        if function == .size, operands.count == 1, let slot = listSlot(operands[0]) {
+            return add(.countOfElements, expression, x: slot)
+        }
+        // Looking for a zone takes a file: those that are named are looked for once.
         if function.takesZone, operands.count == 2, case .literal(.string(let name)) = operands[1].content {
             tables.zones[name.string] = environment.zones(name.string)
         }

@@ -85,6 +85,12 @@ package protocol Host: AnyObject {
     func value(_ slot: Int) throws(EvaluationError) -> Value
     /// Returns the entry of a map variable, nil when it has none.
     func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value?
+    /// How many elements a variable that is a list has.
+    func count(_ slot: Int) throws(EvaluationError) -> Int
+    /// One of them; nil when there are not so many.
+    func element(_ slot: Int, _ position: Int) throws(EvaluationError) -> Value?
+    /// The entry of an element that is a map, nil when it has none. There are more elements than `position`.
+    func elementMember(_ slot: Int, _ position: Int, _ key: Text) throws(EvaluationError) -> Value?
     func int(_ slot: Int) throws(EvaluationError) -> Int64
     func double(_ slot: Int) throws(EvaluationError) -> Double
     func bool(_ slot: Int) throws(EvaluationError) -> Bool
@@ -102,6 +108,26 @@ extension Host {
     package func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
         guard case .map(let map) = try value(slot) else { throw EvaluationError(.noSuchOverload, "fields of no map") }
         return map.find(.string(key))
+    }
+
+    package func count(_ slot: Int) throws(EvaluationError) -> Int { try list(slot).elements.count }
+
+    package func element(_ slot: Int, _ position: Int) throws(EvaluationError) -> Value? {
+        let elements = try list(slot).elements
+        return elements.indices.contains(position) ? elements[position] : nil
+    }
+
+    package func elementMember(_ slot: Int, _ position: Int, _ key: Text) throws(EvaluationError) -> Value? {
+        let element = try list(slot).elements[position]
+        guard case .map(let map) = element else {
+            throw EvaluationError(.noSuchOverload, "\(element.kind.name) has no fields")
+        }
+        return map.find(.string(key))
+    }
+
+    private func list(_ slot: Int) throws(EvaluationError) -> ListValue {
+        guard case .list(let list) = try value(slot) else { throw EvaluationError(.noSuchOverload, "no list") }
+        return list
     }
 
     package func int(_ slot: Int) throws(EvaluationError) -> Int64 {

@@ -5,6 +5,8 @@ struct Instruction {
         // For any types.
         case constant, variable, local, member, select, test, testMember, failure
         case not, negate, arithmetic, order, equal, contained, index, and, or, conditional, list, map
+        // Of variables that are lists: without making the list.
+        case element, elementMember, countOfElements
         case call, hostCall, comprehension
         // For types known to the checker.
         case boolVariable, intVariable, doubleVariable, textVariable

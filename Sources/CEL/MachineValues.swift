@@ -32,6 +32,7 @@ extension Machine {
             let operation = Arithmetic(rawValue: instruction.detail)!
             return try arithmetic(operation, value(x, host), value(y, host), at: index)
         case .index: return try element(of: value(x, host), at: value(y, host), index)
+        case .element, .elementMember, .countOfElements: return try element(instruction, host, index)
         case .conditional: return try value(bool(x, host) ? y : Int(instruction.z), host)
         case .list: return try list(x, y, host, index)
         case .map: return try map(x, y, host, index)
@@ -183,14 +184,7 @@ extension Machine {
         if case .string = position { try charge(position.weight, at: index) }
         switch value {
         case .list(let list):
-            let number: Int?
-            switch position {
-            case .int(let int): number = Int(exactly: int)
-            case .uint(let uint): number = Int(exactly: uint)
-            case .double(let double): number = Int(exactly: double)
-            default: throw noOverload("[]", [value, position], at: index)
-            }
-            guard let number, list.elements.indices.contains(number) else {
+            guard let number = try number(position, index), list.elements.indices.contains(number) else {
                 throw failure(.noSuchIndex, position.shortLiteral, at: index)
             }
             return list.elements[number]
@@ -201,7 +195,44 @@ extension Machine {
         }
     }
 
-    // MARK: Creating lists and maps
+    /// The position in a list that a value says, nil for one that no list has.
+    private func number(_ position: Value, _ index: Int) throws(EvaluationError) -> Int? {
+        switch position {
+        case .int(let int): Int(exactly: int)
+        case .uint(let uint): Int(exactly: uint)
+        case .double(let double): Int(exactly: double)
+        default: throw noOverload("[]", [.list([]), position], at: index)
+        }
+    }
+
+    /// What is asked of a variable that is a list, which the host may know without making all of it.
+    private mutating func element(
+        _ instruction: Instruction, _ host: any Host, _ index: Int
+    ) throws(EvaluationError) -> Value {
+        let slot = Int(instruction.x)
+        try charge(host.cost(slot), at: index)
+        if instruction.operation == .countOfElements {
+            return .int(Int64(try placed(index) { () throws(EvaluationError) in try host.count(slot) }))
+        }
+        let position = try value(Int(instruction.y), host)
+        if case .string = position { try charge(position.weight, at: index) }
+        guard let number = try number(position, index) else {
+            throw failure(.noSuchIndex, position.shortLiteral, at: index)
+        }
+        let found = try placed(index) { () throws(EvaluationError) -> Value? in
+            guard instruction.operation == .elementMember else { return try host.element(slot, number) }
+            let key = program.tables.texts[Int(instruction.z)]
+            guard number >= 0, number < (try host.count(slot)) else { return nil }
+            guard let member = try host.elementMember(slot, number, key) else {
+                throw EvaluationError(.noSuchKey, key.string)
+            }
+            return member
+        }
+        guard let found else { throw failure(.noSuchIndex, position.shortLiteral, at: index) }
+        return found
+    }
+
+    // MARK: Making lists and maps
 
     private mutating func list(
         _ first: Int, _ count: Int, _ host: any Host, _ index: Int

@@ -71,9 +71,9 @@ package enum Value: Sendable {
         }
     }
 
-    /// The number of values in this one, itself included; long texts count by their length. Shared values count each
-    /// time, since a traversal visits them each time.
-    var weight: Int {
+    /// How many values this one consists of, itself included; long texts count by their length. What is shared counts
+    /// each time, as whoever walks through it meets it each time.
+    package var weight: Int {
         switch self {
         case .list(let list): list.weight
         case .map(let map): map.weight
@@ -100,6 +100,9 @@ package struct Text: Sendable, Hashable, Comparable {
     package static func < (left: Text, right: Text) -> Bool {
         left.withBytes { left in right.withBytes { right in left.precedes(right) } }
     }
+
+    /// Whether these are its bytes.
+    package func hasBytes(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool { withBytes { $0.isEqual(to: bytes) } }
 
     package func hash(into hasher: inout Hasher) {
         withBytes { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }

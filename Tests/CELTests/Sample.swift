@@ -19,6 +19,7 @@ enum Sample {
                 ("amount", .double(1.5)),
             ])
         ),
+        ("rows", .list(.map(.string, .dyn)), .list([map([("name", .string("a"))]), map([("name", .string("b"))])])),
         ("qualified.name", .map(.string, .int), map([("there", .int(1))])),
         ("qualified.name.here", .string, .string("yes")),
     ]

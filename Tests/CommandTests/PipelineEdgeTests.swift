@@ -73,6 +73,24 @@ import Testing
         #expect(run.errors.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) } == ["1"])
     }
 
+    @Test(
+        "Event time that stood at exactly zero stands there again",
+        arguments: ["", "inputs: {a: {file: a}, b: {file: b}}\n"])
+    func timeZero(_ inputs: String) throws {
+        let text = inputs + Self.windows.replacingOccurrences(of: "10s", with: "1ms")
+        let argument = inputs.isEmpty ? "a" : ""
+        let run = try Self.run(
+            ["p.yaml": text, "a": #"{"t":0.001,"v":1}"# + "\n", "b": #"{"t":0.001,"v":1}"# + "\n"],
+            """
+            $ASSAY run p.yaml \(argument) -q --keep-open
+            sqlite3 Checkpoints/p/state.db "SELECT DISTINCT value FROM stage_field WHERE name LIKE 'watermark_ms%'"
+            echo '{"t":0,"v":2}' >> a
+            $ASSAY run p.yaml \(argument) -q --keep-open
+            wc -l < late.jsonl
+            """)
+        #expect(run.lines == ["0", "1"], "\(run.lines) \(run.errors)")
+    }
+
     @Test("A last line that is still being written is left to the next run")
     func unfinishedLine() throws {
         let run = try Self.run(
@@ -100,6 +118,33 @@ import Testing
             code=0; timeout -s KILL 10 $ASSAY score - --state s3 <&- > /dev/null 2> told || code=$?; echo $code
             """)
         #expect(run.lines.suffix(3) == ["74", "74", "74"], "\(run.lines) \(run.errors)")
+    }
+
+    @Test("With little memory the rows are the same: keys with a timer stay, and others come back")
+    func littleMemory() throws {
+        let lines = (0..<300_000).map { number in
+            let user = number * 7919 % 100_003
+            return
+                #"{"t":\#(1_735_689_600 + number / 1000),"u":"a user with a long name \#(user)","v":\#(number % 100)}"#
+                + "\n"
+        }
+        let text = """
+            input: {time: t, out_of_order: 1s, fields: {t: timestamp, u: string, v: int}}
+            streams:
+              w: {key: u, window: {tumbling: 100s}, emit: {n: count(), s: sum(v)}}
+              g: {key: u, window: {global: 2}, emit: {n: count(), l: 'collect(u, 3)'}}
+              e: {key: u, emit_each: {n: count(), d: distinct(v).count}}
+
+            """
+        let run = try Self.run(
+            ["p.yaml": text, "a": lines.joined()],
+            """
+            $ASSAY run p.yaml a -q --memory 64MiB --checkpoint-interval 1s | md5sum
+            $ASSAY run p.yaml a -q --no-checkpoints | md5sum
+            sqlite3 Checkpoints/p/state.db "SELECT count(*) > 1 FROM checkpoint WHERE reason = 'memory'"
+            """)
+        #expect(run.code == 0 && run.lines.count == 3, "\(run.lines) \(run.errors)")
+        #expect(run.lines[0] == run.lines[1] && run.lines[2] == "1", "\(run.lines)")
     }
 
     // MARK: Outputs
@@ -268,11 +313,11 @@ import Testing
                         + #""first":2"#,
                 ]
             ),
-            // What no map has as a key.
+            // What no map has as a key: a number has its text, and what is neither is not counted.
             (
                 "a: {window: {count: 9}, emit: {c: count_by(v)}}",
                 [#"{"t":1,"v":"x"}"#, #"{"t":1,"v":null}"#, #"{"t":1,"v":1.5}"#, #"{"t":1,"v":"x"}"#],
-                [#""window_start":"1970-01-01T00:00:01Z","window_end":"1970-01-01T00:00:01Z","c":{"x":2}"#]
+                [#""window_start":"1970-01-01T00:00:01Z","window_end":"1970-01-01T00:00:01Z","c":{"x":2,"1.5":1}"#]
             ),
             // Numbers beyond all bounds, and none at all.
             (

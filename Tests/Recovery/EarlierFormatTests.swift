@@ -36,4 +36,20 @@ import Testing
             """, in: folder)
         #expect(run.code == 0 && run.lines == ["71"], "\(run.lines) \(run.errors)")
     }
+
+    @Test("Sums, averages and counts by value go on from the forms that they had before")
+    func aggregates() throws {
+        let folder = try TemporaryFolder()
+        let run = try Binary.shell(
+            """
+            mkdir s
+            cp \(Repository.golden("state-format-3-pipeline.db")) s/state.db
+            cp \(Repository.golden("state-format-3.yaml")) p.yaml
+            $ASSAY run p.yaml \(Repository.golden("state-format-2.jsonl")) -q --state s --input-is same | cat > rest
+            expected=\(Repository.golden("state-format-3-pipeline.expected.jsonl"))
+            tail -n $(wc -l < rest) $expected | cmp - rest
+            wc -l < rest
+            """, in: folder)
+        #expect(run.code == 0 && run.lines == ["143"], "\(run.lines) \(run.errors)")
+    }
 }

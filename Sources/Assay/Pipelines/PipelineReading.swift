@@ -306,7 +306,8 @@ struct PipelineReading {
             throw members.fault(
                 "a window of \(Quantity.text(milliseconds: size)) every \(Quantity.text(milliseconds: slide)) "
                     + "consists of \(panes) parts, "
-                    + "more than \(Self.mostPanes); choose durations that have more in common", every.position)
+                    + "more than \(Self.mostPanes); choose durations that have more in common, "
+                    + "or 'every' no less than 'sliding'", every.position)
         }
         return .sliding(size: size, slide: slide, offset: offset)
     }

@@ -39,6 +39,13 @@ package struct RunParts {
         if memoryBytes == .max { return .max }
         return min(memoryBytes / 20 * 9, max(memoryBytes / 8, memoryBytes - indexBytes - (48 << 20)))
     }
+
+    /// The text of a batch. Everybody whom it is about is in memory as long as it is worked on, and until there is a
+    /// checkpoint behind it, so that with little memory batches are smaller.
+    var batchBytes: Int { min(InputText.batchBytes, max(Self.leastBatchBytes, memoryBytes / Self.batchesInMemory)) }
+
+    private static let leastBatchBytes = 16 << 10
+    private static let batchesInMemory = 2048
 }
 
 /// Something to report.
@@ -161,6 +168,7 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
             let box = Mailbox<Stage.Batch>()
             for _ in 0..<count {
                 let batch = stage.makeBatch()
+                batch.text = InputText(capacity: parts.batchBytes)
                 batch.source = number
                 box.send(batch)
             }

@@ -224,6 +224,13 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         if isStalled { saving.relieve() }
     }
 
+    /// What was just written down can go before anybody else comes in.
+    private mutating func makeRoom() {
+        guard parts.memoryBytes < .max else { return }
+        let limit = parts.stateBytes(indexBytes: stage.indexBytes)
+        if stage.memoryBytes > limit { stage.shrink(to: limit - limit / 32) }
+    }
+
     // MARK: Time without input
 
     private mutating func noteInput() {
@@ -297,6 +304,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             isStalled = false
             if case .committed(let record) = outcome {
                 stage.noteCommitted()
+                makeRoom()
                 for (source, input) in zip(sources, record.inputs) { source.committed(SourcePosition(input)) }
                 outputBox.send(.release(order: record.stage[field: Saving.orderName].map { UInt64($0) }))
                 endChange()

@@ -63,8 +63,10 @@ package enum Aggregate: Equatable, Sendable {
             return Call(aggregate: .collect(most), arguments: [0], result: .list(types[0]))
         case ("distinct", 1): return Call(aggregate: .distinct, arguments: [0], result: .map(.string, .dyn))
         case ("count_by", 1):
-            try require(types[0], among: [.string, .int, .uint, .bool], name)
-            return Call(aggregate: .countBy, arguments: [0], result: .map(types[0], .int))
+            try require(types[0], among: [.string, .int, .uint, .bool, .double], name)
+            // Beside numbers there may be a text, that of all values beyond the bound.
+            let key: CEL.`Type` = types[0] == .string || types[0] == .bool ? types[0] : .dyn
+            return Call(aggregate: .countBy, arguments: [0], result: .map(key, .int))
         case ("top", 2), ("top", 3):
             let most = try whole(literals[0], 1...ValueWeights.mostValues, name, "first")
             if types.count == 3 { try require(types[2], among: numbers, name) }

@@ -3,7 +3,10 @@ import CEL
 /// States of aggregates as bytes that any later version can read.
 extension AggregateState {
     private enum Tag: UInt8 {
-        case count, sum, wholeSum, average, spread, least, greatest, first, last, collected, distinct, weights, sketch
+        case count, earlierSum, earlierWholeSum, earlierAverage, spread, least, greatest, first, last, collected
+        case distinct, earlierWeights, sketch
+        // What is written since sums are exact whatever they are of, and weights have an error.
+        case sum, wholeSum, average, weights
     }
 
     private var tag: Tag {
@@ -60,6 +63,11 @@ extension AggregateState {
         guard let tag = Tag(rawValue: try reader.byte()) else { throw StateDecodingError(.outOfBounds) }
         switch tag {
         case .count: self = .count(try reader.varint())
+        case .earlierSum: self = .sum(try ExactSum(earlier: &reader), isWhole: false)
+        case .earlierWholeSum: self = .sum(try ExactSum(earlier: &reader), isWhole: true)
+        case .earlierAverage:
+            let count = try reader.varint()
+            self = .average(try ExactSum(earlier: &reader), count: count)
         case .sum: self = .sum(try ExactSum(&reader), isWhole: false)
         case .wholeSum: self = .sum(try ExactSum(&reader), isWhole: true)
         case .average:
@@ -79,6 +87,7 @@ extension AggregateState {
             }
             self = .collected(try Self.arrived(&reader, atMost: most), most: most)
         case .distinct: self = .distinct(try DistinctValues(&reader))
+        case .earlierWeights: self = .weights(try ValueWeights(earlier: &reader))
         case .weights: self = .weights(try ValueWeights(&reader))
         case .sketch: self = .sketch(try QuantileSketch(&reader))
         }

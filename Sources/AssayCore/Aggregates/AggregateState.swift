@@ -9,7 +9,7 @@ struct ArrivedValue: Sendable {
 /// The state of an aggregate. Parts of a window are merged into the whole.
 enum AggregateState: Sendable {
     case count(UInt64)
-    /// `isWhole`: only ints were added.
+    /// `isWhole`: of integers alone.
     case sum(ExactSum, isWhole: Bool)
     case average(ExactSum, count: UInt64)
     /// Welford's numbers.
@@ -36,7 +36,7 @@ enum AggregateState: Sendable {
             case .last: .last(nil)
             case .collect(let most): .collected([], most: most)
             case .distinct: .distinct(.exact([]))
-            case .countBy, .top: .weights(ValueWeights())
+            case .countBy, .top: .weights(ValueWeights(aggregate.weighing))
             case .quantile: .sketch(QuantileSketch())
             }
     }
@@ -48,14 +48,13 @@ enum AggregateState: Sendable {
         self = .count(count + 1)
     }
 
-    /// Adds a value of an event, with a weight if it has one; `number` counts the arrivals. What does not fit the
-    /// aggregate, such as a text in a sum of a field without a type, is ignored.
-    mutating func add(_ value: Value, weight: Value? = nil, number: UInt64) {
+    /// What an event gives, with a weight where it has one; `number` counts the arrivals. What fits no aggregate, such
+    /// as a text in a sum of a field without a type, is left out.
+    mutating func add(_ value: Value, weight: Value? = nil, number: UInt64, of aggregate: Aggregate) {
         switch self {
         case .count: countOne()
         case .sum(var sum, let isWhole):
-            let isInt: Bool = if case .int = value { true } else { false }
-            if sum.add(value) { self = .sum(sum, isWhole: isWhole && isInt) }
+            if sum.add(value) { self = .sum(sum, isWhole: isWhole && value.isInteger) }
         case .average(var sum, let count):
             if sum.add(value) { self = .average(sum, count: count + 1) }
         case .spread(let count, let mean, let squares):
@@ -82,7 +81,7 @@ enum AggregateState: Sendable {
             self = .distinct(values)
         case .weights(var weights):
             self = .count(0)
-            weights.add(value, weight ?? .int(1))
+            weights.add(value, weight ?? .int(1), of: aggregate.weighing)
             self = .weights(weights)
         case .sketch(var sketch):
             guard let number = value.number else { return }
@@ -153,18 +152,15 @@ enum AggregateState: Sendable {
         case .collected(let values, _): return .list(values.map(\.value))
         case .distinct(let values): return Self.map([("count", .int(values.count)), ("exact", .bool(values.isExact))])
         case .weights(let weights):
-            if case .top(let count) = aggregate {
-                return .list(
-                    weights.top(count).map { value, weight in
-                        Self.map([("value", value), ("weight", Self.value(weight, isWhole: weight.integer != nil))])
-                    })
+            guard case .top(let count) = aggregate else {
+                return MapValue(weights.counts.map { (key: $0.key, value: $0.count) }).map(Value.map) ?? .null
             }
-            let entries = weights.top(ValueWeights.mostValues).filter { $0.value.isKey }
-            // One number in two types is one key.
-            var keys: Set<[UInt8]> = []
-            let different = entries.filter { keys.insert($0.value.keyBytes).inserted }
-            return MapValue(different.map { (key: $0.value, value: Self.value($0.weight, isWhole: true)) })
-                .map(Value.map) ?? .null
+            return .list(
+                weights.top(count).map { value, weight, error in
+                    func number(_ sum: ExactSum) -> Value { Self.value(sum, isWhole: sum.integer != nil) }
+                    let entries = [("value", value), ("weight", number(weight))]
+                    return Self.map(entries + (error.map { [("error", number($0))] } ?? []))
+                })
         case .sketch(let sketch):
             guard case .quantile(let part) = aggregate else { return .null }
             return sketch.quantile(part).map(Value.double) ?? .null
@@ -172,7 +168,7 @@ enum AggregateState: Sendable {
     }
 
     private static func value(_ sum: ExactSum, isWhole: Bool) -> Value {
-        if isWhole, let integer = sum.integer { return .int(integer) }
+        if isWhole, let integer = sum.integer { return integer }
         return .double(sum.double)
     }
 
@@ -185,10 +181,9 @@ enum AggregateState: Sendable {
 }
 
 extension Value {
-    /// Whether it can be a map key.
-    fileprivate var isKey: Bool {
+    fileprivate var isInteger: Bool {
         switch self {
-        case .bool, .int, .uint, .string: true
+        case .int, .uint: true
         default: false
         }
     }
@@ -204,10 +199,9 @@ extension Value {
 
     /// Compares numbers by value whatever their types; values without an order don't precede each other.
     fileprivate func precedes(_ other: Value) -> Bool { Value.isLess(self, other) }
+}
 
-    /// The same for keys that a map considers equal.
-    fileprivate var keyBytes: [UInt8] {
-        if case .uint(let uint) = self, let int = Int64(exactly: uint) { return Value.int(int).stateBytes }
-        return stateBytes
-    }
+extension Aggregate {
+    /// What becomes of values beyond the bound.
+    fileprivate var weighing: ValueWeights.Kind { if case .top = self { .keepsHeaviest } else { .countsOthers } }
 }

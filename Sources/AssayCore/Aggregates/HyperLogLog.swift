@@ -1,3 +1,4 @@
+import CEL
 import Glibc
 
 /// Estimates how many different hashes were seen, in four kilobytes: the standard error is 1.6 %.
@@ -27,6 +28,8 @@ struct HyperLogLog: Equatable, Sendable {
         if raw <= 2.5 * count, zeros > 0 { return Int64((count * log(count / Double(zeros))).rounded()) }
         return Int64(raw.rounded())
     }
+
+    static let memoryBytes = registerCount + Value.headerBytes
 
     // MARK: As bytes
 

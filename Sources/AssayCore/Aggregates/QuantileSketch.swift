@@ -72,6 +72,9 @@ struct QuantileSketch: Equatable, Sendable {
         preconditionFailure("the buckets hold all counted numbers")
     }
 
+    /// About what its tables take.
+    var memoryBytes: Int { (positive.capacity + negative.capacity) * 2 * MemoryLayout<UInt64>.stride }
+
     // MARK: As bytes
 
     init() {}

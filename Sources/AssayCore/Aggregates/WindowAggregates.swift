@@ -23,6 +23,8 @@ package final class AggregatePlan: Sendable {
     /// The arguments.
     let program: Program
     fileprivate let none: [AggregateState]
+    /// Those whose states grow with what they are given.
+    fileprivate let growing: [Int]
 
     package init(_ aggregates: [Aggregate], steps: [Step], results: [CEL.`Type`], program: Program) {
         self.aggregates = aggregates
@@ -30,6 +32,7 @@ package final class AggregatePlan: Sendable {
         self.results = results
         self.program = program
         none = aggregates.map(AggregateState.init)
+        growing = aggregates.indices.filter { aggregates[$0].grows(with: steps[$0]) }
     }
 
     fileprivate func add(_ element: WindowAggregates.Element, _ row: Row, to states: inout [AggregateState]) {
@@ -42,15 +45,18 @@ package final class AggregatePlan: Sendable {
                     if try program.bool(root, host: row) { states[index].countOne() }
                 case .int(let root):
                     let value = try program.int(root, host: row)
-                    states[index].add(.int(value), number: element.number)
+                    states[index].add(.int(value), number: element.number, of: aggregates[index])
                 case .double(let root):
                     let value = try program.double(root, host: row)
-                    states[index].add(.double(value), number: element.number)
+                    states[index].add(.double(value), number: element.number, of: aggregates[index])
                 case .value(let root):
-                    states[index].add(try program.value(root, host: row), number: element.number)
+                    states[index].add(
+                        try program.value(root, host: row), number: element.number, of: aggregates[index])
                 case .weighted(let root, let weight):
                     let value = try program.value(root, host: row)
-                    states[index].add(value, weight: try program.value(weight, host: row), number: element.number)
+                    states[index].add(
+                        value, weight: try program.value(weight, host: row), number: element.number,
+                        of: aggregates[index])
                 }
             } catch {
                 element.failures.takeUnretainedValue().note(error)
@@ -72,12 +78,18 @@ package struct WindowAggregates: WindowContent {
     }
 
     private(set) var states: [AggregateState] = []
+    /// What the states point to.
+    private var heldBytes = 0
 
     package init() {}
+
+    package var memoryBytes: Int { states.capacity * MemoryLayout<AggregateState>.stride + heldBytes }
 
     package mutating func add(_ element: Element) {
         element.plan._withUnsafeGuaranteedRef { plan in
             element.row._withUnsafeGuaranteedRef { plan.add(element, $0, to: &states) }
+            if plan.growing.isEmpty { return }
+            heldBytes = plan.growing.reduce(0) { $0 + states[$1].memoryBytes }
         }
     }
 
@@ -87,14 +99,15 @@ package struct WindowAggregates: WindowContent {
         } else {
             for index in other.states.indices { states[index].merge(other.states[index]) }
         }
+        heldBytes = states.reduce(0) { $0 + $1.memoryBytes }
     }
 
     /// The result of an aggregate, in the type that expressions expect.
     func value(_ index: Int, _ plan: AggregatePlan) -> Value {
         let value = states[index].value(plan.aggregates[index])
-        // The sum of no values is an integer zero.
-        if case .int(let int) = value, plan.results[index] == .double { return .double(Double(int)) }
-        return value
+        // Of no values at all a sum is a whole zero.
+        guard plan.results[index] == .double, let number = value.number else { return value }
+        return .double(number)
     }
 
     package func encode(into bytes: inout OutputBuffer) {
@@ -104,6 +117,7 @@ package struct WindowAggregates: WindowContent {
 
     package init(_ reader: inout StateByteReader) throws(StateDecodingError) {
         for _ in 0..<(try reader.count()) { states.append(try AggregateState(&reader)) }
+        heldBytes = states.reduce(0) { $0 + $1.memoryBytes }
     }
 }
 

@@ -36,8 +36,21 @@ package struct ScannedNumber {
     /// The value of an integer that fits.
     @inline(__always)
     var integer: Int64? {
-        guard isInteger, isExact, let magnitude = Int64(exactly: mantissa) else { return nil }
-        return negative ? -magnitude : magnitude
+        guard isInteger, isExact else { return nil }
+        if let magnitude = Int64(exactly: mantissa) { return negative ? -magnitude : magnitude }
+        // There is one more negative integer than there are positive ones.
+        return negative && mantissa == Int64.min.magnitude ? .min : nil
+    }
+
+    /// The value of an integer that is not negative and fits.
+    var unsigned: UInt64? {
+        guard isInteger, !negative else { return nil }
+        if isExact { return mantissa }
+        // Of twenty digits that begin with a one, the mantissa is what fits, or less than the least of them.
+        guard end - start == 20, start.pointee == UInt8(ascii: "1"), mantissa >= 10_000_000_000_000_000_000 else {
+            return nil
+        }
+        return mantissa
     }
 
     @inline(__always)

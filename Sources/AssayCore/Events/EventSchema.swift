@@ -118,8 +118,8 @@ extension EventCell {
         case .dyn:
             if let integer = number.integer {
                 self = .int(integer)
-            } else if number.isInteger, number.isExact, !number.negative {
-                self = EventCell(kind: .unsigned, bits: number.mantissa)
+            } else if let unsigned = number.unsigned {
+                self = EventCell(kind: .unsigned, bits: unsigned)
             } else {
                 guard number.value.isFinite else { return nil }
                 self = .double(number.value)

@@ -103,14 +103,35 @@ enum KeptContent {
         return found ?? .null
     }
 
-    /// One of the fields before the event.
+    private static let timeName = Text("event_time")
+
+    /// One member of the event as expressions see it, without the others; nil when it has none of this name.
+    static func member(_ key: Text, of event: KeptEvent, slots: Int) -> Value? {
+        read(event.content) { reader throws(StateDecodingError) in
+            for _ in 0..<slots { try skip(&reader) }
+            if key == timeName { return Timestamp(milliseconds: event.time).map(Value.timestamp) }
+            for _ in 0..<(try reader.count()) {
+                if key.hasBytes(try reader.content()) { return try ValueCoding.decode(&reader) }
+                try ValueCoding.skip(&reader)
+            }
+            switch Form(rawValue: try reader.byte()) {
+            case .line: return member(key, line: try reader.bytes(reader.remaining))
+            case .value:
+                guard case .map(let map) = try ValueCoding.decode(&reader) else { return nil }
+                return map.find(.string(key))
+            case nil: throw StateDecodingError(.outOfBounds)
+            }
+        }
+    }
+
+    /// One of the fields that stand before the event.
     static func field(_ name: String, of event: KeptEvent, slots: Int) -> Value? {
         read(event.content) { reader throws(StateDecodingError) in
             for _ in 0..<slots { try skip(&reader) }
             for _ in 0..<(try reader.count()) {
                 let isWanted = try reader.content().elementsEqual(name.utf8)
-                let value = try ValueCoding.decode(&reader)
-                if isWanted { return value }
+                if isWanted { return try ValueCoding.decode(&reader) }
+                try ValueCoding.skip(&reader)
             }
             return nil
         }
@@ -131,20 +152,27 @@ enum KeptContent {
         return MapValue(entries).map(Value.map) ?? .map(map)
     }
 
-    /// A line that was a valid event.
-    private static func whole(line: UnsafeBufferPointer<UInt8>) -> Value {
-        // The JSON scanner reads ahead.
+    /// A line that was an event once.
+    private static func whole(line: UnsafeBufferPointer<UInt8>) -> Value { members(of: line) { $0.all } }
+
+    private static func member(_ key: Text, line: UnsafeBufferPointer<UInt8>) -> Value? {
+        members(of: line) { $0.find(key) }
+    }
+
+    private static func members<Result>(of line: UnsafeBufferPointer<UInt8>, _ body: (JSONMembers) -> Result) -> Result
+    {
+        // What scans JSON looks ahead.
         let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: line.count + InputText.padding)
         defer { copy.deallocate() }
         copy.initialize(repeating: 0)
         _ = copy.update(fromContentsOf: line)
         copy[line.count] = UInt8(ascii: "\n")
         let slice = ByteSlice(offset: 0, count: UInt32(line.count))
-        return JSONMembers(slice, BatchText(base: UnsafePointer(copy.baseAddress!))).all
+        return body(JSONMembers(slice, BatchText(base: UnsafePointer(copy.baseAddress!))))
     }
 
     private static func skip(_ reader: inout StateByteReader) throws(StateDecodingError) {
-        if try reader.byte() == 1 { _ = try ValueCoding.decode(&reader) }
+        if try reader.byte() == 1 { try ValueCoding.skip(&reader) }
     }
 
     private static func read(

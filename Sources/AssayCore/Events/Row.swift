@@ -72,6 +72,26 @@ package class Row: Host {
 
     package func cost(_ slot: Int) -> Int { 0 }
 
+    package func count(_ slot: Int) throws(EvaluationError) -> Int { try elements(slot).count }
+
+    package func element(_ slot: Int, _ position: Int) throws(EvaluationError) -> Value? {
+        let elements = try elements(slot)
+        return elements.indices.contains(position) ? elements[position] : nil
+    }
+
+    package func elementMember(_ slot: Int, _ position: Int, _ key: Text) throws(EvaluationError) -> Value? {
+        let element = try elements(slot)[position]
+        guard case .map(let map) = element else {
+            throw EvaluationError(.noSuchOverload, "\(element.kind.name) has no fields")
+        }
+        return map.find(.string(key))
+    }
+
+    private func elements(_ slot: Int) throws(EvaluationError) -> [Value] {
+        guard case .list(let list) = try value(slot) else { throw EvaluationError(.noSuchOverload, "no list") }
+        return list.elements
+    }
+
     static func timestamp(_ time: EventTime) throws(EvaluationError) -> Value {
         guard let timestamp = Timestamp(milliseconds: time.milliseconds) else {
             throw EvaluationError(.range, "timestamp")

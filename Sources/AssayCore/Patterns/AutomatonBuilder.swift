@@ -34,8 +34,8 @@ package struct AutomatonBuilder {
             self.outer = outer
         }
 
-        /// The until conditions of all enclosing groups.
-        var untils: [Int] { (group?.until.map { [$0] } ?? []) + (outer?.untils ?? []) }
+        /// What ends the loop of the group around. It bounds the group's own members: groups inside have their own.
+        var untils: [Int] { group?.until.map { [$0] } ?? [] }
 
         /// Whether an optional group begins with this stage, in the first round.
         func isOptionalGroup(with index: Int) -> Bool {

@@ -81,10 +81,9 @@ package struct PatternCompiler {
             }
             return try AutomatonBuilder.build(outline.pattern)
         } catch {
-            let isSkip: Bool = if case .unknownSkip = error.reason { true } else { false }
             throw ConfigurationError(
                 path: expressions.path,
-                position: isSkip ? definition.skipPosition : definition.position(of: error.path),
+                position: error.isOfSkip ? definition.skipPosition : definition.position(of: error.path),
                 message: "\(owner): \(error.message)")
         }
     }

@@ -15,8 +15,10 @@ package struct PatternFault: Error, Equatable {
         case greedyCombinations
         case greedyGroup
         case untilWithoutLoop
+        case innerWithoutQuantifier
         case sameName(String)
         case unknownSkip(String)
+        case skipToNot(String)
         case endlessGroup
         case counts
         case tooManyConditions
@@ -26,6 +28,14 @@ package struct PatternFault: Error, Equatable {
     let reason: Reason
     /// The indices from the outermost stage to the one at fault; empty for the pattern as a whole.
     let path: [Int]
+
+    /// Whether it is what 'skip' says, and no stage.
+    var isOfSkip: Bool {
+        switch reason {
+        case .unknownSkip, .skipToNot: true
+        default: false
+        }
+    }
 
     package var message: String {
         switch reason {
@@ -49,8 +59,10 @@ package struct PatternFault: Error, Equatable {
         case .greedyCombinations: "'greedy' takes all that fits, and 'inner: combinations' any part of it"
         case .greedyGroup: "a group cannot be greedy"
         case .untilWithoutLoop: "'until' ends a loop, such as times: \"1+\""
+        case .innerWithoutQuantifier: "'inner' is about the events of 'times', and there is no 'times'"
         case .sameName(let name): "there are two stages '\(name)'"
-        case .unknownSkip(let name): "'skip' names '\(name)', which is not a stage outside groups"
+        case .unknownSkip(let name): "'skip' names '\(name)', which is no stage outside groups"
+        case .skipToNot(let name): "'skip' names '\(name)', which must not come: no sequence has an event of it"
         case .endlessGroup: "all of a group that is repeated may be absent, so that it never ends"
         case .counts: "'times' has 1 to \(Pattern.mostRepetitions) events, the lesser number first"
         case .tooManyConditions: "a pattern has at most \(Pattern.mostConditions) conditions"

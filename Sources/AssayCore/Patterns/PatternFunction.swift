@@ -44,7 +44,11 @@ struct PatternFunction: KeyedProcessFunction {
     var droppedRuns: UInt64 { shared.matcher.droppedRuns }
     var timedOut: UInt64 { shared.matcher.timedOut }
 
+    static var setsTimers: Bool { true }
+
     func makeState() -> PatternState { PatternState() }
+
+    func memoryBytes(_ state: PatternState) -> Int { state.memoryBytes }
 
     func isEmpty(_ state: PatternState) -> Bool { state.isEmpty }
 
@@ -80,10 +84,7 @@ struct PatternFunction: KeyedProcessFunction {
             output.isLate = true
             return
         }
-        // Usually the last one.
-        var place = state.waiting.count
-        while place > 0, state.waiting[place - 1].time > event.time { place -= 1 }
-        state.waiting.insert(event, at: place)
+        state.wait(for: event)
         setTimer(&state, &moment)
     }
 
@@ -99,7 +100,7 @@ struct PatternFunction: KeyedProcessFunction {
             shared.matcher.show(state.waiting[shown], &state) { output.found.append(Found(key: key, sequence: $0)) }
             shown += 1
         }
-        state.waiting.removeFirst(shown)
+        state.removeFirstWaiting(shown)
         setTimer(&state, &moment)
     }
 

@@ -78,7 +78,7 @@ package struct PatternMatcher {
                 overdue.append(run)
             }
         }
-        swap(&state.runs, &spare)
+        state.runs.take(spare)
         for run in complete.runs { state.finished.insert(run) }
         release(&state, at: now, output)
         timedOut += UInt64(overdue.count)
@@ -107,7 +107,10 @@ package struct PatternMatcher {
     mutating func show(
         _ event: PatternState.Waiting, _ state: inout PatternState, _ output: (Sequence) -> Void
     ) {
-        conditions?.begin()
+        if let conditions {
+            conditions.begin()
+            state.findSteps()
+        }
         let kept = KeptEvent(number: state.nextNumber, time: event.time, content: event.content)
         state.nextNumber += 1
         var place: Int32?
@@ -119,7 +122,7 @@ package struct PatternMatcher {
         } else {
             for run in state.runs.runs { step(run, kept, event.truth, &place, &state) }
         }
-        swap(&state.runs, &spare)
+        state.runs.take(spare)
         if automaton.skip == .none {
             while !complete.isEmpty { output(sequence(complete.removeFirst(), at: event.time, state)) }
         } else {
@@ -319,8 +322,6 @@ package struct PatternMatcher {
     /// A key with nothing open has the state of a new one.
     private mutating func settle(_ state: inout PatternState) {
         if state.runs.runs.count == 1, state.runs.runs[0].isWaiting {
-            // The next key reuses its list.
-            swap(&state.runs, &spare)
             state.runs = RunHeap()
         }
         state.tidy()

@@ -43,9 +43,9 @@ package struct PatternState {
         let content: [UInt8]
     }
 
-    /// Ascending by time, then in order of arrival.
-    package var waiting: [Waiting] = []
-    /// Empty when there is only the run that waits for a first event.
+    /// Ascending by time, those of one time in the order of their arrival.
+    package private(set) var waiting: [Waiting] = []
+    /// Empty when nothing but the run is there that waits for a first event.
     package var runs = RunHeap()
     /// Complete sequences, held back until the earlier runs have ended.
     package var finished = RunHeap()
@@ -57,32 +57,75 @@ package struct PatternState {
     var timer = Int64.max
     /// The number of links in use at the last tidying.
     private var linksInUse = 0
+    /// Of the first links, where conditions look at what was taken.
+    private(set) var steps: [PatternStep] = []
 
     var isEmpty: Bool { waiting.isEmpty && runs.isEmpty && finished.isEmpty }
 
     /// The number of sequences that have begun.
     var openRuns: Int { runs.runs.count { !$0.isWaiting } + finished.runs.count }
 
-    /// The approximate size of its lists.
+    // MARK: Memory
+
+    /// About what its lists take, with the room that they have.
     var memoryBytes: Int {
-        waiting.count * MemoryLayout<Waiting>.stride + links.count * MemoryLayout<Link>.stride
-            + (runs.runs.count + finished.runs.count) * MemoryLayout<PatternRun>.stride
-            + events.reduce(0) { $0 + $1.content.count + MemoryLayout<KeptEvent>.stride + 32 }
+        waiting.capacity * MemoryLayout<Waiting>.stride + waitingBytes
+            + events.capacity * MemoryLayout<KeptEvent>.stride + eventBytes
+            + links.capacity * MemoryLayout<Link>.stride + steps.capacity * MemoryLayout<PatternStep>.stride
+            + (runs.capacity + finished.capacity) * MemoryLayout<PatternRun>.stride + Self.listBytes
+    }
+
+    /// What the contents of events take.
+    private var waitingBytes = 0
+    private var eventBytes = 0
+    /// The headers of the lists.
+    private static let listBytes = 256
+
+    private static func bytes(_ content: [UInt8]) -> Int { content.isEmpty ? 0 : content.count + 48 }
+
+    // MARK: Waiting
+
+    /// Behind those of its time.
+    mutating func wait(for event: Waiting) {
+        // Mostly the last one.
+        var place = waiting.count
+        while place > 0, waiting[place - 1].time > event.time { place -= 1 }
+        waiting.insert(event, at: place)
+        waitingBytes += Self.bytes(event.content)
+    }
+
+    mutating func removeFirstWaiting(_ count: Int) {
+        for event in waiting.prefix(count) { waitingBytes -= Self.bytes(event.content) }
+        waiting.removeFirst(count)
+    }
+
+    mutating func take(waiting stored: [Waiting]) {
+        waiting = stored
+        waitingBytes = waiting.reduce(0) { $0 + Self.bytes($1.content) }
     }
 
     // MARK: Chains
 
-    /// Takes stored events and links.
+    /// Conditions are about to look at what runs have taken.
+    mutating func findSteps() { steps.goOn(with: links) }
+
+    /// What was stored.
     mutating func take(_ events: [KeptEvent], _ links: [Link]) {
         (self.events, self.links, linksInUse) = (events, links, links.count)
+        noteEvents()
     }
+
+    private mutating func noteEvents() { eventBytes = events.reduce(0) { $0 + Self.bytes($1.content) } }
 
     mutating func keep(_ event: KeptEvent) -> Int32 {
         events.append(event)
+        eventBytes += Self.bytes(event.content)
         return Int32(events.count - 1)
     }
 
     mutating func link(_ stage: Int, _ event: Int32, behind previous: Int32) -> Int32 {
+        // By a quarter: doubled, half of what many keys hold would be empty.
+        if links.count == links.capacity { links.reserveCapacity(links.count + links.count / 4 + 16) }
         links.append(Link(stage: Int32(stage), event: event, previous: previous))
         return Int32(links.count - 1)
     }
@@ -112,7 +155,8 @@ package struct PatternState {
             guard !links.isEmpty || !events.isEmpty else { return }
             links.removeAll()
             events.removeAll()
-            linksInUse = 0
+            steps.removeAll()
+            (linksInUse, eventBytes) = (0, 0)
         } else if links.count > 2 * linksInUse + Self.linksBetweenLooks {
             letGo()
         }
@@ -143,7 +187,8 @@ package struct PatternState {
                     stage: link.stage, event: eventPlaces[Int(link.event)],
                     previous: link.previous < 0 ? -1 : linkPlaces[Int(link.previous)]))
         }
-        (events, links, linksInUse) = (left, chain, chain.count)
+        take(left, chain)
+        steps.removeAll(keepingCapacity: true)
         runs.moveLinks(linkPlaces)
         finished.moveLinks(linkPlaces)
     }

@@ -27,6 +27,9 @@ extension PatternRun {
 
 extension PatternState {
     private static var version: UInt8 { 1 }
+    // What is read takes no more room than it needs, and damaged bytes get none beyond what they could hold.
+    private static var leastEventBytes: Int { 10 }
+    private static var leastLinkBytes: Int { 3 }
 
     func encode(into bytes: inout OutputBuffer) {
         bytes.append(byte: Self.version)
@@ -68,20 +71,26 @@ extension PatternState {
         guard version == Self.version else { throw StateDecodingError(.unknownVersion(version)) }
         self.init()
         nextNumber = try Self.number(&reader)
+        var waiting: [Waiting] = []
         for _ in 0..<(try reader.count()) {
             let time = Int64(bitPattern: try reader.fixed())
             guard waiting.last.map({ $0.time <= time }) ?? true else { throw StateDecodingError(.outOfBounds) }
             let truth = PatternTruth(met: try reader.varint(), open: try reader.varint())
             waiting.append(Waiting(time: time, truth: truth, content: Array(try reader.content())))
         }
+        take(waiting: waiting)
         var events: [KeptEvent] = []
-        for _ in 0..<(try reader.count()) {
+        let eventCount = try reader.count()
+        events.reserveCapacity(min(eventCount, reader.remaining / Self.leastEventBytes))
+        for _ in 0..<eventCount {
             let number = try Self.number(&reader)
             let time = Int64(bitPattern: try reader.fixed())
             events.append(KeptEvent(number: number, time: time, content: Array(try reader.content())))
         }
         var links: [Link] = []
-        for _ in 0..<(try reader.count()) {
+        let linkCount = try reader.count()
+        links.reserveCapacity(min(linkCount, reader.remaining / Self.leastLinkBytes))
+        for _ in 0..<linkCount {
             guard let stage = Int32(exactly: try reader.varint()), stage < automaton?.names.count ?? .max,
                 let event = Int32(exactly: try reader.varint()), event < events.count,
                 let previous = Int32(exactly: try reader.varint()), previous <= links.count
@@ -103,7 +112,9 @@ extension PatternState {
         _ reader: inout StateByteReader, _ automaton: Automaton?, _ links: Int
     ) throws(StateDecodingError) -> RunHeap {
         var runs: [PatternRun] = []
-        for _ in 0..<(try reader.count()) {
+        let count = try reader.count()
+        runs.reserveCapacity(min(count, reader.remaining / leastLinkBytes))
+        for _ in 0..<count {
             let run = try PatternRun(&reader, states: automaton?.states.count ?? .max, links: links)
             guard runs.isEmpty || runs[(runs.count - 1) >> 1].first <= run.first else {
                 throw StateDecodingError(.outOfBounds)

@@ -29,9 +29,10 @@ struct PatternValidation {
         switch pattern.skip {
         case .none, .toNext, .pastLast: return
         case .toFirst(let name), .toLast(let name):
-            guard pattern.stages.contains(where: { $0.name == name && !$0.contiguity.isNot }) else {
+            guard let stage = pattern.stages.first(where: { $0.name == name }) else {
                 throw PatternFault(reason: .unknownSkip(name), path: [])
             }
+            if stage.contiguity.isNot { throw PatternFault(reason: .skipToNot(name), path: []) }
         }
     }
 
@@ -67,6 +68,7 @@ struct PatternValidation {
             if stage.quantifier == .one { return .greedyWithoutQuantifier }
             if stage.inner == .combinations { return .greedyCombinations }
         }
+        if stage.inner != .relaxed, stage.quantifier == .one { return .innerWithoutQuantifier }
         if stage.until != nil, !stage.quantifier.isLoop { return .untilWithoutLoop }
         if case .group(let members) = stage.content, stage.quantifier != .one, members.allSatisfy(\.mayBeAbsent) {
             return .endlessGroup

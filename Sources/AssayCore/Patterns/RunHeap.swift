@@ -16,6 +16,18 @@ package struct RunHeap {
         self.runs = runs
     }
 
+    var capacity: Int { runs.capacity }
+
+    /// Becomes equal to another one, in room of its own that is in proportion to what it holds.
+    mutating func take(_ other: RunHeap) {
+        if runs.capacity > 4 * other.runs.count + Self.sparedRoom { runs = [] }
+        runs.removeAll(keepingCapacity: true)
+        if runs.capacity < other.runs.count { runs.reserveCapacity(other.runs.count + other.runs.count / 4) }
+        runs.append(contentsOf: other.runs)
+    }
+
+    private static let sparedRoom = 32
+
     mutating func removeAll() { runs.removeAll(keepingCapacity: true) }
 
     mutating func insert(_ run: PatternRun) {

@@ -9,7 +9,10 @@ protocol KeyedProcessFunction: ~Copyable {
     /// Where results go.
     associatedtype Output
 
-    /// The state of a new key.
+    /// Whether it ever asks for a timer.
+    static var setsTimers: Bool { get }
+
+    /// The state of a key that was never seen.
     func makeState() -> State
 
     mutating func process(_ input: Input, state: inout State, context: inout ProcessContext<Output>)
@@ -52,6 +55,8 @@ protocol KeyedProcessFunction: ~Copyable {
 }
 
 extension KeyedProcessFunction where Self: ~Copyable {
+    static var setsTimers: Bool { false }
+
     mutating func timerFired(state: inout State, context: inout ProcessContext<Output>) {}
 
     mutating func forget(_ state: inout State) {}
@@ -131,7 +136,13 @@ struct ProcessMoment {
 
     // MARK: For the stage that runs the function
 
-    /// Continues with this key at this time, in the same stream.
+    /// Whether a key waits for a time.
+    func hasTimer(_ key: Int) -> Bool { times.isSet(key) }
+
+    /// About what the timers take.
+    var memoryBytes: Int { timers.reduce(times.memoryBytes) { $0 + $1.memoryBytes } }
+
+    /// What follows is about this key at this time, in the stream of before.
     @inline(__always)
     package mutating func begin(_ time: EventTime, key: Int) {
         self.time = time

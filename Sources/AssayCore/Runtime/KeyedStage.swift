@@ -372,8 +372,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// Keys whose states are only in the store.
     var awayCount: Int { keys.awayCount }
 
-    /// The memory of keys and states that are not away, and that of the index of all keys.
-    var memoryBytes: Int { keys.memoryBytes + stateBytes }
+    /// What keys and states at home take, and what finding a key takes, also those that are away.
+    var memoryBytes: Int { keys.memoryBytes + stateBytes + context.moment.memoryBytes }
     var indexBytes: Int { keys.indexBytes }
 
     /// About the bytes of the states that are in no cut.
@@ -382,11 +382,14 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         return changed.count * (stateBytes / atHome + MemoryLayout<Function.State>.stride + 64)
     }
 
-    /// Evicts states that were not used for a while, until at most `limit` bytes are taken or the rest has to stay
-    /// because it is not written yet. Only for functions that set no timers.
+    /// So many keys are looked at between two batches: where most have to stay, looking at all would take longer.
+    private static var mostLooks: Int { 1 << 16 }
+
+    /// Sends states away that were not used for a while, until no more than `limit` bytes are taken or enough were
+    /// looked at: what is not written down has to stay, and so do keys with a timer, which know when they are wanted.
     mutating func shrink(to limit: Int) {
         let end = keys.indexEnd
-        var looks = 2 * end
+        var looks = min(2 * end, Self.mostLooks)
         while memoryBytes > limit, looks > 0 {
             looks -= 1
             hand = hand + 1 < end ? hand + 1 : 0
@@ -397,34 +400,25 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
                 keys.setSaving(hand, mark)
                 continue
             }
-            guard mark.changedIn == 0, mark.isInLog, log.isCommitted(log.page(mark.page)) else { continue }
-            let hash = keys.withKey(hand) { $0.stableHash }
-            let bytes = function.memoryBytes(keys[hand])
-            if keys.canSendAway(hash: hash) {
-                function.forget(&keys[hand])
-                keys.sendAway(hand, hash: hash, page: StateLog.awayBits(log.page(mark.page)))
-                stateBytes -= bytes
-            }
+            guard mark.changedIn == 0, mark.isInLog, log.isCommitted(log.page(mark.page)),
+                !context.moment.hasTimer(hand)
+            else { continue }
+            sendAway(hand, hash: keys.withKey(hand) { $0.stableHash }, page: log.page(mark.page))
         }
     }
 
-    /// Returns the state of a key from a page of the log; nil when the page has no entry of it.
+    private mutating func sendAway(_ index: Int, hash: UInt64, page: Int64) {
+        guard keys.canSendAway(hash: hash) else { return }
+        stateBytes -= function.memoryBytes(keys[index])
+        function.forget(&keys[index])
+        keys.sendAway(index, hash: hash, page: StateLog.awayBits(page))
+    }
+
+    /// The state of a key from a page of the log; nil when the page has none of it.
     private mutating func fetch(
         _ key: UnsafeBufferPointer<UInt8>, from page: Int64
     ) throws(StoreError) -> Function.State? {
-        var value: [UInt8]?
-        func search(_ bytes: UnsafeRawBufferPointer) {
-            var reader = StateEntryReader(bytes)
-            while let entry = reader.next() {
-                if entry.key.elementsEqual(UnsafeRawBufferPointer(key)) { value = Array(entry.value) }
-            }
-        }
-        if log.isCommitted(page) {
-            try pages?.read(page, of: log.function) { _, _, bytes in search(bytes) }
-        } else {
-            log.withUncommitted(page, search)
-        }
-        guard let value else { return nil }
+        guard let value = try log.value(of: key, on: page, pages) else { return nil }
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: value.count, alignment: 1)
         defer { copy.deallocate() }
         copy.copyBytes(from: value)
@@ -486,7 +480,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         }
         guard keys.find(key, hash: hash) == nil else { return }
         if entry.value.isEmpty { return superseded.insert(hash, in: entry.previousPage, from: log.firstPage) }
-        if memoryBytes > memoryLimit, keys.insertAway(hash: hash, page: StateLog.awayBits(page)) {
+        if !Function.setsTimers, memoryBytes > memoryLimit, keys.insertAway(hash: hash, page: StateLog.awayBits(page)) {
             return superseded.insert(hash, in: entry.previousPage, from: log.firstPage)
         }
         let state = try decode(entry.value, of: key, page: page)
@@ -496,5 +490,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         context.moment.enter(function.stream(of: key), watermark: advanced)
         context.begin(EventTime(milliseconds: advanced), key: index)
         function.resume(state: &keys[index], context: &context)
+        guard Function.setsTimers, memoryBytes > memoryLimit, !context.moment.hasTimer(index) else { return }
+        sendAway(index, hash: hash, page: page)
+        superseded.insert(hash, in: entry.previousPage, from: log.firstPage)
     }
 }

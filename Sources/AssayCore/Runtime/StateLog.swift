@@ -69,7 +69,26 @@ struct StateLog {
         return pages[Int(page - pages[0].id)].entries.withUnsafeBytes(body)
     }
 
-    /// As recorded in a checkpoint; the stage fills in the keys.
+    /// What was written down last of a key on a page, wherever that is; nil when the page has none of it.
+    func value(
+        of key: UnsafeBufferPointer<UInt8>, on page: Int64, _ pages: (any StatePages)?
+    ) throws(StoreError) -> [UInt8]? {
+        var value: [UInt8]?
+        func search(_ bytes: UnsafeRawBufferPointer) {
+            var reader = StateEntryReader(bytes)
+            while let entry = reader.next() {
+                if entry.key.elementsEqual(UnsafeRawBufferPointer(key)) { value = Array(entry.value) }
+            }
+        }
+        if isCommitted(page) {
+            try pages?.read(page, of: function) { _, _, bytes in search(bytes) }
+        } else {
+            withUncommitted(page, search)
+        }
+        return value
+    }
+
+    /// As a checkpoint has it; the keys are the stage's.
     var extent: LogExtent {
         var extent = LogExtent(function: function)
         (extent.firstPage, extent.pageCount, extent.pageSum) = (firstPage, nextPage - firstPage, pageSum)

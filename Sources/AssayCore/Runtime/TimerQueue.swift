@@ -11,6 +11,10 @@ struct TimerTimes {
         key < times.count && times[key] == time.milliseconds && Int(streams[key]) == stream
     }
 
+    func isSet(_ key: Int) -> Bool { key < times.count && times[key] != Self.none }
+
+    var memoryBytes: Int { times.capacity * MemoryLayout<Int64>.stride + streams.capacity }
+
     mutating func set(_ key: Int, of stream: Int, to time: EventTime) {
         if key >= times.count {
             // Keys are dense.
@@ -43,6 +47,8 @@ struct TimerQueue {
     init(stream: Int) {
         self.stream = stream
     }
+
+    var memoryBytes: Int { heap.count * MemoryLayout<Timer>.stride }
 
     mutating func set(key: Int, at time: EventTime, _ times: inout TimerTimes) {
         guard !times.isSet(key, of: stream, to: time) else { return }

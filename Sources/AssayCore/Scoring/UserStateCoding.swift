@@ -86,14 +86,18 @@ package enum UserStateCoding {
         return state
     }
 
+    /// Most users need no more.
+    private static let bytesBesideSequences = 512
+
     private static func decode(
         _ bytes: UnsafeRawBufferPointer, into state: inout UserState, _ symbols: inout SymbolTable,
         _ pool: inout BlockPool
     ) throws(StateDecodingError) -> UserSequences? {
         var reader = StateByteReader(bytes)
         let header = try Self.header(&reader)
-        // A state takes about as much room in memory as it is written with.
-        state.reserve(words: min(bytes.count, 1 << 16) / 8 + 2, in: &pool)
+        // A state takes about as much room in memory as it is written with, but for sequences, which are elsewhere.
+        let most = header.hasSequences ? Self.bytesBesideSequences : 1 << 16
+        state.reserve(words: min(bytes.count, most) / 8 + 2, in: &pool)
         state.transactions = header.transactions
         state.lastTime = header.lastTime
         state.seenOnWeekend = header.seenOnWeekend

@@ -76,7 +76,23 @@ package struct StreamFunction: KeyedProcessFunction {
     /// Replaces the patterns.
     mutating func takePatterns(of streams: [RunningStream]) { patterns = streams.map { $0.patternFunction } }
 
+    static var setsTimers: Bool { true }
+
     func makeState() -> StreamState { StreamState() }
+
+    func memoryBytes(_ state: StreamState) -> Int {
+        if let user = state.user, let scorer { return scorer.memoryBytes(user) }
+        if let sequences = state.sequences { return sequences.state.memoryBytes + Self.sequencesBytes }
+        return state.windows.memoryBytes
+    }
+
+    /// Of what has a key's sequences.
+    private static let sequencesBytes = 64 + MemoryLayout<PatternState>.size
+
+    mutating func forget(_ state: inout StreamState) {
+        guard let user = state.user.take() else { return }
+        scorer?.letGo(user)
+    }
 
     func prefetch(_ state: StreamState) {
         if let user = state.user { UserState.prefetch(user) }
@@ -209,11 +225,24 @@ final class TransactionScorer {
         detection.install(settings.rules)
     }
 
-    /// Stores the state of a new user.
+    /// Places of users that are away.
+    private var free: [UnsafeMutablePointer<UserState>] = []
+
+    /// Takes the state of a user that was not known before, or was away.
     func keep(_ state: consuming UserState) -> UnsafeMutablePointer<UserState> {
         let stride = MemoryLayout<UserState>.stride
-        let place = users.take(stride).bindMemory(to: UserState.self, capacity: 1)
+        let place = free.popLast() ?? users.take(stride).bindMemory(to: UserState.self, capacity: 1)
         place.initialize(to: state)
         return place
+    }
+
+    func letGo(_ user: UnsafeMutablePointer<UserState>) {
+        detection.forget(&user.pointee)
+        user.deinitialize(count: 1)
+        free.append(user)
+    }
+
+    func memoryBytes(_ user: UnsafeMutablePointer<UserState>) -> Int {
+        MemoryLayout<UserState>.stride + detection.memoryBytes(user.pointee)
     }
 }

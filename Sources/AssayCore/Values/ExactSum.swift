@@ -1,10 +1,14 @@
-/// A sum that does not drift: numbers count as the decimals that they are written as. What does not fit, such as 1e300,
-/// is summed separately with compensation of its rounding errors.
+import CEL
+
+/// A sum that does not drift: whole numbers count as what they are, others as the shortest decimals that read back as
+/// them, and the sum is rounded once, when it is asked for. What does not fit in 128 bits, such as 1e300, is summed
+/// apart, as exactly.
 struct ExactSum: Equatable, Sendable {
     /// In units of 10 to the power of −12.
     private var units: Int128 = 0
-    private var rest = 0.0
-    private var error = 0.0
+    private var wide: WideDecimal?
+    /// Of infinite numbers, which nothing makes finite again; zero without one.
+    private var infinite = 0.0
 
     private static let decimals = 12
     private static let unit: Int128 = 1_000_000_000_000
@@ -15,56 +19,72 @@ struct ExactSum: Equatable, Sendable {
 
     /// What no longer fits is summed separately.
     private mutating func add(units more: Int128) {
-        let (sum, overflow) = units.addingReportingOverflow(more)
-        if overflow { addInexact(Double(units) / Double(Self.unit)) }
+        let former = units
+        let (sum, overflow) = former.addingReportingOverflow(more)
+        if overflow { changeWide { $0.add(former.magnitude, power: -Self.decimals, isNegative: former < 0) } }
         units = overflow ? more : sum
     }
 
     mutating func add(_ number: Double) {
-        if let decimal = Self.units(number) { add(units: decimal) } else { addInexact(number) }
+        guard number.isFinite else {
+            infinite += number
+            return
+        }
+        guard abs(number) < Self.largest else { return changeWide { $0.add(whole: number) } }
+        if number == number.rounded(.towardZero) { return add(units: Int128(Int64(number)) * Self.unit) }
+        if let short = Self.shortDecimal(number) { return add(units: short) }
+        let (mantissa, power) = Self.shortest(number)
+        if let decimal = Self.scaled(mantissa, Self.decimals + power) {
+            add(units: number < 0 ? -decimal : decimal)
+        } else {
+            changeWide { $0.add(mantissa, power: power, isNegative: number < 0) }
+        }
     }
+
+    mutating func add(_ integer: UInt64) { add(units: Int128(integer) * Self.unit) }
 
     mutating func merge(_ other: ExactSum) {
         add(units: other.units)
-        addInexact(other.rest)
-        addInexact(other.error)
+        infinite += other.infinite
+        if let more = other.wide { changeWide { $0.merge(more) } }
     }
 
-    /// Neumaier's method: the smaller of the two loses digits, which `error` collects.
-    private mutating func addInexact(_ number: Double) {
-        let sum = rest + number
-        if sum.isFinite {
-            error += abs(rest) >= abs(number) ? (rest - sum) + number : (number - sum) + rest
-        }
-        rest = sum
+    private mutating func changeWide(_ change: (inout WideDecimal) -> Void) {
+        var changed = wide ?? WideDecimal()
+        wide = nil
+        change(&changed)
+        if !changed.isZero { wide = changed }
     }
 
-    /// The shortest decimal that reads back as the number, if it has no more than twelve digits after the point.
-    private static func units(_ number: Double) -> Int128? {
-        guard abs(number) < largest else { return nil }
-        if number == number.rounded(.towardZero) { return Int128(Int64(number)) * unit }
-        if let cents = shortDecimal(number) { return cents }
-        var mantissa: Int128 = 0
+    /// Everything apart, for those who need it in one piece.
+    private var whole: WideDecimal {
+        var whole = wide ?? WideDecimal()
+        whole.add(units.magnitude, power: -Self.decimals, isNegative: units < 0)
+        return whole
+    }
+
+    /// The shortest decimal that reads back as the number, without its sign.
+    private static func shortest(_ number: Double) -> (mantissa: UInt128, power: Int) {
+        var mantissa: UInt128 = 0
         var scale = 0
-        var exponent = 0
         var isBehindPoint = false
         let text = number.magnitude.description.utf8
         for (index, byte) in zip(text.indices, text) {
             switch byte {
             case UInt8(ascii: "."): isBehindPoint = true
             case UInt8(ascii: "e"):
-                exponent = Int(Substring(text[text.index(after: index)...])) ?? 0
-                return scaled(mantissa, decimals - scale + exponent, isNegative: number < 0)
+                let exponent = Int(Substring(text[text.index(after: index)...])) ?? 0
+                return (mantissa, exponent - scale)
             default:
-                mantissa = mantissa * 10 + Int128(byte - UInt8(ascii: "0"))
+                mantissa = mantissa * 10 + UInt128(byte - UInt8(ascii: "0"))
                 if isBehindPoint { scale += 1 }
             }
         }
-        return scaled(mantissa, decimals - scale, isNegative: number < 0)
+        return (mantissa, -scale)
     }
 
-    /// The same for at most four digits after the point, as most money has. A decimal of fifteen digits that reads back
-    /// as the number is its shortest one except for zeros, and dividing whole numbers rounds as reading does.
+    /// What has four digits behind the point at most, as most money has. A decimal of fifteen digits that reads back as
+    /// the number is its shortest one but for zeros, and dividing whole numbers rounds as reading does.
     private static func shortDecimal(_ number: Double) -> Int128? {
         guard abs(number) < 1e11 else { return nil }
         let scaled = (number * 1e4).rounded()
@@ -72,39 +92,106 @@ struct ExactSum: Equatable, Sendable {
         return Int128(Int64(scaled)) * 100_000_000
     }
 
-    private static func scaled(_ mantissa: Int128, _ power: Int, isNegative: Bool) -> Int128? {
+    private static func scaled(_ mantissa: UInt128, _ power: Int) -> Int128? {
         guard (0...decimals * 2).contains(power) else { return nil }
-        var value = mantissa
+        var value = Int128(mantissa)
         for _ in 0..<power { value *= 10 }
-        return isNegative ? -value : value
+        return value
     }
 
-    /// Nil when it is not an Int64.
-    var integer: Int64? { units % Self.unit == 0 && rest == 0 ? Int64(exactly: units / Self.unit) : nil }
+    /// Nil when it is no integer, or one that no type of 64 bits has.
+    var integer: Value? {
+        if infinite != 0 { return nil }
+        guard let integer = wide == nil ? Self.integer(units) : whole.integer else { return nil }
+        return Int64(exactly: integer).map(Value.int) ?? UInt64(exactly: integer).map(Value.uint)
+    }
 
-    /// The double nearest to it, or next to that.
+    private static func integer(_ units: Int128) -> Int128? { units % unit == 0 ? units / unit : nil }
+
+    /// The double nearest to it, of two the even one; infinite as long as the sum is beyond all of them.
     var double: Double {
-        let whole = units / Self.unit
-        let fraction = units % Self.unit
-        let exact = Double(whole) + Double(fraction) / Double(Self.unit)
-        return rest == 0 ? exact : exact + rest + error
+        if infinite != 0 { return infinite }
+        return wide == nil ? Self.nearest(units) : whole.double
+    }
+
+    private static func nearest(_ units: Int128) -> Double {
+        let magnitude = units.magnitude
+        // Of two whole numbers that doubles have, the quotient is rounded once.
+        if magnitude <= 1 << 53 { return Double(Int64(units)) / 1e12 }
+        let (short, rest) = shortened(magnitude)
+        if rest == 0, short <= 1 << 53 {
+            let nearest = Double(UInt64(short)) / 1e4
+            return units < 0 ? -nearest : nearest
+        }
+        // More bits than a double has, the last of which says whether there are further ones.
+        let shift = magnitude.leadingZeroBitCount
+        let (quotient, remainder) = (magnitude << UInt128(shift)).quotientAndRemainder(dividingBy: UInt128(unit))
+        let spare = UInt128.bitWidth - quotient.leadingZeroBitCount - 62
+        var bits = UInt64(quotient >> UInt128(spare))
+        if remainder != 0 || quotient.trailingZeroBitCount < spare { bits |= 1 }
+        let nearest = Double(sign: .plus, exponent: spare - shift, significand: Double(bits))
+        return units < 0 ? -nearest : nearest
+    }
+
+    /// In units of 10 to the power of −4, and what is left.
+    private static func shortened(_ magnitude: UInt128) -> (quotient: UInt128, remainder: UInt128) {
+        // Most sums fit in a word, which is divided by far faster.
+        guard let word = UInt64(exactly: magnitude) else {
+            return magnitude.quotientAndRemainder(dividingBy: 100_000_000)
+        }
+        return (UInt128(word / 100_000_000), UInt128(word % 100_000_000))
     }
 
     // MARK: As bytes
 
+    private enum Form: UInt8 {
+        case integer, units, wide, infinite
+    }
+
     func encode(into bytes: inout OutputBuffer) {
+        if infinite != 0 {
+            bytes.append(byte: Form.infinite.rawValue)
+            return bytes.append(double: infinite)
+        }
+        if wide == nil, let integer = Self.integer(units).flatMap({ Int64(exactly: $0) }) {
+            bytes.append(byte: Form.integer.rawValue)
+            // The sign last, so that small numbers are short.
+            return bytes.append(varint: UInt64(bitPattern: integer << 1 ^ integer >> 63))
+        }
+        bytes.append(byte: wide == nil ? Form.units.rawValue : Form.wide.rawValue)
         bytes.append(fixed: UInt64(truncatingIfNeeded: units))
         bytes.append(fixed: UInt64(truncatingIfNeeded: units >> 64))
-        bytes.append(double: rest)
-        bytes.append(double: error)
+        wide?.encode(into: &bytes)
     }
 
     init() {}
 
     init(_ reader: inout StateByteReader) throws(StateDecodingError) {
+        guard let form = Form(rawValue: try reader.byte()) else { throw StateDecodingError(.outOfBounds) }
+        switch form {
+        case .integer:
+            let bits = try reader.varint()
+            add(Int64(bitPattern: bits >> 1) ^ -Int64(bits & 1))
+        case .units: units = try Self.units(&reader)
+        case .wide:
+            units = try Self.units(&reader)
+            wide = try WideDecimal(&reader)
+        case .infinite:
+            infinite = try reader.double()
+            guard !infinite.isFinite else { throw StateDecodingError(.outOfBounds) }
+        }
+    }
+
+    /// What was written before sums were exact whatever they are of: units, and a double with its rounding error.
+    init(earlier reader: inout StateByteReader) throws(StateDecodingError) {
+        units = try Self.units(&reader)
+        let (rest, error) = (try reader.double(), try reader.double())
+        add(rest)
+        if rest.isFinite { add(error) }
+    }
+
+    private static func units(_ reader: inout StateByteReader) throws(StateDecodingError) -> Int128 {
         let low = try reader.fixed()
-        units = Int128(Int64(bitPattern: try reader.fixed())) << 64 | Int128(low)
-        rest = try reader.double()
-        error = try reader.double()
+        return Int128(Int64(bitPattern: try reader.fixed())) << 64 | Int128(low)
     }
 }

@@ -45,17 +45,10 @@ extension JSON {
             try scanner.literal("null")
             self = .null
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            let start = scanner.cursor
             let number = try scanner.number()
             if let integer = number.integer {
                 self = .integer(integer)
-            } else if number.isInteger, number.isExact, !number.negative {
-                self = .unsigned(number.mantissa)
-            } else if number.isInteger, !number.negative,
-                // Of twenty digits the scanner keeps nineteen.
-                let unsigned = UInt64(
-                    String(decoding: UnsafeBufferPointer(start: start, count: scanner.cursor - start), as: UTF8.self))
-            {
+            } else if let unsigned = number.unsigned {
                 self = .unsigned(unsigned)
             } else {
                 self = .real(number.value)

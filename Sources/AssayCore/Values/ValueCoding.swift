@@ -101,6 +101,24 @@ package enum ValueCoding {
             return .type(kind)
         }
     }
+
+    /// Goes on behind a value.
+    static func skip(_ reader: inout StateByteReader, depth: Int = 0) throws(StateDecodingError) {
+        guard depth <= deepest, let tag = Tag(rawValue: try reader.byte()) else {
+            throw StateDecodingError(.outOfBounds)
+        }
+        switch tag {
+        case .null, .no, .yes: return
+        case .int, .uint, .double, .duration: _ = try reader.fixed()
+        case .string, .bytes: _ = try reader.content()
+        case .list: for _ in 0..<(try reader.count()) { try skip(&reader, depth: depth + 1) }
+        case .map: for _ in 0..<2 * (try reader.count()) { try skip(&reader, depth: depth + 1) }
+        case .timestamp:
+            _ = try reader.fixed()
+            _ = try reader.varint()
+        case .type: _ = try reader.byte()
+        }
+    }
 }
 
 extension StateByteReader {

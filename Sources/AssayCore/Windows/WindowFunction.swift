@@ -9,10 +9,17 @@ package protocol WindowContent {
     /// Merges the content of another window, or of another part of the same one.
     mutating func merge(_ other: Self)
 
-    /// Appends the content as bytes that any later version can read.
+    /// About what it takes besides its own size.
+    var memoryBytes: Int { get }
+
+    /// As bytes that any later version can read.
     func encode(into bytes: inout OutputBuffer)
 
     init(_ reader: inout StateByteReader) throws(StateDecodingError)
+}
+
+extension WindowContent {
+    package var memoryBytes: Int { 0 }
 }
 
 /// The windows of one key.
@@ -29,8 +36,23 @@ struct WindowState<Content: WindowContent> {
     var untold: UInt64 = 0
     /// The time that the timer is set for; not stored.
     var timer = Int64.max
+    /// Of all parts, what their contents take.
+    private var contentBytes = 0
 
     init() {}
+
+    // MARK: Memory
+
+    var memoryBytes: Int { parts.capacity * MemoryLayout<Part>.stride + contentBytes }
+
+    mutating func add(_ element: Content.Element, at index: Int) {
+        let before = parts[index].content.memoryBytes
+        parts[index].content.add(element)
+        contentBytes += parts[index].content.memoryBytes - before
+    }
+
+    /// Parts came, went or were merged.
+    mutating func noteParts() { contentBytes = parts.reduce(0) { $0 + $1.content.memoryBytes } }
 
     // MARK: As bytes
 
@@ -63,6 +85,7 @@ struct WindowState<Content: WindowContent> {
             parts.append(
                 Part(window: TimeWindow(start: start, end: start + length), content: try Content(&reader)))
         }
+        noteParts()
         try reader.finish()
     }
 }
@@ -126,7 +149,11 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     package var lateness: Int64 { windows.lateness }
     private var places: WindowPlaces? { windows.places }
 
+    static var setsTimers: Bool { true }
+
     func makeState() -> WindowState<Content> { WindowState() }
+
+    func memoryBytes(_ state: WindowState<Content>) -> Int { state.memoryBytes }
 
     func isEmpty(_ state: WindowState<Content>) -> Bool { state.parts.isEmpty }
 
@@ -201,10 +228,14 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     }
 
     private func forget(_ state: inout WindowState<Content>, at watermark: Int64) {
-        // Windows at fixed places are dropped in order.
-        if places == nil { return state.parts.removeAll { isForgotten($0.window, at: watermark) } }
-        let kept = state.parts.firstIndex { !isForgotten($0.window, at: watermark) } ?? state.parts.count
-        if kept > 0 { state.parts.removeFirst(kept) }
+        // Of windows at fixed places the earlier ones go first.
+        let gone = state.parts.prefix { isForgotten($0.window, at: watermark) }.count
+        if places == nil {
+            state.parts.removeAll { isForgotten($0.window, at: watermark) }
+        } else if gone > 0 {
+            state.parts.removeFirst(gone)
+        }
+        state.noteParts()
     }
 
     private func isAlive(_ window: TimeWindow, _ watermark: Int64) -> Bool {
@@ -222,7 +253,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         // Ahead of the watermark all windows of a time are alive and none is complete.
         let isAhead = time > moment.watermark
         if isAhead, let last = state.parts.indices.last, state.parts[last].window.contains(time) {
-            state.parts[last].content.add(input.element)
+            state.add(input.element, at: last)
             return true
         }
         guard let places else { preconditionFailure("the shape has places") }
@@ -241,11 +272,12 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         var index = state.parts.count
         while index > 0, state.parts[index - 1].window.start > pane.start { index -= 1 }
         if index > 0, state.parts[index - 1].window.start == pane.start {
-            return state.parts[index - 1].content.add(element)
+            return state.add(element, at: index - 1)
         }
         var content = Content()
         content.add(element)
         state.parts.insert(WindowState.Part(window: pane, content: content), at: index)
+        state.noteParts()
         setTimer(&state, at: min(state.timer, nextMoment(pane, after: moment.watermark)), &moment)
     }
 
@@ -289,12 +321,13 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         if last - first == 1 {
             // Usually the current session is extended.
             state.parts[first].window = window
-            state.parts[first].content.add(input.element)
+            state.add(input.element, at: first)
         } else {
             var content = first == last ? Content() : state.parts[first].content
             for part in state.parts[min(first + 1, last)..<last] { content.merge(part.content) }
             content.add(input.element)
             state.parts.replaceSubrange(first..<last, with: [WindowState.Part(window: window, content: content)])
+            state.noteParts()
         }
         if window.lastMoment <= moment.watermark {
             output.firings.append(
@@ -318,7 +351,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         }
         state.parts[0].window.start = min(state.parts[0].window.start, time)
         state.parts[0].window.end = max(state.parts[0].window.end, time + 1)
-        state.parts[0].content.add(input.element)
+        state.add(input.element, at: 0)
         state.untold += 1
         if state.untold >= every {
             fireAll(forgets, &state, moment, &output)
@@ -335,7 +368,10 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         guard let all = state.parts.first else { return }
         output.firings.append(Firing(window: all.window, key: moment.key, content: all.content))
         state.untold = 0
-        if forgets { state.parts = [] }
+        if forgets {
+            state.parts = []
+            state.noteParts()
+        }
     }
 
     // MARK: Timers

@@ -70,8 +70,9 @@ package struct SlidingPlaces: Equatable, Sendable {
         paneSize = Self.paneSize(size: size, slide: slide)
     }
 
-    /// The greatest common divisor of both.
+    /// Their greatest common divisor; of windows that never overlap, each is one pane.
     package static func paneSize(size: Int64, slide: Int64) -> Int64 {
+        if slide >= size { return size }
         var (greater, smaller) = (size, slide)
         while smaller > 0 { (greater, smaller) = (smaller, greater % smaller) }
         return greater
@@ -103,7 +104,7 @@ package struct SlidingPlaces: Equatable, Sendable {
     }
 
     func pane(of time: Int64) -> TimeWindow {
-        let start = time - floorRemainder(time, paneSize)
+        let start = slide >= size ? latestStart(time) : time - floorRemainder(time, paneSize)
         return TimeWindow(start: start, end: start + paneSize)
     }
 

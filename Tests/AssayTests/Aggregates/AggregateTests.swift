@@ -19,7 +19,8 @@ import Testing
                 if case .bool(true)? = arguments.first { state.countOne() }
             } else {
                 state.add(
-                    arguments[0], weight: arguments.count > 1 ? arguments[1] : nil, number: number + UInt64(index))
+                    arguments[0], weight: arguments.count > 1 ? arguments[1] : nil, number: number + UInt64(index),
+                    of: aggregate)
             }
         }
         return state
@@ -55,7 +56,7 @@ import Testing
             (.first, numbers, "4"), (.last, numbers, "7"), (.first, [], "null"),
             (.collect(2), numbers, "[4, -2]"), (.collect(5), [], "[]"),
             (.distinct, texts, #"{"count": 2, "exact": true}"#),
-            (.countBy, texts, #"{"b": 2, "a": 1}"#), (.countBy, [.int(1), .uint(1)], "{1: 1}"),
+            (.countBy, texts, #"{"b": 2, "a": 1}"#), (.countBy, [.int(1), .uint(1)], "{1: 2}"),
             (.top(1), texts, #"[{"value": "b", "weight": 2}]"#), (.countIf, [.bool(true), .bool(false)], "1"),
             (.quantile(0.5), [], "null"), (.sum, [.string("x"), .int(1)], "1"),
         ]
@@ -82,10 +83,10 @@ import Testing
         }
         var tenths = ExactSum()
         for _ in 0..<1_000_000 { tenths.add(0.1) }
-        #expect(tenths.double == 100_000 && tenths.integer == 100_000)
+        #expect(tenths.double == 100_000 && tenths.integer?.literal == "100000")
         var large = ExactSum()
         for number in [1e300, 1.0, -1e300, 9_007_199_254_740_993.0, 1e-300] { large.add(number) }
-        #expect(large.double == 9_007_199_254_740_993.0 + 1)
+        #expect(large.double == 9_007_199_254_740_994.0)
         var ints = ExactSum()
         for _ in 0..<3 { ints.add(Int64.max) }
         #expect(ints.integer == nil && ints.double == 3 * 0x1p63)
@@ -175,20 +176,6 @@ import Testing
         }
     }
 
-    @Test("The heaviest values stay when there are too many to keep")
-    func heavyValues() throws {
-        var weights = ValueWeights()
-        for number in 0..<100_000 {
-            weights.add(.int(Int64(number)), .int(1))
-            if number % 4 == 0 { weights.add(.string("often"), .int(1)) }
-            if number % 9 == 0 { weights.add(.string("sometimes"), .double(0.5)) }
-        }
-        #expect(weights.count <= 2 * ValueWeights.mostValues)
-        let top = weights.top(2)
-        #expect(top.map(\.value.literal) == ["\"often\"", "\"sometimes\""])
-        #expect(top.map(\.weight.double) == [25_000, 5556])
-    }
-
     @Test("Bytes that are no state are refused, wherever they are cut", arguments: all)
     func damagedBytes(_ aggregate: Aggregate) throws {
         let values: [[Value]] =
@@ -232,7 +219,7 @@ import Testing
             ("sum", ["string"], "sum() takes no string"), ("count", ["int"], "does not take 1"),
             ("count_if", ["int"], "takes no int"), ("collect", ["int", "int"], "from 1 to 10000 as its second"),
             ("top", ["int", "int"], "from 1 to 10000 as its first"), ("quantile", ["double", "double"], "from 0 to 1"),
-            ("min", ["list(int)"], "takes no list(int)"), ("count_by", ["double"], "takes no double"),
+            ("min", ["list(int)"], "takes no list(int)"), ("count_by", ["bytes"], "takes no bytes"),
         ])
     func refusals(_ name: String, _ types: [String], _ message: String) {
         do throws(Aggregate.Fault) {

@@ -59,6 +59,24 @@ import Testing
         #expect(Self.written { $0.write(seconds: EventTime(milliseconds: milliseconds)) } == expected)
     }
 
+    @Test(
+        "Integers are exact as far as 64 bits go, and no integers behind that",
+        arguments: [
+            ("-9223372036854775808", Int64.min, nil), ("-9223372036854775809", nil, nil),
+            ("9223372036854775807", Int64.max, 9_223_372_036_854_775_807),
+            ("9223372036854775808", nil, 9_223_372_036_854_775_808),
+            ("18446744073709551615", nil, UInt64.max), ("18446744073709551616", nil, nil),
+            ("19999999999999999999", nil, nil), ("28446744073709551615", nil, nil), ("99999999999999999999", nil, nil),
+            ("10000000000000000000", nil, 10_000_000_000_000_000_000), ("123456789012345678901", nil, nil),
+            ("1.0", nil, nil), ("-1", -1, nil),
+        ] as [(String, Int64?, UInt64?)])
+    func integers(_ text: String, _ integer: Int64?, _ unsigned: UInt64?) {
+        (Array(text.utf8) + [UInt8](repeating: 0, count: 9)).withUnsafeBufferPointer { bytes in
+            let number = ScannedNumber(at: bytes.baseAddress!)
+            #expect(number?.integer == integer && number?.unsigned == unsigned)
+        }
+    }
+
     @Test("Scanned numbers are the nearest doubles", arguments: Seed.several(2))
     func scanning(_ seed: Seed) {
         var random = seed.random

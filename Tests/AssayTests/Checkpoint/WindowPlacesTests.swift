@@ -27,6 +27,17 @@ import Testing
         #expect((2000..<19_000).contains(found))
     }
 
+    @Test("Windows that never overlap are one part each, and what lies between them is in none")
+    func apart() {
+        let places = SlidingPlaces(size: 30_000, slide: 30_001, offset: 7)
+        #expect(SlidingPlaces.paneSize(size: 30_000, slide: 30_001) == 30_000)
+        for time: Int64 in [-30_001, -1, 0, 6, 7, 8, 30_006, 30_007, 30_008, 1_700_000_000_000] {
+            #expect(places.windows(of: time) == (places.hasWindow(of: time) ? [places.pane(of: time)] : []))
+        }
+        #expect(places.pane(of: 30_006) == TimeWindow(start: 7, end: 30_007))
+        #expect(!places.hasWindow(of: 30_007) && places.hasWindow(of: 30_008))
+    }
+
     @Test(
         "Days are as long as the zone makes them, and parts of a day are counted from its midnight",
         arguments: [

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -152,5 +153,25 @@ import Testing
         let (out, late) = try Self.run(testCase, compiled, automaton)
         #expect(out == testCase.expected.out)
         #expect(late == testCase.expected.late)
+    }
+
+    @Test("'until' of a group bounds its own members, and not those of a group inside it")
+    func untilOfGroup() throws {
+        let text = """
+            {"case": 0, "bound": 0, "features": [], "events": [
+              {"id": "1", "key": "k", "time": 1, "type": "a", "value": 0},
+              {"id": "2", "key": "k", "time": 2, "type": "u", "value": 0},
+              {"id": "3", "key": "k", "time": 3, "type": "x", "value": 0}],
+             "pattern": {"skip": "no_skip", "stages": [
+               {"contiguity": "begin", "quantifier": {"oneOrMore": true}, "until": "u", "stages": [
+                 {"name": "a", "contiguity": "begin", "where": {"type": "a"}},
+                 {"contiguity": "followedBy", "stages": [
+                   {"name": "b", "contiguity": "begin", "where": {"type": "u"}}]}]}]},
+             "expected": {"out": {"k": [{"match": {"a": ["1"], "b": ["2"]}, "at": 2}]}, "late": []}}
+            """
+        let testCase = try JSONDecoder().decode(PatternCase.self, from: Data(text.utf8))
+        let compiled = Compiled(testCase)
+        let (out, _) = try Self.run(testCase, compiled, try AutomatonBuilder.build(compiled.pattern))
+        #expect(out == testCase.expected.out)
     }
 }

@@ -74,6 +74,12 @@ import Testing
                 "skip: last x\nstages: [{group: {stages: [\(x)]}}]",
                 "which is not a stage outside groups"
             ),
+            ("skip: first n\nstages: [\(a), \(n), \(b)]", "'skip' names 'n', which must not come"),
+            ("stages: [{name: a, where: v > 1, inner: consecutive}]", "there is no 'times'"),
+            ("stages: [\(a), {name: b, next: v > 2, inner: combinations}]", "there is no 'times'"),
+            ("stages: [{group: {inner: consecutive, stages: [\(a)]}}]", "there is no 'times'"),
+            ("stages: [{name: a, where: v > 1, inner: relaxed}]", nil),
+            ("stages: [{name: a, where: v > 1, inner: consecutive, times: 2}]", nil),
             ("stages: [{group: {times: 1+, stages: [{name: a, where: v > 1, optional: true}]}}]", "never ends"),
             ("stages: [{name: a, where: v > 1, times: [3, 2]}]", "the lesser number first"),
             ("stages: [{name: a, where: v > 1, times: 1001}]", "1 to 1000"),
@@ -102,6 +108,12 @@ import Testing
         let found = try #require(error)
         #expect(found.message.contains(reason), "\(found.description)")
         #expect((found.position?.line ?? 0) >= 6, "\(found.description)")
+    }
+
+    @Test("What is wrong with a stage is said with the line and column of the stage")
+    func place() throws {
+        let error = try Self.refusal("stages:\n  - \(Self.a)\n  - {name: b, next: v > 2, inner: consecutive}")
+        #expect(error?.position == TextPosition(line: 8, column: 11), "\(error?.description ?? "")")
     }
 
     @Test("64 conditions are taken, 65 are not")

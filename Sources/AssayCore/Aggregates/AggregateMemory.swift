@@ -1,0 +1,60 @@
+import CEL
+
+/// What states of aggregates take besides their own size, about: known at once, as it is asked with each event.
+extension AggregateState {
+    var memoryBytes: Int {
+        switch self {
+        case .count, .sum, .average, .spread: 0
+        case .least(let value), .greatest(let value): value?.memoryBytes ?? 0
+        case .first(let arrived), .last(let arrived): arrived?.value.memoryBytes ?? 0
+        case .collected(let values, _):
+            values.capacity * MemoryLayout<ArrivedValue>.stride + values.count * (values.last?.value.memoryBytes ?? 0)
+        case .distinct(let values): values.memoryBytes
+        case .weights(let weights): weights.memoryBytes
+        case .sketch(let sketch): sketch.memoryBytes
+        }
+    }
+}
+
+extension Aggregate {
+    /// Whether its state takes more the more it is given, or the larger that is.
+    func grows(with step: AggregatePlan.Step) -> Bool {
+        switch self {
+        case .count, .countIf, .sum, .average, .deviation: return false
+        case .collect, .distinct, .countBy, .top, .quantile: return true
+        case .least, .greatest, .first, .last:
+            switch step {
+            case .int, .double: return false
+            default: return true
+            }
+        }
+    }
+}
+
+extension Value {
+    /// About what it points to, texts and the values of lists and maps.
+    var memoryBytes: Int {
+        switch self {
+        // Shorter texts are in the value itself.
+        case .string(let text): text.string.utf8.count > 15 ? text.string.utf8.count + Self.headerBytes : 0
+        case .bytes(let bytes): bytes.count + Self.headerBytes
+        case .list, .map: weight * 2 * MemoryLayout<Value>.stride + Self.headerBytes
+        default: 0
+        }
+    }
+
+    /// Of a piece of memory.
+    static let headerBytes = 48
+}
+
+extension DistinctValues {
+    fileprivate var memoryBytes: Int {
+        switch self {
+        case .exact(let values):
+            // A table is three quarters full at the most.
+            values.capacity * 2 * MemoryLayout<[UInt8]>.stride
+                + values.count * (Value.headerBytes + (values.first?.count ?? 0))
+        case .about: HyperLogLog.memoryBytes
+        }
+    }
+}
