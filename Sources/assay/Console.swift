@@ -29,7 +29,7 @@ final class Console: Sendable {
     func report(_ report: RunReport) {
         switch report {
         case .rejected(let line): warn(rejected: line)
-        case .checkpointFailed(let message): warn(message)
+        case .checkpointFailed(let message), .input(let message): warn(message)
         case .stage(let notice): warn(Self.text(notice))
         case .changed(let sequence): sayChanged(sequence)
         case .progress(let counts, let bytes, let checkpoint): show(counts.lines, bytes, checkpoint)

@@ -85,6 +85,8 @@ package struct SourceReading {
     package var end: UInt64
     /// Called before waiting for input that is not there yet.
     package var willWait: () -> Void
+    /// Tells people of something about the input.
+    package var notice: (String) -> Void = { _ in }
 }
 
 /// An input as named in a file or on a command line.

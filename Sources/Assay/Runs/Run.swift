@@ -55,6 +55,8 @@ package enum RunReport: Sendable {
     /// What this run has done so far, with the bytes of input read.
     case progress(RunCounts, bytes: UInt64, checkpoint: Int64?)
     case checkpointFailed(String)
+    /// Something about an input.
+    case input(String)
     case stage(StageNotice)
     /// A requested change takes effect from the element after this one on.
     case changed(sequence: UInt64)

@@ -29,7 +29,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
             SourceReading(
                 interruption: parts.interruption.descriptor, isSaved: isSaved, lingerSeconds: parts.lingerSeconds,
                 leavesUnfinished: parts.keepsOpen, end: parts.inputEnd,
-                willWait: { inbox.send(.inputIsIdle) }))
+                willWait: { inbox.send(.inputIsIdle) }, notice: { [report = parts.report] in report(.input($0)) }))
     }
 
     func start() -> WorkerThread {

@@ -32,6 +32,8 @@ struct CSVTransactionDecoder {
     }
 
     mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
+        // Another file has a header of its own.
+        if text.offset == 0 { (columns, header) = (nil, []) }
         let base = UnsafePointer(text.base)
         let end = base + (text.cutLine ?? text.count)
         var cursor = base + text.byteOrderMarkCount

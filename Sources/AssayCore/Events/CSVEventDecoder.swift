@@ -35,6 +35,8 @@ package struct CSVEventDecoder {
 
     /// Takes whole records from the batch's text and cuts the text after them; the rest belongs to the next batch.
     mutating func decode(_ batch: EventBatch) {
+        // Another file has a header of its own.
+        if batch.text.offset == 0 { (header, columns, width, headerBytes) = (nil, [], schema.columns.count, []) }
         let base = UnsafePointer(batch.text.base)
         let end = base + (batch.text.cutLine ?? batch.text.count)
         var cursor = base + batch.text.byteOrderMarkCount

@@ -61,7 +61,7 @@ package struct PatternFault: Error, Equatable {
         case .untilWithoutLoop: "'until' ends a loop, such as times: \"1+\""
         case .innerWithoutQuantifier: "'inner' is about the events of 'times', and there is no 'times'"
         case .sameName(let name): "there are two stages '\(name)'"
-        case .unknownSkip(let name): "'skip' names '\(name)', which is no stage outside groups"
+        case .unknownSkip(let name): "'skip' names '\(name)', which is not a stage outside groups"
         case .skipToNot(let name): "'skip' names '\(name)', which must not come: no sequence has an event of it"
         case .endlessGroup: "all of a group that is repeated may be absent, so that it never ends"
         case .counts: "'times' has 1 to \(Pattern.mostRepetitions) events, the lesser number first"

@@ -9,25 +9,44 @@ package struct FilePosition: Equatable, Sendable {
     /// Whether the last line had no newline: when the input grows, the next byte must be one.
     var endsInsideLine = false
     var csvHeader: [UInt8] = []
+    /// Bytes of the files before this one, when a followed file is replaced by others of its name.
+    var earlierBytes: UInt64 = 0
+    /// Which file it is, when it is followed; both zero otherwise.
+    var file = FileNumber()
 
     private static let version: UInt8 = 1
+    /// The same with what followed files need.
+    private static let followed: UInt8 = 2
     private static let fixedBytes = 1 + 8 + 8 + 1 + 4 * 16
+    private static let followedBytes = 3 * 8
 
     init() {}
 
     init?(_ bytes: [UInt8]) {
-        guard bytes.count >= Self.fixedBytes, bytes[0] == Self.version else { return nil }
+        let isFollowed = bytes.first == Self.followed
+        let headerStart = Self.fixedBytes + (isFollowed ? Self.followedBytes : 0)
+        guard bytes.count >= headerStart, isFollowed || bytes[0] == Self.version else { return nil }
         mark.offset = UInt64(littleEndianBytes: bytes[1...])
         line = UInt64(littleEndianBytes: bytes[9...])
         endsInsideLine = bytes[17] != 0
         let digests = (0..<4).map { Digest(bytes[18 + 16 * $0..<34 + 16 * $0]) ?? Digest() }
         (mark.head, mark.chain, mark.previous, mark.partial) = (digests[0], digests[1], digests[2], digests[3])
-        csvHeader = Array(bytes[Self.fixedBytes...])
+        if isFollowed {
+            earlierBytes = UInt64(littleEndianBytes: bytes[Self.fixedBytes...])
+            file.device = UInt64(littleEndianBytes: bytes[(Self.fixedBytes + 8)...])
+            file.number = UInt64(littleEndianBytes: bytes[(Self.fixedBytes + 16)...])
+        }
+        csvHeader = Array(bytes[headerStart...])
     }
 
     var bytes: [UInt8] {
-        [Self.version] + mark.offset.littleEndianBytes + line.littleEndianBytes + [endsInsideLine ? 1 : 0]
-            + [mark.head, mark.chain, mark.previous, mark.partial].flatMap(\.bytes) + csvHeader
+        [file.isKnown ? Self.followed : Self.version] + mark.offset.littleEndianBytes + line.littleEndianBytes + [
+            endsInsideLine ? 1 : 0
+        ]
+            + [mark.head, mark.chain, mark.previous, mark.partial].flatMap(\.bytes)
+            + (file.isKnown
+                ? earlierBytes.littleEndianBytes + file.device.littleEndianBytes + file.number.littleEndianBytes : [])
+            + csvHeader
     }
 }
 
@@ -59,14 +78,21 @@ package struct FileInput: SourceDefinition {
     package func find(
         _ recorded: CheckpointRecord.Input?, _ opening: SourceOpening
     ) throws(RunFailure) -> any FoundSource {
+        let position = recorded.flatMap { FilePosition($0.position) }
         var number = descriptor ?? -1
         if descriptor == nil { number = try open() }
+        if isFollowed, let file = position?.file, file.isKnown, file != FileNumber(number),
+            let former = file.open(beside: path)
+        {
+            // It was renamed before everything of it was read.
+            number = former
+        }
         let opened = InputFile(number)
         if opened.isCompressed, isFollowed {
             throw RunFailure(.usage, "'\(path)' is compressed, which cannot be followed; leave out --follow")
         }
         guard let recorded else { return FoundFile(opened, self, .first) }
-        guard let position = FilePosition(recorded.position) else {
+        guard let position else {
             throw RunFailure(
                 .badData,
                 "checkpoints have '\(recorded.path)' as another kind of input than '\(path)'; give it "
@@ -135,7 +161,9 @@ private final class FoundFile: FoundSource {
     }
 
     var position: SourcePosition {
-        SourcePosition(offset: state.mark.offset + UInt64(skipped.count), line: state.line, bytes: state.bytes)
+        SourcePosition(
+            offset: state.earlierBytes + state.mark.offset + UInt64(skipped.count), line: state.line, bytes: state.bytes
+        )
     }
 
     var csvHeader: [UInt8] { state.csvHeader }
@@ -150,15 +178,19 @@ private final class FoundFile: FoundSource {
     func open(_ reading: SourceReading) -> any Source {
         var digest = InputDigest(from: state.mark, blockBytes: blockBytes)
         skipped.withUnsafeBytes { digest.update($0) }
+        let start = state.mark.offset + UInt64(skipped.count)
+        let followed = definition.isFollowed ? definition.path : nil
         return FileSource(
             LineReader(
                 input: input, interruption: reading.interruption, waitsForGrowth: definition.isFollowed,
                 isDigested: reading.isSaved, end: reading.end, lingerSeconds: reading.lingerSeconds,
                 leavesUnfinished: reading.leavesUnfinished,
                 start: LineReader.Start(
-                    offset: position.offset, line: state.line, readAhead: readAhead, digest: digest),
+                    offset: start, line: state.line, readAhead: readAhead, digest: digest),
+                isReplaced: { [input] offset in followed.map { input.isReplaced(at: $0, readUpTo: offset) } ?? false },
                 willWait: reading.willWait),
-            path: definition.path)
+            path: definition.path, followed: followed.map { _ in reading }, input: input,
+            earlierBytes: finding == .same ? state.earlierBytes : 0)
     }
 }
 
@@ -166,22 +198,60 @@ private final class FoundFile: FoundSource {
 final class FileSource: Source {
     private var reader: LineReader
     private let path: String
+    /// How the next file of this name is read, when it is followed.
+    private let followed: SourceReading?
+    private var input: InputFile
+    private var earlierBytes: UInt64
 
-    init(_ reader: consuming LineReader, path: String) {
+    init(
+        _ reader: consuming LineReader, path: String, followed: SourceReading? = nil, input: InputFile,
+        earlierBytes: UInt64 = 0
+    ) {
         self.reader = reader
         self.path = path
+        self.followed = followed
+        self.input = input
+        self.earlierBytes = earlierBytes
     }
 
     func fill(_ text: inout InputText, upTo limit: UInt64) throws(RunFailure) -> SourceOutcome {
-        do throws(InputError) {
-            switch try reader.fill(&text, upTo: limit) {
-            case .lines: return .lines
-            case .end: return .end
-            case .interrupted: return .interrupted
+        while true {
+            do throws(InputError) {
+                switch try reader.fill(&text, upTo: limit == .max ? limit : limit - earlierBytes) {
+                case .lines: return .lines
+                case .end: break
+                case .interrupted: return .interrupted
+                }
+            } catch {
+                throw error.failure(of: path)
             }
-        } catch {
-            throw error.failure(of: path)
+            guard let followed, try openNext(followed) else { return .end }
         }
+    }
+
+    /// The followed file is another one now, or was emptied: it is read from its start. False while there is none.
+    private func openNext(_ reading: SourceReading) throws(RunFailure) -> Bool {
+        guard !InputFile.isTriggered(reading.interruption), input.isReplaced(at: path, readUpTo: reader.offset) else {
+            return false
+        }
+        let opened = open(path, O_RDONLY | O_CLOEXEC)
+        guard opened >= 0 else {
+            throw RunFailure(.inputOutput, "cannot read '\(path)'", errorNumber: errno)
+        }
+        let next = InputFile(opened)
+        reading.notice(
+            FileNumber(opened) == FileNumber(input.descriptor)
+                ? "'\(path)' was cut; it is read from its start"
+                : "'\(path)' is another file now, which is read from its start")
+        earlierBytes += reader.offset
+        input = next
+        let path = path
+        reader = LineReader(
+            input: next, interruption: reading.interruption, waitsForGrowth: true, isDigested: reading.isSaved,
+            end: reading.end, lingerSeconds: reading.lingerSeconds, leavesUnfinished: reading.leavesUnfinished,
+            start: LineReader.Start(), isReplaced: { next.isReplaced(at: path, readUpTo: $0) },
+            willWait: reading.willWait)
+        return true
     }
 
     func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition {
@@ -191,7 +261,11 @@ final class FileSource: Source {
         position.line = reader.line
         position.endsInsideLine = reader.endsInsideLine
         position.csvHeader = csvHeader
-        return SourcePosition(offset: reader.offset, line: reader.line, bytes: position.bytes)
+        if followed != nil {
+            position.earlierBytes = earlierBytes
+            position.file = FileNumber(input.descriptor)
+        }
+        return SourcePosition(offset: earlierBytes + reader.offset, line: reader.line, bytes: position.bytes)
     }
 }
 
@@ -223,5 +297,41 @@ package struct FileSourceKind: SourceKind {
         }
         if let follow = members.take("follow") { input.isFollowed = try members.truth(follow, "follow") }
         return input
+    }
+}
+
+/// Which file an open one is, whatever its name.
+struct FileNumber: Equatable, Sendable {
+    var device: UInt64 = 0
+    var number: UInt64 = 0
+
+    init() {}
+
+    init(_ descriptor: Int32) {
+        var status = stat()
+        if fstat(descriptor, &status) == 0 { (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino)) }
+    }
+
+    init(path: String) {
+        var status = stat()
+        if stat(path, &status) == 0 { (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino)) }
+    }
+
+    var isKnown: Bool { number != 0 }
+
+    /// Opens it where it is beside a path under another name.
+    func open(beside path: String) -> Int32? {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+        guard let listing = opendir(folder) else { return nil }
+        defer { closedir(listing) }
+        while let entry = readdir(listing) {
+            guard UInt64(entry.pointee.d_ino) == number else { continue }
+            var field = entry.pointee.d_name
+            let name = withUnsafeBytes(of: &field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let opened = Glibc.open(folder + name, O_RDONLY | O_CLOEXEC)
+            if opened >= 0, FileNumber(opened) == self { return opened }
+            if opened >= 0 { close(opened) }
+        }
+        return nil
     }
 }

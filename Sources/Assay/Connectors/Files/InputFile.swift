@@ -39,6 +39,23 @@ final class InputFile {
         return got > 0 ? CompressionFormat(beginningOf: first[..<got]) : nil
     }
 
+    /// Whether a path names another file than this one, or this one is shorter than what was read of it. While there is
+    /// none of that name, this is still the one.
+    func isReplaced(at path: String, readUpTo offset: UInt64) -> Bool {
+        var status = stat()
+        guard isRegularFile, fstat(descriptor, &status) == 0 else { return false }
+        if UInt64(status.st_size) < offset { return true }
+        let named = FileNumber(path: path)
+        // What came into the old one meanwhile is read first.
+        return named.isKnown && named != FileNumber(descriptor) && UInt64(status.st_size) == offset
+    }
+
+    /// Whether a descriptor is readable.
+    static func isTriggered(_ descriptor: Int32) -> Bool {
+        var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return descriptor >= 0 && poll(&event, 1, 0) > 0
+    }
+
     /// Whether somebody is still writing the file: then a last line without its end is not whole yet.
     var hasGrown: Bool {
         var status = stat()

@@ -48,6 +48,8 @@ struct LineReader: ~Copyable {
     private let end: UInt64
     /// The current batch ends here, as it did in an earlier run.
     private var limit = UInt64.max
+    /// Whether a followed file goes no further than this offset, because another one has its name, or it was cut.
+    private let isReplaced: (UInt64) -> Bool
     private let willWait: () -> Void
     /// Whether lines were returned since there was last nothing to read.
     private var wasBusy = true
@@ -93,10 +95,12 @@ struct LineReader: ~Copyable {
         input: InputFile, interruption: Int32 = -1, waitsForGrowth: Bool = false, isDigested: Bool = true,
         end: UInt64 = .max, lingerSeconds: Double = 0,
         leavesUnfinished: Bool = false, start: consuming Start,
+        isReplaced: @escaping (UInt64) -> Bool = { _ in false },
         willWait: @escaping () -> Void = {}
     ) {
         self.lingerSeconds = lingerSeconds
         self.leavesUnfinished = leavesUnfinished
+        self.isReplaced = isReplaced
         self.willWait = willWait
         self.end = end
         self.input = input
@@ -136,7 +140,7 @@ struct LineReader: ~Copyable {
             case .bytes: continue
             case .nothingNow: return .lines
             case .interrupted: return text.count > 0 ? .lines : .interrupted
-            case .end where leavesUnfinished || input.hasGrown && text.filled > text.count:
+            case .end where leavesUnfinished || !waitsForGrowth && input.hasGrown && text.filled > text.count:
                 isAtEnd = true
                 return text.count > 0 ? .lines : .end
             case .end:
@@ -202,6 +206,7 @@ struct LineReader: ~Copyable {
             if let fault = input.fault { throw InputError(fault) }
             guard waitsForGrowth else { return .end }
             if text.count > 0 { return .nothingNow }
+            if isReplaced(place) { return .end }
             noteWaiting()
             if try isInterrupted(within: Self.growthPollMilliseconds) { return .interrupted }
         }
