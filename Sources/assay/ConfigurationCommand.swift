@@ -77,6 +77,7 @@ enum ConfigurationCommand {
             print("rule \(name) reads \(reads.isEmpty ? "nothing" : reads.joined(separator: ", "))")
         }
         for drawing in rules?.patternDrawings ?? [] { print("pattern \(drawing.heading)") }
+        for doubt in loaded.file.doubts { Diagnostics.warning(doubt) }
         print("\(path): good")
     }
 

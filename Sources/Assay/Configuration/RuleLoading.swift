@@ -42,6 +42,28 @@ extension Configuration {
             excerpt: fault.error.excerpt)
     }
 
+    /// Conditions that can never hold: of a type only as many times are kept as its risk needs, so that no number of
+    /// them is greater.
+    package var doubts: [String] {
+        rules.flatMap { rule -> [String] in
+            let comparisons: [CallComparison]
+            do throws(SourceError) {
+                comparisons = try CallComparison.all(of: "velocity", in: rule.when)
+            } catch {
+                // It is reported when the rule is compiled.
+                return []
+            }
+            return comparisons.compactMap { comparison in
+                guard let type = comparison.arguments.first ?? nil, let least = comparison.least else { return nil }
+                let thresholds = scoring.velocity.thresholds[type] ?? scoring.velocity.otherThresholds
+                let most = 2 * Int64(thresholds.max() ?? 0)
+                guard least > most else { return nil }
+                return "rule '\(rule.name)': velocity() of '\(type)' is never above \(most), twice the greatest of its "
+                    + "thresholds; raise 'velocity.thresholds', or compare with less"
+            }
+        }
+    }
+
     // MARK: Lists
 
     /// The files of lists, beside the configuration where their names are not absolute.

@@ -152,11 +152,13 @@ private final class FoundFile: FoundSource {
         self.input = input
         self.definition = definition
         self.finding = finding
+        if definition.isFollowed { state.file = FileNumber(input.descriptor) }
     }
 
     func take(_ resumed: InputRecognition.Resumed, _ recorded: FilePosition) {
         state = recorded
         state.mark = resumed.mark
+        if definition.isFollowed { state.file = FileNumber(input.descriptor) }
         (blockBytes, skipped, isFinished) = (resumed.blockBytes, resumed.skipped, resumed.isFinished)
     }
 
