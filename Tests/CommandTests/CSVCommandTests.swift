@@ -64,6 +64,17 @@ import Testing
         #expect(others.lines == ["65", "65", "65"], "\(others)")
     }
 
+    @Test("UTF-16 is named as such, in files and pipes", arguments: ["UTF-16LE", "UTF-16BE"])
+    func utf16(_ encoding: String) throws {
+        let run = try Binary.shell(
+            """
+            $ASSAY generate -n 10 | sed '1s/^/\\xEF\\xBB\\xBF/' | iconv -f UTF-8 -t \(encoding) > in
+            code=0; $ASSAY score in --no-checkpoints -q || code=$?; echo $code
+            code=0; cat in | $ASSAY score --no-checkpoints -q || code=$?; echo $code
+            """, in: TemporaryFolder())
+        #expect(run.lines == ["65", "65"] && run.errors.contains("'in' is UTF-16"), "\(run)")
+    }
+
     @Test("A reject tells the value")
     func values() throws {
         let run = try Self.score("transaction_id,user_id,amount,timestamp\na,u,\"12,50\",1\nb,u,1,soon\n")

@@ -65,7 +65,9 @@ import Testing
             if [ \(moment) = 1 ]; then await 1500; kill -9 $!; wait $! || true; fi
             tail -n 1500 all > log
             if [ \(moment) = 2 ]; then await 3000; kill -9 $!; wait $! || true; fi
-            $ASSAY score log --follow -q -o out & await 3000
+            $ASSAY score log --follow -q -o out &
+            # What was written before is cut back first.
+            sleep 1; await 3000
             kill -TERM $!; wait $!
             cmp out expected && echo same
             """)

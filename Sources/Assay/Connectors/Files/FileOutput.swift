@@ -142,22 +142,11 @@ final class FileSink: RowSink {
         }
     }
 
-    private func writeHeader() throws(SinkFault) {
-        guard !header.isEmpty else { return }
-        let bytes = header
-        header = []
-        try guarded { sink throws(OutputSink.Fault) in
-            try sink.write { buffer in
-                buffer.reserve(bytes.count)
-                bytes.withUnsafeBufferPointer { buffer.write($0) }
-            }
-        }
-    }
-
-    private func writeRepeated() throws(SinkFault) {
-        guard !repeated.isEmpty else { return }
-        let bytes = repeated
-        repeated = []
+    /// Writes bytes that are there once, and forgets them.
+    private func writeOut(_ once: inout [UInt8]) throws(SinkFault) {
+        guard !once.isEmpty else { return }
+        let bytes = once
+        once = []
         try guarded { sink throws(OutputSink.Fault) in
             try sink.write { buffer in
                 buffer.reserve(bytes.count)
@@ -171,8 +160,8 @@ final class FileSink: RowSink {
     var unread: [UInt8] { sink.unread(upTo: wholeLength) }
 
     func write(_ fill: (inout OutputBuffer) -> UInt64) throws(SinkFault) {
-        if !header.isEmpty { try writeHeader() }
-        if !repeated.isEmpty { try writeRepeated() }
+        if !header.isEmpty { try writeOut(&header) }
+        if !repeated.isEmpty { try writeOut(&repeated) }
         var rows: UInt64 = 0
         try guarded { sink throws(OutputSink.Fault) in try sink.write { rows = fill(&$0) } }
         wholeLength = sink.length
@@ -188,8 +177,8 @@ final class FileSink: RowSink {
 
     func settle(isLast: Bool) throws(SinkFault) -> SettledSink {
         // A file without rows has a header too.
-        if isLast { try writeHeader() }
-        try writeRepeated()
+        if isLast { try writeOut(&header) }
+        try writeOut(&repeated)
         try flush()
         if isLast, isPipe { sink.drain() }
         let unread = givenUnread ?? (isPipe ? sink.unread(upTo: wholeLength) : [])

@@ -16,6 +16,8 @@ final class InputFile {
     private let firstSize: off_t
     /// Nothing of a pipe was read yet.
     private var isUntouched: Bool
+    /// It begins as UTF-16 does.
+    private(set) var isUTF16 = false
     /// Bytes that were read to tell what they are.
     private var pending: [UInt8] = []
 
@@ -29,14 +31,20 @@ final class InputFile {
         firstSize = isRegularFile ? status.st_size : 0
         isUntouched = !isRegularFile
         guard isRegularFile else { return }
-        if let format = Self.format(of: descriptor) { decompress(format, prefix: [], from: descriptor) }
+        isUTF16 = Self.isUTF16(Self.beginning(of: descriptor))
+        if let format = CompressionFormat(beginningOf: Self.beginning(of: descriptor)) {
+            decompress(format, prefix: [], from: descriptor)
+        }
     }
 
-    /// How a regular file is compressed, if it is.
-    private static func format(of descriptor: Int32) -> CompressionFormat? {
+    private static func beginning(of descriptor: Int32) -> [UInt8] {
         var first = [UInt8](repeating: 0, count: CompressionFormat.magicBytes)
         let got = pread(descriptor, &first, first.count, 0)
-        return got > 0 ? CompressionFormat(beginningOf: first[..<got]) : nil
+        return Array(first[..<max(got, 0)])
+    }
+
+    private static func isUTF16(_ beginning: [UInt8]) -> Bool {
+        beginning.starts(with: [0xFF, 0xFE]) || beginning.starts(with: [0xFE, 0xFF])
     }
 
     /// Whether a path names another file than this one, or this one is shorter than what was read of it. While there is
@@ -105,6 +113,7 @@ final class InputFile {
         } while filled < CompressionFormat.magicBytes && CompressionFormat.mayBegin(with: Array(first[..<filled]))
         isUntouched = false
         let bytes = Array(first[..<filled])
+        isUTF16 = Self.isUTF16(bytes)
         if let format = CompressionFormat(beginningOf: bytes) {
             decompress(format, prefix: bytes, from: descriptor)
         } else {

@@ -9,6 +9,7 @@ package enum InputError: Error, Equatable {
     /// A line continues past this offset, where one ended in an earlier run.
     case changed(offset: UInt64)
     case compression(CompressionFault)
+    case utf16
     /// The header of CSV is none that anything can be read under.
     case header(String)
 
@@ -21,6 +22,8 @@ package enum InputError: Error, Equatable {
 
     package func failure(of path: String) -> RunFailure {
         switch self {
+        case .utf16:
+            RunFailure(.badData, "'\(path)' is UTF-16; convert it, with 'iconv -f UTF-16 -t UTF-8'")
         case .header(let fault): RunFailure(.badData, "'\(path)': \(fault)")
         case .compression(let fault): RunFailure(.badData, "cannot read '\(path)': \(fault.message)")
         case .failed(let number): RunFailure(.inputOutput, "cannot read '\(path)'", errorNumber: number)
@@ -193,6 +196,7 @@ struct LineReader: ~Copyable {
             let left = isBeyond ? 1 : min(end, limit) - place
             let room = min(text.capacity - text.filled, Int(min(left, UInt64(text.capacity))))
             let count = input.read(into: text.base + text.filled, atMost: room)
+            if input.isUTF16 { throw .utf16 }
             if count > 0 {
                 if isBeyond, !Self.lineEnds.contains(text.base[text.filled]) { throw .changed(offset: limit) }
                 text.filled += count
