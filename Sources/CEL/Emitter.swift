@@ -230,7 +230,7 @@ struct Emitter {
         if function == .size, operands.count == 1, let slot = listSlot(operands[0]) {
             return add(.countOfElements, expression, x: slot)
         }
-        // Looking for a zone takes a file: those that are named are looked for once.
+        // Finding a zone reads a file, so zones that are named in the expression are loaded once.
         if function.takesZone, operands.count == 2, case .literal(.string(let name)) = operands[1].content {
             tables.zones[name.string] = environment.zones(name.string)
         }

@@ -232,7 +232,7 @@ extension Machine {
         return found
     }
 
-    // MARK: Making lists and maps
+    // MARK: Creating lists and maps
 
     private mutating func list(
         _ first: Int, _ count: Int, _ host: any Host, _ index: Int

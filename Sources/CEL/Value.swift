@@ -71,8 +71,8 @@ package enum Value: Sendable {
         }
     }
 
-    /// How many values this one consists of, itself included; long texts count by their length. What is shared counts
-    /// each time, as whoever walks through it meets it each time.
+    /// The number of values in this one, itself included; long texts count by their length. Shared values count each
+    /// time, since a traversal visits them each time.
     package var weight: Int {
         switch self {
         case .list(let list): list.weight

@@ -96,4 +96,30 @@ import Testing
             """, in: folder)
         #expect(run.code == 0 && run.lines == ["0", "1", "0", "1", "1", "1", "1"], "\(run.lines) \(run.errors)")
     }
+
+    @Test("explain sets single members, and refuses fields that there are not")
+    func explainSet() throws {
+        let run = try Binary.shell(
+            """
+            $ASSAY generate -n 3000 --users 50 > in
+            echo 'rules: [{name: web, when: metadata.channel == "web" && metadata.x == 7, risk: 0.5}]' > c.yaml
+            $ASSAY score in -q -o out -c c.yaml
+            tail -n 1 in > last
+            # Several at once, one after the other.
+            $ASSAYCTL explain last --set transaction_id=n --set metadata.x=7 --set metadata.channel=web \\
+                --set location.latitude=10 --json | python3 -c '
+            import json, sys
+            answer = json.load(sys.stdin)
+            found = answer["explanations"][0]
+            print(answer["as_of_sequence"], found["rules"][0]["outcome"], found["checks"][1]["inputs"]["location"][:4])
+            '
+            $ASSAYCTL explain last | head -n 1 | grep -o 'after transaction 3,000'
+            for field in amont=1 location.latitud=1 metadata.=1; do
+                code=0; $ASSAYCTL explain last --set $field > log || code=$?; echo $code
+            done
+            """, in: TemporaryFolder())
+        #expect(
+            run.lines == ["3000 fired 10.0", "after transaction 3,000", "64", "64", "64"]
+                && run.errors.contains("did you mean 'amount'?"), "\(run)")
+    }
 }

@@ -233,4 +233,19 @@ import Testing
             + "rule net is new"
         #expect(run.code == 0 && run.lines == ["1", "1", "1", expected], "\(run.lines) \(run.errors)")
     }
+
+    @Test(
+        "A condition on velocity that can never hold is doubted",
+        arguments: [
+            ("velocity('payment', '1h') > 200", 200), ("velocity('payment', '1h') >= 200", nil),
+            ("amount > 1.0 && 201 <= velocity('payment', '5m')", 200), ("velocity('withdrawal', '1h') == 41", 40),
+            ("velocity('payment', '1h') < 500", nil), ("velocity(transaction_type, '1h') > 500", nil),
+        ] as [(String, Int?)])
+    func velocityDoubts(_ condition: String, _ most: Int?) throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.write("c.yaml", "rules: [{name: many, when: \"\(condition)\", risk: 0.5}]\n")
+        let run = try Binary.shell("$ASSAY check-config c.yaml", in: folder)
+        #expect(run.code == 0 && run.errors.contains("is never above") == (most != nil), "\(run)")
+        if let most { #expect(run.errors.contains("is never above \(most),"), "\(run)") }
+    }
 }

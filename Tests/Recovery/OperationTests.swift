@@ -156,79 +156,6 @@ import Testing
         #expect(run.lines == [content == "rules: []" ? "10" : "20"], "\(run)")
     }
 
-    @Test(
-        "Files that hold something are not written over unasked",
-        arguments: [
-            "generate -n 10 -o there", "backtest in -c c.yaml --changes there", "run p.yaml --explain --svg there",
-        ])
-    func overwriting(_ command: String) throws {
-        let run = try Self.run(
-            """
-            echo x > there; echo 'combine: max' > c.yaml
-            echo 'streams: {all: {}}' > p.yaml
-            code=0; $ASSAY \(command) > log || code=$?; echo $code; cat there
-            $ASSAY \(command) --overwrite > log; grep -c '^x$' there || true
-            """)
-        #expect(run.lines == ["73", "x", "0"], "\(run)")
-    }
-
-    @Test("An output that is the configuration or one of its lists is refused")
-    func ownFiles() throws {
-        let run = try Self.run(
-            """
-            echo u0000001 > list.txt; ln list.txt linked
-            echo 'lists: {l: {file: list.txt}}' > c.yaml
-            for target in c.yaml linked in Checkpoints/state.db; do
-                code=0; $ASSAY score in -c c.yaml -o $target --overwrite -q || code=$?; echo $code
-            done
-            cat list.txt
-            """)
-        #expect(run.lines == ["64", "64", "64", "64", "u0000001"], "\(run)")
-    }
-
-    @Test(
-        "Standard output that can't be written is an error",
-        arguments: [
-            "--version", "--help", "check-config --print-defaults", "eval 1+1", "backtest in -c c.yaml",
-            "generate -n 10",
-            "run p.yaml --explain", "patterns q.yaml", "test-rules c.yaml cases.yaml",
-        ])
-    func fullDevice(_ command: String) throws {
-        let run = try Self.run(
-            """
-            echo 'rules: [{name: all, when: "true", risk: 0.5}]' > c.yaml; echo 'streams: {all: {}}' > p.yaml
-            echo '[{name: a, transaction: {}, expect: {level: low}}]' > cases.yaml
-            printf 'streams: {s: {key: k, pattern: {stages: [{name: a, where: "true"}]}}}' > q.yaml
-            code=0; $ASSAY \(command) > /dev/full 2> log || code=$?; echo $code
-            """)
-        #expect(run.lines == ["74"], "\(run)")
-    }
-
-    @Test("explain sets single members, and refuses fields that there are not")
-    func explainSet() throws {
-        let run = try Self.run(
-            """
-            echo 'rules: [{name: web, when: metadata.channel == "web" && metadata.x == 7, risk: 0.5}]' > c.yaml
-            $ASSAY score in -q -o out -c c.yaml
-            tail -n 1 in > last
-            # Several at once, one after the other.
-            $ASSAYCTL explain last --set transaction_id=n --set metadata.x=7 --set metadata.channel=web \\
-                --set location.latitude=10 --json | python3 -c '
-            import json, sys
-            answer = json.load(sys.stdin)
-            found = answer["explanations"][0]
-            print(answer["as_of_sequence"], found["rules"][0]["outcome"], found["checks"][1]["inputs"]["location"][:4])
-            '
-            $ASSAYCTL explain last | head -n 1 | grep -o 'after transaction 3,000'
-            for field in amont=1 location.latitud=1 metadata.=1; do
-                code=0; $ASSAYCTL explain last --set $field > log || code=$?; echo $code
-            done
-            """)
-        #expect(
-            run.lines == ["3000 fired 10.0", "after transaction 3,000", "64", "64", "64"]
-                && run.errors.contains("did you mean 'amount'?"), "\(run)")
-    }
-
     @Test("A state in a folder that nobody may write is read")
     func readOnly() throws {
         let run = try Self.run(
@@ -239,20 +166,5 @@ import Testing
             $as $ASSAYCTL users --limit 1 | tail -n 1; chmod 755 Checkpoints
             """)
         #expect(run.lines == ["1 of 50"], "\(run)")
-    }
-
-    @Test(
-        "A condition on velocity that can never hold is doubted",
-        arguments: [
-            ("velocity('payment', '1h') > 200", 200), ("velocity('payment', '1h') >= 200", nil),
-            ("amount > 1.0 && 201 <= velocity('payment', '5m')", 200), ("velocity('withdrawal', '1h') == 41", 40),
-            ("velocity('payment', '1h') < 500", nil), ("velocity(transaction_type, '1h') > 500", nil),
-        ] as [(String, Int?)])
-    func velocityDoubts(_ condition: String, _ most: Int?) throws {
-        let folder = try TemporaryFolder()
-        _ = try folder.write("c.yaml", "rules: [{name: many, when: \"\(condition)\", risk: 0.5}]\n")
-        let run = try Binary.shell("$ASSAY check-config c.yaml", in: folder)
-        #expect(run.code == 0 && run.errors.contains("is never above") == (most != nil), "\(run)")
-        if let most { #expect(run.errors.contains("is never above \(most),"), "\(run)") }
     }
 }

@@ -167,9 +167,8 @@ struct OrderLog: ~Copyable {
         return all.withUnsafeBytes { assay_hash($0.baseAddress, $0.count) }
     }
 
-    private static func entry(
-        _ bytes: ArraySlice<UInt8>, number: UInt64
-    ) -> OrderEntry? {
+    /// Nil where the checksum does not hold: a write that a crash has cut ends the log there.
+    private static func entry(_ bytes: ArraySlice<UInt8>, number: UInt64) -> OrderEntry? {
         let words = bytes.prefix(10)
         guard bytes.dropFirst(10).elementsEqual(checksum(words, number).littleEndianBytes.prefix(6)) else { return nil }
         let source = Int(bytes[bytes.startIndex])

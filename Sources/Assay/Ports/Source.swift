@@ -87,6 +87,9 @@ package struct SourceReading {
     package var willWait: () -> Void
     /// Tells people of something about the input.
     package var notice: (String) -> Void = { _ in }
+
+    /// The end in a file that comes after so many bytes of others.
+    func end(after earlier: UInt64) -> UInt64 { end == .max ? end : end - min(end, earlier) }
 }
 
 /// An input as named in a file or on a command line.

@@ -1,6 +1,7 @@
 import CEL
 
-/// What states of aggregates take besides their own size, about: known at once, as it is asked with each event.
+/// The memory of aggregates' states besides their own size, about. It is asked for with each event, so it is known
+/// without looking at all values.
 extension AggregateState {
     var memoryBytes: Int {
         switch self {
@@ -17,7 +18,7 @@ extension AggregateState {
 }
 
 extension Aggregate {
-    /// Whether its state takes more the more it is given, or the larger that is.
+    /// Whether its state grows with the number or the size of what is added.
     func grows(with step: AggregatePlan.Step) -> Bool {
         switch self {
         case .count, .countIf, .sum, .average, .deviation: return false
@@ -32,7 +33,7 @@ extension Aggregate {
 }
 
 extension Value {
-    /// About what it points to, texts and the values of lists and maps.
+    /// The memory it points to, about: texts, and the values of lists and maps.
     var memoryBytes: Int {
         switch self {
         // Shorter texts are in the value itself.

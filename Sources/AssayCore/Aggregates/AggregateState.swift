@@ -48,8 +48,8 @@ enum AggregateState: Sendable {
         self = .count(count + 1)
     }
 
-    /// What an event gives, with a weight where it has one; `number` counts the arrivals. What fits no aggregate, such
-    /// as a text in a sum of a field without a type, is left out.
+    /// Adds a value of an event, with a weight if it has one; `number` counts the arrivals. What does not fit the
+    /// aggregate, such as a text in a sum of a field without a type, is ignored.
     mutating func add(_ value: Value, weight: Value? = nil, number: UInt64, of aggregate: Aggregate) {
         switch self {
         case .count: countOne()

@@ -39,7 +39,7 @@ struct ValueWeights: Sendable {
 
     var count: Int { entries.count }
 
-    /// About what it takes.
+    /// The memory it takes, about.
     var memoryBytes: Int {
         entries.capacity * MemoryLayout<Entry>.stride + places.memoryBytes
             + entries.count * (Value.headerBytes + (entries.last?.key.count ?? 0))
@@ -127,7 +127,7 @@ struct ValueWeights: Sendable {
         if kind == .keepsHeaviest { dropLightest() }
     }
 
-    // MARK: What is told
+    // MARK: Results
 
     /// The heaviest values with their weights, and by how much those may be too great.
     func top(_ count: Int) -> [(value: Value, weight: ExactSum, error: ExactSum?)] {
@@ -336,7 +336,7 @@ extension Value {
         }
     }
 
-    /// As states keep it; values of one type are equal exactly when these are.
+    /// The value's bytes in states; values of one type are equal exactly when these are.
     var stateBytes: [UInt8] {
         var bytes = OutputBuffer(capacity: 64)
         ValueCoding.encode(self, into: &bytes)

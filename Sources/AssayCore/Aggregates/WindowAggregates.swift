@@ -105,7 +105,7 @@ package struct WindowAggregates: WindowContent {
     /// The result of an aggregate, in the type that expressions expect.
     func value(_ index: Int, _ plan: AggregatePlan) -> Value {
         let value = states[index].value(plan.aggregates[index])
-        // Of no values at all a sum is a whole zero.
+        // The sum of no values is an integer zero.
         guard plan.results[index] == .double, let number = value.number else { return value }
         return .double(number)
     }

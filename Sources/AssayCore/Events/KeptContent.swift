@@ -124,7 +124,7 @@ enum KeptContent {
         }
     }
 
-    /// One of the fields that stand before the event.
+    /// One of the fields before the event.
     static func field(_ name: String, of event: KeptEvent, slots: Int) -> Value? {
         read(event.content) { reader throws(StateDecodingError) in
             for _ in 0..<slots { try skip(&reader) }
@@ -152,7 +152,7 @@ enum KeptContent {
         return MapValue(entries).map(Value.map) ?? .map(map)
     }
 
-    /// A line that was an event once.
+    /// A line that was a valid event.
     private static func whole(line: UnsafeBufferPointer<UInt8>) -> Value { members(of: line) { $0.all } }
 
     private static func member(_ key: Text, line: UnsafeBufferPointer<UInt8>) -> Value? {
@@ -161,7 +161,7 @@ enum KeptContent {
 
     private static func members<Result>(of line: UnsafeBufferPointer<UInt8>, _ body: (JSONMembers) -> Result) -> Result
     {
-        // What scans JSON looks ahead.
+        // The JSON scanner reads ahead.
         let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: line.count + InputText.padding)
         defer { copy.deallocate() }
         copy.initialize(repeating: 0)

@@ -43,9 +43,9 @@ package struct PatternState {
         let content: [UInt8]
     }
 
-    /// Ascending by time, those of one time in the order of their arrival.
+    /// Ascending by time, then in order of arrival.
     package private(set) var waiting: [Waiting] = []
-    /// Empty when nothing but the run is there that waits for a first event.
+    /// Empty when there is only the run that waits for a first event.
     package var runs = RunHeap()
     /// Complete sequences, held back until the earlier runs have ended.
     package var finished = RunHeap()
@@ -109,7 +109,7 @@ package struct PatternState {
     /// Conditions are about to look at what runs have taken.
     mutating func findSteps() { steps.goOn(with: links) }
 
-    /// What was stored.
+    /// Takes stored events and links.
     mutating func take(_ events: [KeptEvent], _ links: [Link]) {
         (self.events, self.links, linksInUse) = (events, links, links.count)
         noteEvents()

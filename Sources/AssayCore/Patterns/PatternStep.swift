@@ -11,7 +11,7 @@ package struct PatternStep: Equatable, Sendable {
     let other: Int32
 }
 
-/// What runs of a key have taken, for those who look at it.
+/// The events that the runs of a key have taken, for conditions that read them.
 struct PatternChain {
     private var links: [PatternState.Link] = []
     private var events: [KeptEvent] = []

@@ -1,6 +1,6 @@
 import CEL
 
-/// What conditions over a sequence see: the event at hand as it was kept, and the events that a run has taken by stage.
+/// The row for conditions over a sequence: the current event as stored, and the events that a run has taken, by stage.
 /// Nothing is made that they do not ask for: a run may have taken very many.
 final class SequenceRow: Row, IterativeConditions {
     private let plan: PatternPlan
@@ -9,7 +9,7 @@ final class SequenceRow: Row, IterativeConditions {
     private var run = PatternRun.waiting
     // As long as a condition is evaluated: whoever changes the state has it for himself.
     private var chain = PatternChain()
-    /// What was taken apart for the event that is shown.
+    /// Values decoded for the current event.
     private var known: [Int64: Value] = [:]
 
     init(_ plan: PatternPlan, failures: FailureLog) {

@@ -12,7 +12,7 @@ protocol KeyedProcessFunction: ~Copyable {
     /// Whether it ever asks for a timer.
     static var setsTimers: Bool { get }
 
-    /// The state of a key that was never seen.
+    /// The state of a new key.
     func makeState() -> State
 
     mutating func process(_ input: Input, state: inout State, context: inout ProcessContext<Output>)
@@ -142,7 +142,7 @@ struct ProcessMoment {
     /// About what the timers take.
     var memoryBytes: Int { timers.reduce(times.memoryBytes) { $0 + $1.memoryBytes } }
 
-    /// What follows is about this key at this time, in the stream of before.
+    /// Continues with this key at this time, in the same stream.
     @inline(__always)
     package mutating func begin(_ time: EventTime, key: Int) {
         self.time = time

@@ -372,7 +372,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// Keys whose states are only in the store.
     var awayCount: Int { keys.awayCount }
 
-    /// What keys and states at home take, and what finding a key takes, also those that are away.
+    /// The memory of keys, states and timers that are not away, and that of the index of all keys.
     var memoryBytes: Int { keys.memoryBytes + stateBytes + context.moment.memoryBytes }
     var indexBytes: Int { keys.indexBytes }
 
@@ -385,8 +385,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// So many keys are looked at between two batches: where most have to stay, looking at all would take longer.
     private static var mostLooks: Int { 1 << 16 }
 
-    /// Sends states away that were not used for a while, until no more than `limit` bytes are taken or enough were
-    /// looked at: what is not written down has to stay, and so do keys with a timer, which know when they are wanted.
+    /// Evicts states that were not used for a while, until at most `limit` bytes are taken or enough keys were looked
+    /// at. States that are not written yet have to stay, and so have keys with a timer.
     mutating func shrink(to limit: Int) {
         let end = keys.indexEnd
         var looks = min(2 * end, Self.mostLooks)
@@ -414,7 +414,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         keys.sendAway(index, hash: hash, page: StateLog.awayBits(page))
     }
 
-    /// The state of a key from a page of the log; nil when the page has none of it.
+    /// Returns the state of a key from a page of the log; nil when the page has no entry of it.
     private mutating func fetch(
         _ key: UnsafeBufferPointer<UInt8>, from page: Int64
     ) throws(StoreError) -> Function.State? {

@@ -88,7 +88,7 @@ struct StateLog {
         return value
     }
 
-    /// As a checkpoint has it; the keys are the stage's.
+    /// As recorded in a checkpoint; the stage fills in the keys.
     var extent: LogExtent {
         var extent = LogExtent(function: function)
         (extent.firstPage, extent.pageCount, extent.pageSum) = (firstPage, nextPage - firstPage, pageSum)

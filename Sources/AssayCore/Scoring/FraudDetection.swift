@@ -89,7 +89,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         symbols.retain(defaultType)
     }
 
-    /// Goes on behind what runs before this one accepted.
+    /// Continues after what earlier runs accepted.
     package mutating func resume(sequence: UInt64, backwards: UInt64 = 0, _ record: StageRecord) {
         self.sequence = sequence
         clock.resume(record, hasTransactions: sequence > 0, backwards: backwards)

@@ -119,7 +119,7 @@ package enum UserStateCoding {
     /// Whether a state may begin with this byte.
     package static func isKnown(_ form: UInt8) -> Bool { (1...Self.form).contains(form) }
 
-    fileprivate static func header(_ reader: inout StateByteReader) throws(StateDecodingError) -> Header {
+    static func header(_ reader: inout StateByteReader) throws(StateDecodingError) -> Header {
         let form = try reader.byte()
         guard isKnown(form) else { throw StateDecodingError(.unknownVersion(form)) }
         let transactions = try reader.varint()
@@ -149,7 +149,7 @@ package enum UserStateCoding {
     }
 
     @inline(__always)
-    fileprivate static func amount(_ reader: inout StateByteReader) throws(StateDecodingError)
+    static func amount(_ reader: inout StateByteReader) throws(StateDecodingError)
         -> UserState.AmountHistory
     {
         guard let currency = CurrencyCode(try reader.text(atMost: CurrencyCode.capacity)) else {
@@ -167,7 +167,7 @@ package enum UserStateCoding {
     }
 
     @inline(__always)
-    fileprivate static func place(_ reader: inout StateByteReader) throws(StateDecodingError) -> Location {
+    static func place(_ reader: inout StateByteReader) throws(StateDecodingError) -> Location {
         let place = Location(latitude: try reader.double(), longitude: try reader.double())
         guard Location.latitudes.contains(place.latitude), Location.longitudes.contains(place.longitude) else {
             throw StateDecodingError(.outOfBounds)
@@ -205,37 +205,5 @@ package enum UserStateCoding {
                 previous = sum
             }
         }
-    }
-}
-
-/// What a stored state comes to, read without making anything of its lists: a million of them take well under a second.
-package struct UserStateSummary: Sendable {
-    package let transactions: UInt64
-    package let lastTime: EventTime?
-    package let hours: HourSet
-    package let seenOnWeekend: Bool
-    package private(set) var currencies = 0
-    package private(set) var places = 0
-    package private(set) var types = 0
-    /// Of all currencies, each amount counted once.
-    package private(set) var totalAmount = 0.0
-}
-
-extension UserStateSummary {
-    package init(_ state: UnsafeRawBufferPointer) throws(StateDecodingError) {
-        var reader = StateByteReader(state)
-        let header = try UserStateCoding.header(&reader)
-        (transactions, lastTime) = (header.transactions, header.lastTime)
-        (hours, seenOnWeekend) = (header.hours, header.seenOnWeekend)
-        currencies = try reader.byte(atMost: UserState.mostCurrencies)
-        for _ in 0..<currencies {
-            let amount = try UserStateCoding.amount(&reader)
-            totalAmount += Double(amount.count) * amount.mean
-        }
-        places = try reader.byte(atMost: UserState.mostPlaces)
-        for _ in 0..<places { _ = try UserStateCoding.place(&reader) }
-        let recent = try reader.byte(atMost: UserState.recentCapacity)
-        for _ in 0..<recent { _ = try reader.fixed() }
-        types = try reader.byte(atMost: UserState.mostTypes)
     }
 }

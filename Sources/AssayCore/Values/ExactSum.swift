@@ -83,7 +83,7 @@ struct ExactSum: Equatable, Sendable {
         return (mantissa, -scale)
     }
 
-    /// What has four digits behind the point at most, as most money has. A decimal of fifteen digits that reads back as
+    /// What has at most four digits after the point, as most money has. A decimal of fifteen digits that reads back as
     /// the number is its shortest one but for zeros, and dividing whole numbers rounds as reading does.
     private static func shortDecimal(_ number: Double) -> Int128? {
         guard abs(number) < 1e11 else { return nil }

@@ -102,7 +102,7 @@ package enum ValueCoding {
         }
     }
 
-    /// Goes on behind a value.
+    /// Continues after a value.
     static func skip(_ reader: inout StateByteReader, depth: Int = 0) throws(StateDecodingError) {
         guard depth <= deepest, let tag = Tag(rawValue: try reader.byte()) else {
             throw StateDecodingError(.outOfBounds)

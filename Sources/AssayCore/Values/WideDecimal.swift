@@ -8,7 +8,7 @@ struct WideDecimal: Equatable, Sendable {
 
     private static let limbDigits = 18
     private static let base: Int64 = 1_000_000_000_000_000_000
-    /// The shortest decimal of the smallest double ends 340 digits behind the point.
+    /// The shortest decimal of the smallest double ends 340 digits after the point.
     private static let limbsBehindPoint = 19
     private static let limbCount = 38
     private static let digitsBehindPoint = limbsBehindPoint * limbDigits

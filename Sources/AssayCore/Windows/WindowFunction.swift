@@ -12,7 +12,7 @@ package protocol WindowContent {
     /// About what it takes besides its own size.
     var memoryBytes: Int { get }
 
-    /// As bytes that any later version can read.
+    /// Appends the content as bytes that any later version can read.
     func encode(into bytes: inout OutputBuffer)
 
     init(_ reader: inout StateByteReader) throws(StateDecodingError)
@@ -228,7 +228,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     }
 
     private func forget(_ state: inout WindowState<Content>, at watermark: Int64) {
-        // Of windows at fixed places the earlier ones go first.
+        // Windows at fixed places are dropped in order.
         let gone = state.parts.prefix { isForgotten($0.window, at: watermark) }.count
         if places == nil {
             state.parts.removeAll { isForgotten($0.window, at: watermark) }

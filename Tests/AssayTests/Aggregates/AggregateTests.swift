@@ -31,12 +31,7 @@ import Testing
     }
 
     private static func rewritten(_ state: AggregateState) throws -> AggregateState {
-        var bytes = OutputBuffer(capacity: 64)
-        state.encode(into: &bytes)
-        var reader = StateByteReader(bytes.bytes)
-        let read = try AggregateState(&reader)
-        try reader.finish()
-        return read
+        try AssayTests.rewritten({ state.encode(into: &$0) }, { try AggregateState(&$0) })
     }
 
     @Test("Each comes to what its name says, and to null or zero of nothing")

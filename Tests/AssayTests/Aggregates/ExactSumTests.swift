@@ -135,12 +135,7 @@ import Testing
     private struct TestFailure: Error {}
 
     private static func rewritten(_ sum: ExactSum) throws -> ExactSum {
-        var bytes = OutputBuffer(capacity: 64)
-        sum.encode(into: &bytes)
-        var reader = StateByteReader(bytes.bytes)
-        let read = try ExactSum(&reader)
-        try reader.finish()
-        return read
+        try AssayTests.rewritten({ sum.encode(into: &$0) }, { try ExactSum(&$0) })
     }
 
     @Test("The sum of one decimal is that decimal", arguments: Seed.several(4))

@@ -10,12 +10,7 @@ import Testing
     private static let most = ValueWeights.mostValues
 
     private static func rewritten(_ weights: ValueWeights) throws -> ValueWeights {
-        var bytes = OutputBuffer(capacity: 64)
-        weights.encode(into: &bytes)
-        var reader = StateByteReader(bytes.bytes)
-        let read = try ValueWeights(&reader)
-        try reader.finish()
-        return read
+        try AssayTests.rewritten({ weights.encode(into: &$0) }, { try ValueWeights(&$0) })
     }
 
     private static func text(_ weights: ValueWeights, _ count: Int) -> [String] {

@@ -68,6 +68,15 @@ package struct FileInput: SourceDefinition {
         self.descriptor = descriptor
     }
 
+    /// The bytes that will be read of an open file; nil where that is not known.
+    package static func bytes(of descriptor: Int32) -> UInt64? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            !InputFile.isCompressed(descriptor)
+        else { return nil }
+        return UInt64(status.st_size)
+    }
+
     package var isEndless: Bool { isFollowed }
 
     package var file: String? {
@@ -185,14 +194,15 @@ private final class FoundFile: FoundSource {
         return FileSource(
             LineReader(
                 input: input, interruption: reading.interruption, waitsForGrowth: definition.isFollowed,
-                isDigested: reading.isSaved, end: reading.end, lingerSeconds: reading.lingerSeconds,
+                isDigested: reading.isSaved, end: reading.end(after: state.earlierBytes),
+                lingerSeconds: reading.lingerSeconds,
                 leavesUnfinished: reading.leavesUnfinished,
                 start: LineReader.Start(
                     offset: start, line: state.line, readAhead: readAhead, digest: digest),
                 isReplaced: { [input] offset in followed.map { input.isReplaced(at: $0, readUpTo: offset) } ?? false },
                 willWait: reading.willWait),
             path: definition.path, followed: followed.map { _ in reading }, input: input,
-            earlierBytes: finding == .same ? state.earlierBytes : 0)
+            earlierBytes: state.earlierBytes)
     }
 }
 
@@ -204,6 +214,8 @@ final class FileSource: Source {
     private let followed: SourceReading?
     private var input: InputFile
     private var earlierBytes: UInt64
+    /// A file that was opened here, not by the one who began.
+    private var opened: Int32?
 
     init(
         _ reader: consuming LineReader, path: String, followed: SourceReading? = nil, input: InputFile,
@@ -233,27 +245,34 @@ final class FileSource: Source {
 
     /// The followed file is another one now, or was emptied: it is read from its start. False while there is none.
     private func openNext(_ reading: SourceReading) throws(RunFailure) -> Bool {
-        guard !InputFile.isTriggered(reading.interruption), input.isReplaced(at: path, readUpTo: reader.offset) else {
+        guard !Interruption.isTriggered(reading.interruption), input.isReplaced(at: path, readUpTo: reader.offset)
+        else {
             return false
         }
-        let opened = open(path, O_RDONLY | O_CLOEXEC)
-        guard opened >= 0 else {
+        let next = open(path, O_RDONLY | O_CLOEXEC)
+        guard next >= 0 else {
             throw RunFailure(.inputOutput, "cannot read '\(path)'", errorNumber: errno)
         }
-        let next = InputFile(opened)
         reading.notice(
-            FileNumber(opened) == FileNumber(input.descriptor)
+            FileNumber(next) == FileNumber(input.descriptor)
                 ? "'\(path)' was cut; it is read from its start"
                 : "'\(path)' is another file now, which is read from its start")
         earlierBytes += reader.offset
+        if let opened { close(opened) }
+        opened = next
+        read(InputFile(next), reading)
+        return true
+    }
+
+    private func read(_ next: InputFile, _ reading: SourceReading) {
         input = next
         let path = path
         reader = LineReader(
             input: next, interruption: reading.interruption, waitsForGrowth: true, isDigested: reading.isSaved,
-            end: reading.end, lingerSeconds: reading.lingerSeconds, leavesUnfinished: reading.leavesUnfinished,
-            start: LineReader.Start(), isReplaced: { next.isReplaced(at: path, readUpTo: $0) },
+            end: reading.end(after: earlierBytes), lingerSeconds: reading.lingerSeconds,
+            leavesUnfinished: reading.leavesUnfinished, start: LineReader.Start(),
+            isReplaced: { next.isReplaced(at: path, readUpTo: $0) },
             willWait: reading.willWait)
-        return true
     }
 
     func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition {
@@ -299,41 +318,5 @@ package struct FileSourceKind: SourceKind {
         }
         if let follow = members.take("follow") { input.isFollowed = try members.truth(follow, "follow") }
         return input
-    }
-}
-
-/// Which file an open one is, whatever its name.
-struct FileNumber: Equatable, Sendable {
-    var device: UInt64 = 0
-    var number: UInt64 = 0
-
-    init() {}
-
-    init(_ descriptor: Int32) {
-        var status = stat()
-        if fstat(descriptor, &status) == 0 { (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino)) }
-    }
-
-    init(path: String) {
-        var status = stat()
-        if stat(path, &status) == 0 { (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino)) }
-    }
-
-    var isKnown: Bool { number != 0 }
-
-    /// Opens it where it is beside a path under another name.
-    func open(beside path: String) -> Int32? {
-        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
-        guard let listing = opendir(folder) else { return nil }
-        defer { closedir(listing) }
-        while let entry = readdir(listing) {
-            guard UInt64(entry.pointee.d_ino) == number else { continue }
-            var field = entry.pointee.d_name
-            let name = withUnsafeBytes(of: &field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            let opened = Glibc.open(folder + name, O_RDONLY | O_CLOEXEC)
-            if opened >= 0, FileNumber(opened) == self { return opened }
-            if opened >= 0 { close(opened) }
-        }
-        return nil
     }
 }

@@ -1,7 +1,5 @@
-import CBytes
 import Compression
 import Glibc
-import Synchronization
 
 /// An open file or pipe that lines are read from. Compressed bytes, told by the first of them, come out as what they
 /// were: then it is a pipe like any other, which a thread of its own fills.
@@ -31,10 +29,15 @@ final class InputFile {
         firstSize = isRegularFile ? status.st_size : 0
         isUntouched = !isRegularFile
         guard isRegularFile else { return }
-        isUTF16 = Self.isUTF16(Self.beginning(of: descriptor))
-        if let format = CompressionFormat(beginningOf: Self.beginning(of: descriptor)) {
+        let beginning = Self.beginning(of: descriptor)
+        isUTF16 = Self.isUTF16(beginning)
+        if let format = CompressionFormat(beginningOf: beginning) {
             decompress(format, prefix: [], from: descriptor)
         }
+    }
+
+    static func isCompressed(_ descriptor: Int32) -> Bool {
+        CompressionFormat(beginningOf: beginning(of: descriptor)) != nil
     }
 
     private static func beginning(of descriptor: Int32) -> [UInt8] {
@@ -50,18 +53,12 @@ final class InputFile {
     /// Whether a path names another file than this one, or this one is shorter than what was read of it. While there is
     /// none of that name, this is still the one.
     func isReplaced(at path: String, readUpTo offset: UInt64) -> Bool {
+        // The name first: what came into the file before it lost its name shows in its size then.
+        let named = FileNumber(path: path)
         var status = stat()
         guard isRegularFile, fstat(descriptor, &status) == 0 else { return false }
         if UInt64(status.st_size) < offset { return true }
-        let named = FileNumber(path: path)
-        // What came into the old one meanwhile is read first.
         return named.isKnown && named != FileNumber(descriptor) && UInt64(status.st_size) == offset
-    }
-
-    /// Whether a descriptor is readable.
-    static func isTriggered(_ descriptor: Int32) -> Bool {
-        var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return descriptor >= 0 && poll(&event, 1, 0) > 0
     }
 
     /// Whether somebody is still writing the file: then a last line without its end is not whole yet.
@@ -120,102 +117,5 @@ final class InputFile {
             pending = bytes
         }
         return filled
-    }
-}
-
-/// A thread that decompresses a file or pipe into a pipe.
-final class Decompression: Sendable {
-    enum Fault: Equatable {
-        case compression(CompressionFault)
-        case failed(errorNumber: Int32)
-    }
-
-    /// Where the decompressed bytes come out.
-    let output: Int32
-    private let outcome = Outcome()
-
-    /// What the thread leaves behind. It must not keep the end that is read from open.
-    private final class Outcome: Sendable {
-        let fault = Mutex<Fault?>(nil)
-    }
-
-    private static let blockBytes = 128 << 10
-    private static let pipeBytes: Int32 = 1 << 20
-
-    init(_ format: CompressionFormat, prefix: [UInt8], from source: Int32, isRegularFile: Bool) {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else {
-            preconditionFailure("cannot create a pipe: \(String(cString: strerror(errno)))")
-        }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        _ = assay_enlarge_pipe(ends[1], Self.pipeBytes)
-        output = ends[0]
-        let target = ends[1]
-        _ = WorkerThread { [outcome] in
-            // Whoever reads may have had enough: then writing fails, and nothing else happens.
-            var signals = sigset_t()
-            sigemptyset(&signals)
-            sigaddset(&signals, SIGPIPE)
-            pthread_sigmask(SIG_BLOCK, &signals, nil)
-            let fault = Self.run(Decompressor(format), prefix, target) { block, offset in
-                // Others may read the same open file.
-                isRegularFile
-                    ? pread(source, block.baseAddress, block.count, off_t(offset))
-                    : Glibc.read(source, block.baseAddress, block.count)
-            }
-            outcome.fault.withLock { $0 = fault }
-            close(target)
-        }
-    }
-
-    deinit { close(output) }
-
-    /// Known once everything before it was read.
-    var fault: Fault? { outcome.fault.withLock { $0 } }
-
-    private enum WriteError: Error {
-        case closed
-    }
-
-    private static func run(
-        _ decompressor: Decompressor, _ prefix: [UInt8], _ target: Int32,
-        read: (UnsafeMutableRawBufferPointer, Int) -> Int
-    ) -> Fault? {
-        func decompress(_ bytes: UnsafeBufferPointer<UInt8>) throws(WriteError) -> Fault? {
-            let fault = try decompressor.decompress(UnsafeRawBufferPointer(bytes)) { part throws(WriteError) in
-                try write(part, target)
-            }
-            return fault.map { .compression($0) }
-        }
-        do throws(WriteError) {
-            let fault = try prefix.withUnsafeBufferPointer { bytes throws(WriteError) in try decompress(bytes) }
-            if let fault { return fault }
-            var block = [UInt8](repeating: 0, count: blockBytes)
-            var offset = 0
-            while true {
-                let got = block.withUnsafeMutableBytes { read($0, offset) }
-                if got < 0, errno == EINTR || errno == EAGAIN { continue }
-                if got < 0 { return .failed(errorNumber: errno) }
-                if got == 0 { return decompressor.finish().map { .compression($0) } }
-                offset += got
-                let fault = try block.withUnsafeBufferPointer { bytes throws(WriteError) in
-                    try decompress(UnsafeBufferPointer(rebasing: bytes[..<got]))
-                }
-                if let fault { return fault }
-            }
-        } catch {
-            // Whoever reads has had enough.
-            return nil
-        }
-    }
-
-    private static func write(_ bytes: UnsafeRawBufferPointer, _ target: Int32) throws(WriteError) {
-        var rest = bytes
-        while !rest.isEmpty {
-            let written = Glibc.write(target, rest.baseAddress, rest.count)
-            if written < 0, errno == EINTR { continue }
-            if written < 0 { throw .closed }
-            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-        }
     }
 }
