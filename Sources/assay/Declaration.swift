@@ -62,7 +62,8 @@ enum Declaration {
             .value("config", short: "c", "FILE", .file, help: "settings; see 'assay check-config --print-defaults'"),
             .value(
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
-                help: "how transactions are written: jsonl or csv", default: "jsonl"),
+                help: "how transactions are written: jsonl, json (an array, or objects over lines) or csv",
+                default: "jsonl"),
             .flag("overwrite", help: "replace output files that are not empty"),
         ]
             + RunOptions.checkpointing(
@@ -200,7 +201,8 @@ enum Declaration {
             .flag("overwrite", help: "replace a file of --changes that is not empty"),
             .value(
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
-                help: "how transactions are written: jsonl or csv", default: "jsonl"),
+                help: "how transactions are written: jsonl, json (an array, or objects over lines) or csv",
+                default: "jsonl"),
             .flag("json", help: "print the comparison as JSON"),
         ] + RunOptions.dialect)
 
@@ -221,7 +223,7 @@ enum Declaration {
             .value("rejects", "FILE", .file, help: "write lines without a time to this file"),
             .value(
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
-                help: "how lines are written: jsonl or csv", default: "jsonl"),
+                help: "how events are written: jsonl, json (an array, or objects over lines) or csv", default: "jsonl"),
             .value("time", "FIELD", .text, help: "the field or column that has the time", default: "timestamp"),
             .value(
                 "config", short: "c", "FILE", .file, help: "takes 'timezone' and the name of the time from 'fields'"),

@@ -51,7 +51,7 @@ enum RunCommand {
         var input = FileInput(path: path, format: pipeline.inputFormat, descriptor: descriptor)
         input.dialect = RunOptions.dialect(arguments)
         input.isFollowed = arguments.flag("follow")
-        return ([NamedInput(name: NamedInput.onlyName, input)], FileInput.bytes(of: descriptor))
+        return ([NamedInput(name: NamedInput.onlyName, input)], FileInput.bytes(of: descriptor, format: input.format))
     }
 
     /// Each pipeline has its own folder.

@@ -75,7 +75,7 @@ private struct Scoring {
         selections = outputs.map(\.1)
     }
 
-    var totalBytes: UInt64? { descriptor.flatMap { FileInput.bytes(of: $0) } }
+    var totalBytes: UInt64? { descriptor.flatMap { FileInput.bytes(of: $0, format: inputs[0].definition.format) } }
 
     var request: RunRequest {
         RunRequest.scoring(

@@ -69,7 +69,7 @@ enum SortCommand {
     }
 
     /// What the input calls the timestamp.
-    private static func timeField(_ fields: FieldNames) -> String {
+    private static func timeField(_ fields: TransactionFields) -> String {
         fields.mapped.first { $0.value == "timestamp" }?.key ?? "timestamp"
     }
 

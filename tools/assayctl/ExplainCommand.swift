@@ -123,22 +123,22 @@ enum ExplainCommand {
         /// The name must be one that a transaction has, or a member of 'location' or 'metadata'.
         private static func check(_ field: String) throws(Failure) {
             if ["location.", "metadata."].contains(where: { field.hasPrefix($0) && field.count > $0.count }) {
-                guard !field.hasPrefix("location.") || FieldNames.targets.contains(field) else {
+                guard !field.hasPrefix("location.") || TransactionFields.targets.contains(field) else {
                     throw unknown(field)
                 }
                 return
             }
-            guard FieldNames.targets.contains(field) else { throw unknown(field) }
+            guard TransactionFields.targets.contains(field) else { throw unknown(field) }
         }
 
         private static func unknown(_ field: String) -> Failure {
-            let near = NearestName.of(field, among: FieldNames.targets).map { "; did you mean '\($0)'?" } ?? ""
+            let near = NearestName.of(field, among: TransactionFields.targets).map { "; did you mean '\($0)'?" } ?? ""
             return Failure(
                 code: .usage, message: "--set knows no field '\(field)'\(near); 'metadata.NAME' sets a member")
         }
 
         /// The line with the changed members. What cannot be read stays as it is, and is rejected as it is.
-        static func apply(_ changes: [Change], to line: [UInt8], _ fields: FieldNames) -> [UInt8] {
+        static func apply(_ changes: [Change], to line: [UInt8], _ fields: TransactionFields) -> [UInt8] {
             guard !changes.isEmpty else { return line }
             let parsed: JSON
             do throws(JSONError) {

@@ -7,6 +7,7 @@ package struct Configuration: Sendable {
     package var scoring = ScoringSettings()
     /// The input's names of fields, and our fields.
     package var fieldNames: [String: String] = [:]
+    package var amountSign = AmountSign.reject
     package var lists: [ListDefinition] = []
     /// The file says nothing at all.
     package private(set) var isBlank = false
@@ -25,7 +26,7 @@ package struct Configuration: Sendable {
     package struct Resolved: Sendable {
         package let scoring: ScoringSettings
         package let zone: TimeZoneRules
-        package let fields: FieldNames
+        package let fields: TransactionFields
         package var rules: RuleSet?
     }
 
@@ -74,7 +75,7 @@ package struct Configuration: Sendable {
 
     /// The same for readers of states, which score nothing.
     package func resolveWithoutRules(path: String) throws(ConfigurationError) -> Resolved {
-        guard let fields = FieldNames(mapping: fieldNames) else {
+        guard let fields = TransactionFields(mapping: fieldNames, amountSign: amountSign) else {
             preconditionFailure("field names are checked when they are read")
         }
         do throws(ZoneError) {

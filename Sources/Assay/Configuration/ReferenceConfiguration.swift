@@ -203,17 +203,20 @@ package enum ReferenceConfiguration {
         case .duration: return String(duration.dropFirst().dropLast())
         case .text(_, let bytes):
             return "\"type\": \"string\", \"minLength\": \(bytes.lowerBound), \"maxLength\": \(bytes.upperBound)"
-        case .combination:
-            let names = ScoringSettings.Combination.allCases.map { quoted($0.rawValue) }
-            return "\"enum\": [\(names.joined(separator: ", "))]"
+        case .combination: return choice(ScoringSettings.Combination.self)
+        case .amountSign: return choice(AmountSign.self)
         case .windows: return "\(list), \"items\": \(duration)"
         case .thresholds: return "\(list), \"items\": \(threshold)"
         case .thresholdsByType:
             return "\"type\": \"object\", \"additionalProperties\": {\(list), \"items\": \(threshold)}"
         case .fieldNames:
-            let names = FieldNames.targets.map(quoted)
+            let names = TransactionFields.targets.map(quoted)
             return "\"type\": \"object\", \"additionalProperties\": {\"enum\": [\(names.joined(separator: ", "))]}"
         }
+    }
+
+    private static func choice<Choice: CaseIterable & RawRepresentable<String>>(_ choices: Choice.Type) -> String {
+        "\"enum\": [\(choices.allCases.map { quoted($0.rawValue) }.joined(separator: ", "))]"
     }
 
     /// None of our texts has anything that JSON escapes.

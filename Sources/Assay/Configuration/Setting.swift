@@ -19,6 +19,7 @@ struct Setting: Sendable {
         case duration(Place<Int64>, ClosedRange<Int64>)
         case text(Place<String>, bytes: ClosedRange<Int>)
         case combination(Place<ScoringSettings.Combination>)
+        case amountSign(Place<AmountSign>)
         case windows(Place<[UInt32]>)
         case thresholds(Place<[UInt32]>)
         case thresholdsByType(Place<[String: [UInt32]]>)
@@ -58,8 +59,11 @@ struct Setting: Sendable {
             "default_type", "The type of a transaction that names none.",
             .text(\.scoring.defaultType, bytes: Transaction.typeLengths)),
         Setting(
-            "fields", "The input's names for our fields, such as {order_id: transaction_id}.",
+            "fields", "The input's names for our fields; data.object.id names a member inside of others.",
             .fieldNames(\.fieldNames)),
+        Setting(
+            "amount_sign", "Negative amounts: reject them, take them as absolute, or as a refund, which is a type.",
+            .amountSign(\.amountSign)),
         Setting(
             "velocity.windows", "Ascending, as durations or in seconds.",
             .windows(\.scoring.velocity.windowSeconds)),
@@ -143,6 +147,7 @@ struct Setting: Sendable {
         case .duration(let place, _): Quantity.text(milliseconds: configuration[keyPath: place])
         case .text(let place, _): Self.quoted(configuration[keyPath: place])
         case .combination(let place): configuration[keyPath: place].rawValue
+        case .amountSign(let place): configuration[keyPath: place].rawValue
         case .windows(let place):
             "["
                 + configuration[keyPath: place].map { Quantity.text(milliseconds: Int64($0) * 1000) }

@@ -98,6 +98,8 @@ struct SettingsReading {
         case .text(let place, let bytes): configuration[keyPath: place] = try text(setting.path, node, bytes)
         case .combination(let place):
             configuration[keyPath: place] = try choice(setting, node)
+        case .amountSign(let place):
+            configuration[keyPath: place] = try choice(setting, node)
         case .windows(let place):
             var windows: [UInt32] = []
             for element in try list(setting.path, node, 1...Setting.mostWindows) {
@@ -230,8 +232,9 @@ struct SettingsReading {
         var names: [String: String] = [:]
         for (theirs, _, value) in try map(path, node) {
             let ours = try plain(path, value, "the name of a field")
-            guard FieldNames.targets.contains(ours) else {
-                let hint = NearestName.of(ours, among: FieldNames.targets).map { "; did you mean '\($0)'?" } ?? ""
+            let targets = TransactionFields.targets
+            guard targets.contains(ours) else {
+                let hint = NearestName.of(ours, among: targets).map { "; did you mean '\($0)'?" } ?? ""
                 throw fault("'\(ours)' is not one of our fields\(hint)", value.position)
             }
             guard !names.values.contains(ours) else {

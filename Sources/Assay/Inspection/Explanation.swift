@@ -31,7 +31,8 @@ package struct Explainer: ~Copyable {
 
     /// `stage`: of the checkpoint that the states are of.
     package init(
-        settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames, rules: RuleSet? = nil, stage: StageRecord
+        settings: ScoringSettings, zone: TimeZoneRules, fields: TransactionFields, rules: RuleSet? = nil,
+        stage: StageRecord
     ) {
         self.rules = rules
         self.settings = settings

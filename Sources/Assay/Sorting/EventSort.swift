@@ -69,7 +69,8 @@ package struct EventSort: ~Copyable {
 
     /// Takes all lines in. Returns the header of CSV.
     private mutating func read(_ input: Int32) throws(SortFault) -> [UInt8] {
-        var reader = LineReader(descriptor: input, isDigested: false, start: LineReader.Start())
+        var reader = LineReader(
+            descriptor: input, format: plan.format, isDigested: false, start: LineReader.Start())
         var decoder = EventTimeDecoder(plan.timeField, format: plan.format, zone: plan.zone, dialect: plan.dialect)
         let batch = EventBatch()
         while true {

@@ -7,6 +7,7 @@ package struct Backtest: ~Copyable {
     private var old: TrialLane
     /// The ids of fraudulent transactions.
     private let frauds: Set<[UInt8]>?
+    private let format: InputFormat
     private let change: (BacktestChange) -> Void
     private var report: BacktestReport
     private var newCurve = RankingCurve()
@@ -21,6 +22,7 @@ package struct Backtest: ~Copyable {
         self.new = TrialLane(new, format: format, dialect: dialect)
         self.old = TrialLane(old, format: format, dialect: dialect)
         self.frauds = frauds
+        self.format = format
         self.change = change
         report = BacktestReport(
             rules: Self.names(new.rules, old.rules).map { BacktestReport.Rule(name: $0) }, hasLabels: frauds != nil)
@@ -33,7 +35,8 @@ package struct Backtest: ~Copyable {
     }
 
     package consuming func run(input: Int32) throws(InputError) -> BacktestReport {
-        var reader = LineReader(descriptor: input, isDigested: false, start: LineReader.Start())
+        var reader = LineReader(
+            descriptor: input, format: format, isDigested: false, start: LineReader.Start())
         while true {
             new.batch.reset()
             old.batch.reset()

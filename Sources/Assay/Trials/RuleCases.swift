@@ -132,12 +132,12 @@ package struct RuleCases {
 
     /// Makes lines of transactions from the members in a case, and supplies the rest.
     private struct TransactionMaker {
-        let fields: FieldNames
+        let fields: TransactionFields
         let zone: TimeZoneRules
         private var number = 0
         private var milliseconds = RuleCases.firstSecond * 1000 - RuleCases.stepMilliseconds
 
-        init(fields: FieldNames, zone: TimeZoneRules) {
+        init(fields: TransactionFields, zone: TimeZoneRules) {
             self.fields = fields
             self.zone = zone
         }

@@ -2,7 +2,7 @@ import CivilTime
 
 /// Reads transactions from CSV with a header (RFC 4180): cells follow the same rules as JSON strings.
 struct CSVTransactionDecoder {
-    private let fields: FieldNames
+    private let fields: TransactionFields
     private let zone: TimeZoneRules
     private let dialect: CSVDialect
     private var delimiter = UInt8(ascii: ",")
@@ -11,10 +11,13 @@ struct CSVTransactionDecoder {
     /// The field of each column, nil where the header names something else. Nil until the header was read.
     private(set) var columns: [Field?]?
 
+    /// The same for whoever reads whole rows.
+    private var names: CSVColumns?
+
     /// The header's bytes in the input, empty until it was read.
     private(set) var header: [UInt8] = []
 
-    init(fields: FieldNames, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect()) {
+    init(fields: TransactionFields, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect()) {
         self.dialect = dialect
         self.fields = fields
         self.zone = zone
@@ -32,6 +35,11 @@ struct CSVTransactionDecoder {
     }
 
     mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
+        decodeRecords(&text, into: &batch)
+        batch.columns = names
+    }
+
+    private mutating func decodeRecords(_ text: inout InputText, into batch: inout DecodedBatch) {
         // Another file has a header of its own.
         if text.offset == 0 { (columns, header) = (nil, []) }
         let base = UnsafePointer(text.base)
@@ -106,8 +114,9 @@ struct CSVTransactionDecoder {
             guard let field, !cell.bytes.isEmpty else { continue }
             set(field, dialect.hasDecimalComma ? withPoint(cell, field, &text) : cell, base, &builder)
         }
-        if let (reason, field) = builder.finish() {
-            let message = reason == .missingField ? reason.message : field.expectation
+        if let problem = builder.finish(fields.amountSign, &text) {
+            let (reason, field) = problem
+            let message = builder.message(of: problem)
             let index = columns.firstIndex(of: field)
             let value = index.flatMap { $0 < record.cells.count ? record.cells[$0].bytes : nil }
             return reject(
@@ -125,6 +134,7 @@ struct CSVTransactionDecoder {
         }
         header = Array(record.bounds.bytes)
         self.columns = columns
+        self.names = CSVColumns(names: names, delimiter: delimiter, hasDecimalComma: dialect.hasDecimalComma)
         fault = CSVHeaderFault.duplicate(in: names)
         for field in [Field.id, .userID, .amount, .time] where fault == nil && !columns.contains(field) {
             let name = "\(field.name)"

@@ -2,12 +2,12 @@ import CivilTime
 
 /// Reads transactions from JSON lines in one pass over the bytes, guided by the known fields.
 struct JSONTransactionDecoder {
-    private let fields: FieldNames
+    private let fields: TransactionFields
     private let zone: TimeZoneRules
-    private var memberKeys = RememberedKeys<Field>()
+    private var memberKeys = RememberedKeys<TransactionMember>()
     private var coordinateKeys = RememberedKeys<Field>()
 
-    init(fields: FieldNames, zone: TimeZoneRules) {
+    init(fields: TransactionFields, zone: TimeZoneRules) {
         self.fields = fields
         self.zone = zone
     }
@@ -37,8 +37,12 @@ struct JSONTransactionDecoder {
                 try scanner.skipValue(depth: 0)
                 let line = try Self.finishLine(from: start, &scanner)
                 let reason = line.encodingProblem() ?? .notAnObject
+                let isFirst = text.offset == 0 && lineIndex == 0 && reason == .notAnObject
+                let guess = isFirst ? FormatGuess.message(ofFirst: line.bytes) : nil
                 batch.rejects.append(
-                    Reject(line: line.slice(in: base), lineIndex: lineIndex, reason: reason, message: reason.message))
+                    Reject(
+                        line: line.slice(in: base), lineIndex: lineIndex, reason: reason,
+                        message: guess ?? reason.message))
                 return line.newline + 1
             }
             var builder = TransactionBuilder()
@@ -48,11 +52,12 @@ struct JSONTransactionDecoder {
             if let reason = line.encodingProblem(knownASCII: scanner.highBytes == 0) {
                 batch.rejects.append(
                     Reject(line: slice, lineIndex: lineIndex, reason: reason, message: reason.message))
-            } else if let (reason, field) = builder.finish() {
-                batch.rejects.append(
-                    Reject(
-                        line: slice, lineIndex: lineIndex, reason: reason,
-                        message: reason == .missingField ? reason.message : field.expectation, field: field))
+            } else if let problem = builder.finish(fields.amountSign, &text) {
+                var reject = Reject(
+                    line: slice, lineIndex: lineIndex, reason: problem.reason, message: builder.message(of: problem),
+                    field: problem.field)
+                if problem.reason == .invalidField { reject.value = RefusedValue(fields, start).shown(problem.field) }
+                batch.rejects.append(reject)
             } else {
                 builder.place(line: slice, index: lineIndex)
                 batch.transactions.append(builder.transaction)
@@ -62,11 +67,14 @@ struct JSONTransactionDecoder {
             let line = LineBounds(from: start, searchingFrom: start + error.offset)
             let reason = line.encodingProblem() ?? .malformedJSON
             let isMalformed = reason == .malformedJSON
+            let guess =
+                isMalformed && text.offset == 0 && lineIndex == 0
+                ? FormatGuess.message(ofFirst: line.bytes, position: error.offset) : nil
             batch.rejects.append(
                 Reject(
                     line: line.slice(in: base), lineIndex: lineIndex, reason: reason,
-                    message: isMalformed ? error.kind.message : reason.message,
-                    position: isMalformed ? UInt32(error.offset) : nil))
+                    message: guess ?? (isMalformed ? error.kind.message : reason.message),
+                    position: isMalformed && guess == nil ? UInt32(error.offset) : nil))
             return line.newline + 1
         }
     }
@@ -89,19 +97,21 @@ struct JSONTransactionDecoder {
         if scanner.take("}") { return }
         var index = 0
         while true {
-            let field: Field?
+            let member: TransactionMember
             if let known = memberKeys.match(index, at: scanner.cursor) {
                 scanner.cursor += known.count
-                field = known.field
+                member = known.field ?? TransactionMember(field: nil)
             } else {
                 if index > 0 {
                     guard try scanner.nextMember() else { return }
                 }
-                field = try newKey(&scanner, &text, index: index, isCoordinate: false)
+                member = try newMember(&scanner, &text, index: index)
             }
             scanner.skipSpace()
-            if let field {
+            if let field = member.field {
                 try decodeValue(of: field, &scanner, &text, &builder)
+            } else if let branch = member.branch {
+                try decodeBranch(fields.branch(branch), &scanner, &text, &builder)
             } else {
                 try scanner.skipValue(depth: 1)
             }
@@ -111,39 +121,125 @@ struct JSONTransactionDecoder {
 
     /// Reads a key that the previous line did not have here. The cursor is on its quote.
     @inline(never)
-    private mutating func newKey(
-        _ scanner: inout JSONScanner, _ text: inout InputText, index: Int, isCoordinate: Bool
+    private mutating func newMember(
+        _ scanner: inout JSONScanner, _ text: inout InputText, index: Int
+    ) throws(JSONFault) -> TransactionMember {
+        let key = try Self.newKey(&scanner, &text)
+        let member = fields.member(key.name)
+        if let first = key.remembered(index: index) {
+            memberKeys.remember(index, at: first, count: scanner.cursor - first, field: member)
+        }
+        return member
+    }
+
+    /// The same in `location`.
+    @inline(never)
+    private mutating func newCoordinate(
+        _ scanner: inout JSONScanner, _ text: inout InputText, index: Int
     ) throws(JSONFault) -> Field? {
+        let key = try Self.newKey(&scanner, &text)
+        let field = fields.coordinate(key.name)
+        if let first = key.remembered(index: index) {
+            coordinateKeys.remember(index, at: first, count: scanner.cursor - first, field: field)
+        }
+        return field
+    }
+
+    /// A key with the colon after it.
+    private struct NewKey {
+        let start: UnsafePointer<UInt8>
+        let name: UnsafeBufferPointer<UInt8>
+        /// Whether the colon follows at once, and all bytes are valid as they are.
+        let isPlain: Bool
+
+        /// Where a key begins that may be remembered. A match with a remembered key does not check its bytes again, so
+        /// they must be valid. All but the first one include the comma before them.
+        func remembered(index: Int) -> UnsafePointer<UInt8>? {
+            let first = index > 0 ? start - 1 : start
+            return isPlain && (index == 0 || first.pointee == UInt8(ascii: ",")) ? first : nil
+        }
+    }
+
+    private static func newKey(_ scanner: inout JSONScanner, _ text: inout InputText) throws(JSONFault) -> NewKey {
         guard scanner.byte == UInt8(ascii: "\"") else { throw scanner.fault(.expectedKey) }
         let start = scanner.cursor
         let key = try scanner.string()
         let isAdjacent = scanner.byte == UInt8(ascii: ":")
         scanner.skipSpace()
         guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
-        var name = key.bytes
-        if key.hasEscapes { name = text.view.bytes(text.unescape(key)) }
-        let field = isCoordinate ? fields.coordinate(name) : fields.member(name)
-        // A match with a remembered key does not check its bytes again, so they must be valid. All but the first one
-        // include the comma before them.
-        let first = index > 0 ? start - 1 : start
-        let isBehindComma = index == 0 || first.pointee == UInt8(ascii: ",")
-        if isAdjacent, isBehindComma, !key.hasEscapes, key.bytes.allSatisfy({ $0 < 0x80 }) {
-            let count = scanner.cursor - first
-            if isCoordinate {
-                coordinateKeys.remember(index, at: first, count: count, field: field)
-            } else {
-                memberKeys.remember(index, at: first, count: count, field: field)
-            }
-        }
-        return field
+        let name = key.hasEscapes ? text.view.bytes(text.unescape(key)) : key.bytes
+        return NewKey(
+            start: start, name: name,
+            isPlain: isAdjacent && !key.hasEscapes && key.bytes.allSatisfy { $0 < 0x80 })
     }
 
-    /// The field of a member of the outermost object.
-    func field(_ name: UnsafeBufferPointer<UInt8>) -> Field? { fields.member(name) }
+    /// What a member of the outermost object has.
+    func member(_ name: UnsafeBufferPointer<UInt8>) -> TransactionMember { fields.member(name) }
+
+    /// Reads the value at the cursor for the transaction, and leaves the cursor after it.
+    @inline(__always)
+    mutating func decodeValue(
+        of member: TransactionMember, _ scanner: inout JSONScanner, _ text: inout InputText,
+        _ builder: inout TransactionBuilder
+    ) throws(JSONFault) {
+        if let field = member.field {
+            try decodeValue(of: field, &scanner, &text, &builder)
+        } else if let branch = member.branch {
+            try decodeBranch(fields.branch(branch), &scanner, &text, &builder)
+        } else {
+            try scanner.skipValue(depth: 1)
+        }
+    }
+
+    // MARK: Fields inside of other members
+
+    @inline(never)
+    private mutating func decodeBranch(
+        _ branch: TransactionFields.Branch, _ scanner: inout JSONScanner, _ text: inout InputText,
+        _ builder: inout TransactionBuilder
+    ) throws(JSONFault) {
+        if let field = branch.field {
+            let start = scanner.cursor
+            try decodeValue(of: field, &scanner, &text, &builder)
+            scanner.cursor = start
+        }
+        try decodeMembers(branch.members, &scanner, &text, &builder, depth: 1)
+    }
+
+    /// What is no object has none of the members.
+    private mutating func decodeMembers(
+        _ members: [[UInt8]: TransactionFields.Node], _ scanner: inout JSONScanner, _ text: inout InputText,
+        _ builder: inout TransactionBuilder, depth: Int
+    ) throws(JSONFault) {
+        guard scanner.byte == UInt8(ascii: "{") else { return try scanner.skipValue(depth: depth) }
+        scanner.cursor += 1
+        scanner.skipSpace()
+        if scanner.take("}") { return }
+        repeat {
+            let key = try Self.newKey(&scanner, &text)
+            scanner.skipSpace()
+            // The whole value first: what is nested too deeply is refused wherever it is.
+            let start = scanner.cursor
+            try scanner.skipValue(depth: depth + 1)
+            guard let node = members[Array(key.name)] else { continue }
+            let end = scanner.cursor
+            if let field = node.field {
+                scanner.cursor = start
+                try decodeValue(of: field, &scanner, &text, &builder)
+            }
+            if !node.members.isEmpty {
+                scanner.cursor = start
+                try decodeMembers(node.members, &scanner, &text, &builder, depth: depth + 1)
+            }
+            scanner.cursor = end
+        } while try scanner.nextMember()
+    }
+
+    // MARK: Values of fields
 
     /// Reads the value at the cursor, and leaves the cursor after it.
     @inline(__always)
-    mutating func decodeValue(
+    private mutating func decodeValue(
         of field: Field, _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
     ) throws(JSONFault) {
         switch scanner.byte {
@@ -199,6 +295,12 @@ struct JSONTransactionDecoder {
 
     // MARK: Values that were scanned elsewhere
 
+    /// Whether a transaction is complete and valid.
+    @inline(__always)
+    func finish(_ builder: inout TransactionBuilder, _ text: inout InputText) -> Bool {
+        builder.finish(fields.amountSign, &text) == nil
+    }
+
     func take(
         _ slice: ByteSlice, of field: Field, needsEscaping: Bool, _ text: BatchText,
         _ builder: inout TransactionBuilder
@@ -238,7 +340,7 @@ struct JSONTransactionDecoder {
                 if index > 0 {
                     guard try scanner.nextMember() else { return }
                 }
-                field = try newKey(&scanner, &text, index: index, isCoordinate: true)
+                field = try newCoordinate(&scanner, &text, index: index)
             }
             scanner.skipSpace()
             if let field {

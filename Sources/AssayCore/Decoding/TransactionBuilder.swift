@@ -167,6 +167,34 @@ struct TransactionBuilder {
         return nil
     }
 
+    /// The same where amounts may be negative.
+    @inline(__always)
+    mutating func finish(
+        _ sign: AmountSign, _ text: inout InputText
+    ) -> (reason: RejectReason, field: Field)? {
+        let problem = finish()
+        if problem == nil || sign == .reject || !isRefund { return problem }
+        return finishRefund(sign, &text)
+    }
+
+    /// Whether the amount is refused because it is negative.
+    var isRefund: Bool { invalid.contains(.amount) && transaction.amount < 0 && transaction.amount.isFinite }
+
+    @inline(never)
+    private mutating func finishRefund(
+        _ sign: AmountSign, _ text: inout InputText
+    ) -> (reason: RejectReason, field: Field)? {
+        setAmount(-transaction.amount)
+        if sign == .refund {
+            setType(
+                text.appendUnescaped { room in
+                    for (index, byte) in AmountSign.refundType.utf8.enumerated() { room[index] = byte }
+                    return AmountSign.refundType.utf8.count
+                })
+        }
+        return finish()
+    }
+
     private var firstProblem: (reason: RejectReason, field: Field)? {
         for field in Field.allCases {
             if invalid.contains(field) { return (.invalidField, field) }
@@ -178,6 +206,17 @@ struct TransactionBuilder {
     mutating func place(line: ByteSlice, index: UInt32) {
         transaction.line = line
         transaction.lineIndex = index
+    }
+}
+
+extension TransactionBuilder {
+    /// What is wrong with a transaction that has a problem, for readers of the rejects.
+    func message(of problem: (reason: RejectReason, field: Field)) -> StaticString {
+        if problem.reason == .missingField { return problem.reason.message }
+        if problem.field == .amount, isRefund {
+            return "must be at least 0 unless 'amount_sign' takes refunds"
+        }
+        return problem.field.expectation
     }
 }
 

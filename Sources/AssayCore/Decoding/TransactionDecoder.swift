@@ -6,17 +6,23 @@ package struct DecodedBatch {
     package var rejects: [Reject] = []
     /// The number of all lines, blank ones included.
     package var lineCount: UInt64 = 0
+    /// Of CSV, for rules that read other columns than ours.
+    var columns: CSVColumns?
 
     mutating func reset() {
+        columns = nil
         transactions.removeAll(keepingCapacity: true)
         rejects.removeAll(keepingCapacity: true)
         lineCount = 0
     }
 }
 
-/// The format of transactions in the input.
+/// How lines or events are written in the input.
 package enum InputFormat: String, CaseIterable, Sendable {
-    case jsonl, csv
+    case jsonl
+    /// An array of JSON, or objects over several lines. Whoever reads the input makes a line of each.
+    case json
+    case csv
 }
 
 /// Decodes the text of a batch to transactions.
@@ -26,7 +32,7 @@ package struct TransactionDecoder {
     private var csv: CSVTransactionDecoder
 
     package init(
-        format: InputFormat, fields: FieldNames, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect()
+        format: InputFormat, fields: TransactionFields, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect()
     ) {
         self.format = format
         json = JSONTransactionDecoder(fields: fields, zone: zone)
@@ -46,7 +52,7 @@ package struct TransactionDecoder {
     /// Takes whole records from the text and cuts the text after them; the rest belongs to the next batch.
     package mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
         switch format {
-        case .jsonl: json.decode(&text, into: &batch)
+        case .jsonl, .json: json.decode(&text, into: &batch)
         case .csv: csv.decode(&text, into: &batch)
         }
     }

@@ -9,13 +9,24 @@ package struct JSONEventDecoder {
     /// The users of a member of a line.
     private struct Member {
         let column: Int?
-        let field: Field?
+        let transaction: TransactionMember
+        /// The number of the column inside of it.
+        var nested: Int?
 
-        static let nobodys = Member(column: nil, field: nil)
+        static let nobodys = Member(column: nil, transaction: TransactionMember(field: nil))
     }
 
-    init(_ schema: EventSchema, transactions: JSONTransactionDecoder? = nil) {
+    /// Columns whose names are paths, such as `data.created`: the outermost member, and the way from there.
+    private var nested: [(name: [UInt8], path: [[UInt8]], column: Int)] = []
+
+    /// `nestsColumns`: whether names with dots are also paths.
+    init(_ schema: EventSchema, transactions: JSONTransactionDecoder? = nil, nestsColumns: Bool = false) {
         self.schema = schema
+        for (number, column) in schema.columns.enumerated() where nestsColumns {
+            let path = column.name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+            guard path.count > 1 else { continue }
+            nested.append((Array(path[0]), path.dropFirst().map(Array.init), number))
+        }
         self.transactions = transactions
         columns = Dictionary(
             uniqueKeysWithValues: schema.columns.enumerated().map { (Array($0.element.name.utf8), $0.offset) })
@@ -51,7 +62,9 @@ package struct JSONEventDecoder {
             guard scanner.byte == UInt8(ascii: "{") else {
                 try scanner.skipValue(depth: 0)
                 let line = try Self.finishLine(from: start, &scanner)
-                batch.reject(line.slice(in: base), line.encodingProblem() ?? .notAnObject)
+                let reason = line.encodingProblem() ?? .notAnObject
+                let isFirst = batch.text.offset == 0 && batch.lineCount == 0 && reason == .notAnObject
+                batch.reject(line.slice(in: base), reason, isFirst ? FormatGuess.message(ofFirst: line.bytes) : nil)
                 return line.newline + 1
             }
             batch.cells.append(missing: batch.width)
@@ -69,7 +82,9 @@ package struct JSONEventDecoder {
                 batch.cells.removeLast(batch.width)
                 let column = schema.columns[misfit]
                 batch.reject(slice, .invalidField, EventSchema.expectation(column.type), field: column.name)
-            } else if batch.finishEvent(slice, schema), isScored, transaction.finish() == nil {
+            } else if batch.finishEvent(slice, schema), isScored,
+                transactions?.finish(&transaction, &batch.text) ?? false
+            {
                 transaction.place(line: slice, index: UInt32(truncatingIfNeeded: batch.lineCount))
                 batch.transactions.transactions.append(transaction.transaction)
             }
@@ -81,6 +96,10 @@ package struct JSONEventDecoder {
             let line = LineBounds(from: start, searchingFrom: start + error.offset)
             if let reason = line.encodingProblem() {
                 batch.reject(line.slice(in: base), reason)
+            } else if batch.text.offset == 0, batch.lineCount == 0,
+                let guess = FormatGuess.message(ofFirst: line.bytes, position: error.offset)
+            {
+                batch.reject(line.slice(in: base), .malformedJSON, guess)
             } else {
                 batch.reject(
                     line.slice(in: base), .malformedJSON, error.kind.message, position: UInt32(error.offset))
@@ -121,11 +140,44 @@ package struct JSONEventDecoder {
                     misfit = column
                 }
             } else {
+                if let number = member.nested { try decodeNested(number, scanner, batch, schema, first) }
                 try scanner.skipValue(depth: 1)
             }
             index += 1
         }
         return misfit
+    }
+
+    /// Reads the column inside of the value at the cursor. What does not fit is missing.
+    @inline(never)
+    private func decodeNested(
+        _ number: Int, _ scanner: JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ first: Int
+    ) throws(JSONFault) {
+        var scanner = scanner
+        let (_, path, column) = nested[number]
+        if try find(path[...], &scanner),
+            let cell = try decodeValue(&scanner, batch, schema, schema.columns[column].type)
+        {
+            batch.cells.base[first + column] = cell
+        }
+    }
+
+    /// Leaves the cursor at the value that a path leads to.
+    private func find(_ path: ArraySlice<[UInt8]>, _ scanner: inout JSONScanner) throws(JSONFault) -> Bool {
+        guard let name = path.first else { return true }
+        guard scanner.byte == UInt8(ascii: "{") else { return false }
+        scanner.cursor += 1
+        scanner.skipSpace()
+        if scanner.take("}") { return false }
+        repeat {
+            let key = try scanner.string()
+            scanner.skipSpace()
+            guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
+            scanner.skipSpace()
+            if key.bytes.elementsEqual(name) { return try find(path.dropFirst(), &scanner) }
+            try scanner.skipValue(depth: 2)
+        } while try scanner.nextMember()
+        return false
     }
 
     /// The same, reading the transaction too.
@@ -138,19 +190,15 @@ package struct JSONEventDecoder {
         while let member = try nextMember(index, &scanner, batch) {
             index += 1
             guard let column = member.column else {
-                if let field = member.field {
-                    try transactions?.decodeValue(of: field, &scanner, &batch.text, &transaction)
-                } else {
-                    try scanner.skipValue(depth: 1)
-                }
+                try transactions?.decodeValue(of: member.transaction, &scanner, &batch.text, &transaction)
                 continue
             }
             let type = schema.columns[column].type
             let cell =
-                if let field = member.field {
-                    try decodeBoth(&scanner, batch, schema, type, field, &transaction)
-                } else {
+                if member.transaction.isNothing {
                     try decodeValue(&scanner, batch, schema, type)
+                } else {
+                    try decodeBoth(&scanner, batch, schema, type, member.transaction, &transaction)
                 }
             if let cell {
                 batch.cells.base[first + column] = cell
@@ -198,7 +246,9 @@ package struct JSONEventDecoder {
         guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
         var name = key.bytes
         if key.hasEscapes { name = batch.text.view.bytes(batch.text.unescape(key)) }
-        let member = Member(column: columns[Array(name)], field: transactions?.field(name))
+        let member = Member(
+            column: columns[Array(name)], transaction: transactions?.member(name) ?? TransactionMember(field: nil),
+            nested: nested.firstIndex { $0.name.elementsEqual(name) })
         // A match with a remembered key does not check its bytes again, so they must be valid. All but the first one
         // include the comma before them.
         let first = index > 0 ? start - 1 : start
@@ -212,10 +262,16 @@ package struct JSONEventDecoder {
     /// Reads a value that both the event and the transaction use. Returns nil if the column's type does not accept it.
     @inline(__always)
     private mutating func decodeBoth(
-        _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ type: FieldType, _ field: Field,
-        _ transaction: inout TransactionBuilder
+        _ scanner: inout JSONScanner, _ batch: EventBatch, _ schema: EventSchema, _ type: FieldType,
+        _ member: TransactionMember, _ transaction: inout TransactionBuilder
     ) throws(JSONFault) -> EventCell? {
         let base = UnsafePointer(batch.text.base)
+        guard let field = member.field else {
+            let start = scanner.cursor
+            try transactions?.decodeValue(of: member, &scanner, &batch.text, &transaction)
+            scanner.cursor = start
+            return try decodeValue(&scanner, batch, schema, type)
+        }
         switch scanner.byte {
         case UInt8(ascii: "\""):
             let token = try scanner.string()
@@ -231,7 +287,7 @@ package struct JSONEventDecoder {
             return EventCell(number, type: type, schema: schema, in: base)
         default:
             let start = scanner.cursor
-            try transactions?.decodeValue(of: field, &scanner, &batch.text, &transaction)
+            try transactions?.decodeValue(of: member, &scanner, &batch.text, &transaction)
             scanner.cursor = start
             return try decodeValue(&scanner, batch, schema, type)
         }

@@ -121,6 +121,9 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         rules = RuleEvaluator(set, inputs: inputs)
     }
 
+    /// The columns of the transactions that follow, if they are of CSV.
+    mutating func show(_ columns: CSVColumns?) { rules?.inputs.columns = columns }
+
     /// What each check and each rule would see of a transaction, and make of it.
     package mutating func explain(_ input: Input, _ state: borrowing UserState) -> ScoringReport {
         let time = input.transaction.time

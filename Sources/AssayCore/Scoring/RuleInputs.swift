@@ -11,6 +11,9 @@ final class RuleInputs: Host {
     /// By query, the symbol of its type and its window.
     var queries: [(symbol: UInt32, windowMilliseconds: Int64)] = []
 
+    /// Of the batch, if it is of CSV.
+    var columns: CSVColumns?
+
     // Set before an evaluation, and read only during one.
     private(set) var moment = Moment()
     private var state: UnsafePointer<UserState>!
@@ -117,7 +120,9 @@ final class RuleInputs: Host {
     /// Members are searched for in the line's text each time.
     func cost(_ slot: Int) -> Int {
         switch RuleVariable(rawValue: slot) {
-        case .metadata?: Int(moment.transaction.metadata.count) / Self.bytesPerStep
+        case .metadata?:
+            Int(moment.transaction.metadata.count) / Self.bytesPerStep
+                + (row == nil ? 0 : Int(moment.transaction.line.count) / Self.bytesPerStep)
         case .event?: Int(moment.transaction.line.count) / Self.bytesPerStep
         default: 0
         }
@@ -138,8 +143,8 @@ final class RuleInputs: Host {
         case .location:
             guard let place = moment.transaction.location else { return .map(Self.emptyMap) }
             return map([("latitude", .double(place.latitude)), ("longitude", .double(place.longitude))])
-        case .metadata: return JSONMembers(moment.transaction.metadata, moment.text).all
-        case .event: return event.all
+        case .metadata: return metadata
+        case .event: return row.map { map($0.members()) } ?? event.all
         case .userTypes:
             return .list(
                 state.pointee.types.map { .string(String(decoding: symbols.pointee.text($0.symbol), as: UTF8.self)) })
@@ -169,8 +174,10 @@ final class RuleInputs: Host {
 
     func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
         switch Self.variable(slot) {
-        case .metadata: return JSONMembers(moment.transaction.metadata, moment.text).find(key)
-        case .event: return event.find(key)
+        case .metadata:
+            if let cell = row?.find(Self.metadataPrefix + key.string) { return cell }
+            return JSONMembers(moment.transaction.metadata, moment.text).find(key)
+        case .event: return row.map { $0.find(key.string) } ?? event.find(key)
         case .location:
             switch key.string {
             case "latitude": return moment.transaction.location.map { .double($0.latitude) }
@@ -216,10 +223,29 @@ final class RuleInputs: Host {
         return .timestamp(timestamp)
     }
 
-    private var event: JSONMembers {
-        let isCSV = moment.transaction.traits.contains(.isCSV)
-        return JSONMembers(isCSV ? ByteSlice() : moment.transaction.line, moment.text)
+    private static let metadataPrefix = "metadata."
+
+    /// Columns `metadata.x` are members like those in a cell of JSON.
+    private var metadata: Value {
+        let all = JSONMembers(moment.transaction.metadata, moment.text).all
+        guard let cells = row?.members(under: Self.metadataPrefix), !cells.isEmpty else { return all }
+        let names = Set(cells.map(\.0))
+        var members = cells
+        if case .map(let map) = all {
+            for (key, value) in zip(map.keys, map.values) {
+                if case .string(let name) = key, !names.contains(name.string) { members.append((name.string, value)) }
+            }
+        }
+        return self.map(members)
     }
+
+    /// The record, if it is one of CSV.
+    private var row: CSVRow? {
+        guard moment.transaction.traits.contains(.isCSV), let columns else { return nil }
+        return CSVRow(columns, moment.text.bytes(moment.transaction.line))
+    }
+
+    private var event: JSONMembers { JSONMembers(moment.transaction.line, moment.text) }
 
     private var amounts: UserState.AmountHistory? {
         state.pointee.amounts.first { $0.currency == moment.transaction.currency }

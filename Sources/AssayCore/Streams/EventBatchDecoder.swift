@@ -8,7 +8,7 @@ package struct EventBatchDecoder: BatchDecoder, ~Copyable {
     init(_ plan: StreamPlan, format: InputFormat, dialect: CSVDialect, csvHeader: [UInt8]) {
         let scored = plan.scored?.settings
         switch format {
-        case .jsonl:
+        case .jsonl, .json:
             json = JSONEventDecoder(
                 plan.schema, transactions: scored.map { JSONTransactionDecoder(fields: $0.fields, zone: $0.zone) })
         case .csv:

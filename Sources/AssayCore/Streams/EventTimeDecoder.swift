@@ -10,7 +10,7 @@ package struct EventTimeDecoder: BatchDecoder, ~Copyable {
         let schema = EventSchema(
             columns: [EventSchema.Column(name: name, type: .timestamp)], timeColumn: 0, zone: zone)
         switch format {
-        case .jsonl: json = JSONEventDecoder(schema)
+        case .jsonl, .json: json = JSONEventDecoder(schema, nestsColumns: true)
         case .csv: csv = CSVEventDecoder(schema, dialect: dialect)
         }
     }

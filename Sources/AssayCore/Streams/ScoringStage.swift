@@ -8,7 +8,7 @@ package struct ScoringStage: RunStage, ~Copyable {
     private(set) var greatestTime = EventTime(milliseconds: 0)
     private var rules: RuleSet?
     private let zone: TimeZoneRules
-    private let fields: FieldNames
+    private let fields: TransactionFields
     private let outputs: [AssessmentOutput]
     private var toldEnded = 0
     /// How often rules fired and failed in earlier runs, and in this one under earlier evaluators.
@@ -21,7 +21,7 @@ package struct ScoringStage: RunStage, ~Copyable {
 
     /// `outputs`: by sink.
     package init(
-        settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames = .standard,
+        settings: ScoringSettings, zone: TimeZoneRules, fields: TransactionFields = .standard,
         outputs: [AssessmentOutput] = [.lines], sequence: UInt64 = 0
     ) {
         (self.zone, self.fields, self.outputs) = (zone, fields, outputs)
@@ -195,6 +195,7 @@ package struct ScoringStage: RunStage, ~Copyable {
     package mutating func score(_ batch: TransactionBatch) throws(StoreError) {
         let text = batch.text.view
         batch.scored.rules = rules
+        if rules != nil { stage.changeFunction { [columns = batch.decoded.columns] in $0.show(columns) } }
         stage.withOutput { swap(&$0, &batch.scored) }
         try stage.process(
             batch.decoded.transactions,

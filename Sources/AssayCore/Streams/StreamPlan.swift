@@ -90,10 +90,10 @@ package final class StreamPlan: Sendable {
     package struct ScoredSettings: Sendable {
         let settings: ScoringSettings
         let zone: TimeZoneRules
-        let fields: FieldNames
+        let fields: TransactionFields
         package let rules: RuleSet?
 
-        package init(settings: ScoringSettings, zone: TimeZoneRules, fields: FieldNames, rules: RuleSet?) {
+        package init(settings: ScoringSettings, zone: TimeZoneRules, fields: TransactionFields, rules: RuleSet?) {
             self.settings = settings
             self.zone = zone
             self.fields = fields

@@ -99,6 +99,7 @@ package struct StreamStage: RunStage, ~Copyable {
         transactionIndex = 0
         let (row, readers) = (eventRow, readers)
         let transactions = batch.transactions.transactions
+        stage.function.scorer?.detection.show(batch.transactions.columns)
         if let scored = plan.scored { ahead.begin(transactions, batch.text.view, stream: scored.index, stage) }
         for index in batch.events.indices {
             let event = batch.events[index]

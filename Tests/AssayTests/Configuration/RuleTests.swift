@@ -249,7 +249,9 @@ import Testing
         #expect(try Self.configuration(same).resolve(path: "x").rules?.digest == digests[0])
     }
 
-    @Test("A record of CSV is no event, and a line may begin with space", arguments: [InputFormat.csv, .jsonl])
+    @Test(
+        "A record of CSV is an event, whatever it begins with, and a line may begin with space",
+        arguments: [InputFormat.csv, .jsonl])
     func events(_ format: InputFormat) throws {
         let yaml = "rules: [{name: a, when: 'has(event.x) || event.user_id == \"u\"', risk: 0.5}]"
         let resolved = try Self.configuration(yaml).resolve(path: "rules.yaml")
@@ -259,7 +261,7 @@ import Testing
             format == .csv
             ? "transaction_id,user_id,amount,timestamp\n{1,u,5,1735732800\n" : "  \t" + Self.line(1) + "\n"
         let lines = harness.score(text).assessments
-        #expect(lines.count == 1 && lines[0].contains("\"rule\":\"a\"") == (format == .jsonl), "\(lines)")
+        #expect(lines.count == 1 && lines[0].contains("\"rule\":\"a\""), "\(lines)")
     }
 
     @Test("Names are members by their bytes, not by what they look like")

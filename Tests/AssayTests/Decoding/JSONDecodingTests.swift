@@ -4,7 +4,7 @@ import Testing
 @testable import AssayCore
 
 @Suite struct JSONDecodingTests {
-    private static func outcome(_ text: String, fields: FieldNames = .standard) -> String {
+    private static func outcome(_ text: String, fields: TransactionFields = .standard) -> String {
         var harness = ScoringHarness(fields: fields)
         let result = harness.score(text)
         if let reject = result.rejects.first { return "\(reject.reason.code)" }
@@ -153,7 +153,7 @@ import Testing
     @Test("Other people's names take the place of ours")
     func mappedNames() throws {
         let fields = try #require(
-            FieldNames(mapping: [
+            TransactionFields(mapping: [
                 "order_id": "transaction_id", "total_price": "amount", "lat": "location.latitude",
                 "lon": "location.longitude",
             ]))
@@ -162,6 +162,6 @@ import Testing
         #expect(Self.outcome(ours + #"5,"timestamp":1,"lat":1}"#, fields: fields) == "invalid_field")
         #expect(Self.outcome(ours + #"5,"timestamp":1,"location":{"latitude":99}}"#, fields: fields) == "accepted")
         #expect(Self.outcome(line(id: "a"), fields: fields) == "missing_field")
-        #expect(FieldNames(mapping: ["a": "no_such_field"]) == nil)
+        #expect(TransactionFields(mapping: ["a": "no_such_field"]) == nil)
     }
 }

@@ -13,7 +13,7 @@ struct ScoringHarness: ~Copyable {
 
     init(
         settings: ScoringSettings = ScoringSettings(), format: InputFormat = .jsonl,
-        fields: FieldNames = .standard, zone: TimeZoneRules = .utc, sequence: UInt64 = 0
+        fields: TransactionFields = .standard, zone: TimeZoneRules = .utc, sequence: UInt64 = 0
     ) {
         decoder = TransactionDecoder(format: format, fields: fields, zone: zone)
         stage = ScoringStage(settings: settings, zone: zone, sequence: sequence)

@@ -69,10 +69,10 @@ package struct FileInput: SourceDefinition {
     }
 
     /// The bytes that will be read of an open file; nil where that is not known.
-    package static func bytes(of descriptor: Int32) -> UInt64? {
+    package static func bytes(of descriptor: Int32, format: InputFormat) -> UInt64? {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-            !InputFile.isCompressed(descriptor)
+            !InputFile.isConverted(descriptor, format: format)
         else { return nil }
         return UInt64(status.st_size)
     }
@@ -96,9 +96,12 @@ package struct FileInput: SourceDefinition {
             // It was renamed before everything of it was read.
             number = former
         }
-        let opened = InputFile(number)
-        if opened.isCompressed, isFollowed {
-            throw RunFailure(.usage, "'\(path)' is compressed, which cannot be followed; leave out --follow")
+        let opened = InputFile(number, format: format)
+        if opened.isConverted, isFollowed {
+            throw RunFailure(
+                .usage,
+                "'\(path)' is not read as it is (compressed, or of another form than lines), and cannot be followed; "
+                    + "leave out --follow")
         }
         guard let recorded else { return FoundFile(opened, self, .first) }
         guard let position else {

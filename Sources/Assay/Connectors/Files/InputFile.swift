@@ -1,15 +1,18 @@
+import AssayCore
 import Compression
 import Glibc
 
 /// An open file or pipe that lines are read from. Compressed bytes, told by the first of them, come out as what they
-/// were: then it is a pipe like any other, which a thread of its own fills.
+/// were, elements of a JSON array as lines, and carriage returns that are line ends as newlines: then it is a pipe like
+/// any other, which a thread of its own fills.
 ///
 /// It belongs to one thread at a time.
 final class InputFile {
     /// What is polled and read.
     private(set) var descriptor: Int32
     private(set) var isRegularFile: Bool
-    private var decompression: Decompression?
+    private var converted: ConvertedInput?
+    private let format: InputFormat
     /// Of a regular file when it was opened.
     private let firstSize: off_t
     /// Nothing of a pipe was read yet.
@@ -20,30 +23,55 @@ final class InputFile {
     private var pending: [UInt8] = []
 
     private static let firstReadBytes = 64
+    /// Where a line end is looked for.
+    private static let examinedBytes = 64 << 10
 
-    init(_ descriptor: Int32) {
+    init(_ descriptor: Int32, format: InputFormat = .jsonl) {
         self.descriptor = descriptor
+        self.format = format
         var status = stat()
         let mode = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : 0
         isRegularFile = mode == S_IFREG
         firstSize = isRegularFile ? status.st_size : 0
         isUntouched = !isRegularFile
         guard isRegularFile else { return }
-        let beginning = Self.beginning(of: descriptor)
+        let beginning = Self.beginning(of: descriptor, atMost: CompressionFormat.magicBytes)
         isUTF16 = Self.isUTF16(beginning)
-        if let format = CompressionFormat(beginningOf: beginning) {
-            decompress(format, prefix: [], from: descriptor)
+        if let compression = CompressionFormat(beginningOf: beginning) {
+            convert(.decompression(compression), prefix: [])
+        }
+        if format == .json {
+            convert(.elements, prefix: [])
+        } else if !isConverted, Self.endsLinesWithReturns(descriptor) {
+            convert(.returns, prefix: [])
         }
     }
 
-    static func isCompressed(_ descriptor: Int32) -> Bool {
-        CompressionFormat(beginningOf: beginning(of: descriptor)) != nil
+    /// Whether reading gives other bytes than the file has.
+    static func isConverted(_ descriptor: Int32, format: InputFormat) -> Bool {
+        let beginning = beginning(of: descriptor, atMost: CompressionFormat.magicBytes)
+        return format == .json || CompressionFormat(beginningOf: beginning) != nil
     }
 
-    private static func beginning(of descriptor: Int32) -> [UInt8] {
-        var first = [UInt8](repeating: 0, count: CompressionFormat.magicBytes)
+    private static func beginning(of descriptor: Int32, atMost count: Int) -> [UInt8] {
+        var first = [UInt8](repeating: 0, count: count)
         let got = pread(descriptor, &first, first.count, 0)
         return Array(first[..<max(got, 0)])
+    }
+
+    /// Whether the first bytes of a file have carriage returns for lines, and no newline outside quotes.
+    private static func endsLinesWithReturns(_ descriptor: Int32) -> Bool {
+        var isQuoted = false
+        var hasReturn = false
+        for byte in beginning(of: descriptor, atMost: examinedBytes) {
+            switch byte {
+            case UInt8(ascii: "\""): isQuoted.toggle()
+            case UInt8(ascii: "\n") where !isQuoted: return false
+            case UInt8(ascii: "\r") where !isQuoted: hasReturn = true
+            default: break
+            }
+        }
+        return hasReturn
     }
 
     private static func isUTF16(_ beginning: [UInt8]) -> Bool {
@@ -67,16 +95,17 @@ final class InputFile {
         return isRegularFile && fstat(descriptor, &status) == 0 && status.st_size > firstSize
     }
 
-    var isCompressed: Bool { decompression != nil }
+    var isConverted: Bool { converted != nil }
     /// Reading would not wait.
     var hasPending: Bool { !pending.isEmpty }
     /// Why a compressed input came to its end too early.
-    var fault: Decompression.Fault? { decompression?.fault }
+    var fault: ConvertedInput.Fault? { converted?.fault }
 
-    private func decompress(_ format: CompressionFormat, prefix: [UInt8], from source: Int32) {
-        let decompression = Decompression(format, prefix: prefix, from: source, isRegularFile: isRegularFile)
-        descriptor = decompression.output
-        self.decompression = decompression
+    private func convert(_ conversion: InputConversions, prefix: [UInt8]) {
+        let next = ConvertedInput(
+            conversion, prefix: prefix, from: descriptor, isRegularFile: isRegularFile, after: converted)
+        descriptor = next.output
+        converted = next
         isRegularFile = false
     }
 
@@ -84,7 +113,12 @@ final class InputFile {
     func read(into buffer: UnsafeMutablePointer<UInt8>, atMost count: Int) -> Int {
         if isUntouched {
             let got = readFirst()
-            if got <= 0, pending.isEmpty, !isCompressed { return got }
+            if isConverted {
+                // The caller waits for what comes out now.
+                errno = EAGAIN
+                return -1
+            }
+            if got <= 0, pending.isEmpty { return got }
         }
         guard pending.isEmpty else {
             let taken = min(count, pending.count)
@@ -111,9 +145,11 @@ final class InputFile {
         isUntouched = false
         let bytes = Array(first[..<filled])
         isUTF16 = Self.isUTF16(bytes)
-        if let format = CompressionFormat(beginningOf: bytes) {
-            decompress(format, prefix: bytes, from: descriptor)
-        } else {
+        let compression = CompressionFormat(beginningOf: bytes)
+        if let compression { convert(.decompression(compression), prefix: bytes) }
+        if format == .json {
+            convert(.elements, prefix: isConverted ? [] : bytes)
+        } else if compression == nil {
             pending = bytes
         }
         return filled

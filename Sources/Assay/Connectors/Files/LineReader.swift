@@ -13,7 +13,7 @@ package enum InputError: Error, Equatable {
     /// The header of CSV is none that anything can be read under.
     case header(String)
 
-    init(_ fault: Decompression.Fault) {
+    init(_ fault: ConvertedInput.Fault) {
         switch fault {
         case .compression(let fault): self = .compression(fault)
         case .failed(let number): self = .failed(errorNumber: number)
@@ -120,8 +120,8 @@ struct LineReader: ~Copyable {
         smallRead = Int(held) / Self.smallPart
     }
 
-    init(descriptor: Int32, isDigested: Bool = true, start: consuming Start) {
-        self.init(input: InputFile(descriptor), isDigested: isDigested, start: start)
+    init(descriptor: Int32, format: InputFormat = .jsonl, isDigested: Bool = true, start: consuming Start) {
+        self.init(input: InputFile(descriptor, format: format), isDigested: isDigested, start: start)
     }
 
     /// Reads at least one whole line, and as many more as are there and fit.

@@ -3,15 +3,17 @@ import Compression
 import Glibc
 import Synchronization
 
-/// A thread that decompresses a file or pipe into a pipe.
-final class Decompression: Sendable {
+/// A thread that converts a file or pipe into a pipe.
+final class ConvertedInput: Sendable {
     enum Fault: Equatable {
         case compression(CompressionFault)
         case failed(errorNumber: Int32)
     }
 
-    /// Where the decompressed bytes come out.
+    /// Where the converted bytes come out.
     let output: Int32
+    /// Keeps its end open that this one reads from.
+    private let former: ConvertedInput?
     private let outcome = Outcome()
 
     /// What the thread leaves behind. It must not keep the end that is read from open.
@@ -22,7 +24,12 @@ final class Decompression: Sendable {
     private static let blockBytes = 128 << 10
     private static let pipeBytes: Int32 = 1 << 20
 
-    init(_ format: CompressionFormat, prefix: [UInt8], from source: Int32, isRegularFile: Bool) {
+    /// `former`: the one whose output the source is.
+    init(
+        _ conversion: InputConversions, prefix: [UInt8], from source: Int32, isRegularFile: Bool,
+        after former: ConvertedInput? = nil
+    ) {
+        self.former = former
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
             preconditionFailure("cannot create a pipe: \(String(cString: strerror(errno)))")
@@ -37,7 +44,7 @@ final class Decompression: Sendable {
             sigemptyset(&signals)
             sigaddset(&signals, SIGPIPE)
             pthread_sigmask(SIG_BLOCK, &signals, nil)
-            let fault = Self.run(Decompressor(format), prefix, target) { block, offset in
+            let fault = Self.run(conversion.begin(), prefix, target) { block, offset in
                 // Others may read the same open file.
                 isRegularFile
                     ? pread(source, block.baseAddress, block.count, off_t(offset))
@@ -51,21 +58,21 @@ final class Decompression: Sendable {
     deinit { close(output) }
 
     /// Known once everything before it was read.
-    var fault: Fault? { outcome.fault.withLock { $0 } }
+    var fault: Fault? { former?.fault ?? outcome.fault.withLock { $0 } }
 
     private static func run(
-        _ decompressor: Decompressor, _ prefix: [UInt8], _ target: Int32,
+        _ conversion: any InputConversion, _ prefix: [UInt8], _ target: Int32,
         read: (UnsafeMutableRawBufferPointer, Int) -> Int
     ) -> Fault? {
         var sink = OutputSink(descriptor: target)
-        func decompress(_ bytes: UnsafeBufferPointer<UInt8>) throws(OutputSink.Fault) -> Fault? {
-            let fault = try decompressor.decompress(UnsafeRawBufferPointer(bytes)) { part throws(OutputSink.Fault) in
-                try sink.write(part)
-            }
-            return fault.map { .compression($0) }
+        func convert(_ bytes: UnsafeRawBufferPointer) throws(OutputSink.Fault) -> Fault? {
+            try conversion.convert(bytes) { part throws(OutputSink.Fault) in try sink.write(part) }
+                .map { .compression($0) }
         }
         do throws(OutputSink.Fault) {
-            let fault = try prefix.withUnsafeBufferPointer { bytes throws(OutputSink.Fault) in try decompress(bytes) }
+            let fault = try prefix.withUnsafeBufferPointer { bytes throws(OutputSink.Fault) in
+                try convert(UnsafeRawBufferPointer(bytes))
+            }
             if let fault { return fault }
             var block = [UInt8](repeating: 0, count: blockBytes)
             var offset = 0
@@ -73,13 +80,15 @@ final class Decompression: Sendable {
                 let got = block.withUnsafeMutableBytes { read($0, offset) }
                 if got < 0, errno == EINTR || errno == EAGAIN { continue }
                 if got < 0 { return .failed(errorNumber: errno) }
-                if got == 0 { return decompressor.finish().map { .compression($0) } }
+                if got == 0 { break }
                 offset += got
                 let fault = try block.withUnsafeBufferPointer { bytes throws(OutputSink.Fault) in
-                    try decompress(UnsafeBufferPointer(rebasing: bytes[..<got]))
+                    try convert(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[..<got])))
                 }
                 if let fault { return fault }
             }
+            return try conversion.finish { part throws(OutputSink.Fault) in try sink.write(part) }
+                .map { .compression($0) }
         } catch {
             // Whoever reads has had enough.
             return nil
