@@ -15,7 +15,9 @@ package final class QueryDatabase {
             throw StoreError.of(opened, "preparing the query")
         }
         handle = opened
-        guard assay_make_defensive(handle) == SQLITE_OK else { throw StoreError.of(handle, "preparing the query") }
+        guard assay_make_defensive(handle) == SQLITE_OK, QueryFunctions.add(to: handle) else {
+            throw StoreError.of(handle, "preparing the query")
+        }
         for table in tables {
             definitions.append(Definition(table))
             let definition = Unmanaged.passRetained(definitions[definitions.count - 1])

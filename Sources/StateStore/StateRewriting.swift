@@ -19,9 +19,9 @@ package final class StateRewriting {
     private let functionNumber: Int64
     private var isFinished = false
 
-    /// Begins the state of one function. The caller holds the folder's lock.
-    package init(folder: String, function: (id: Int64, name: String)) throws(StoreError) {
-        target = "\(folder)/state.db"
+    /// Begins the state of one function, which will replace `target`. The caller holds the folder's lock.
+    package init(of target: String, function: (id: Int64, name: String)) throws(StoreError) {
+        self.target = target
         unfinished = "\(target).unfinished"
         for suffix in ["", "-wal", "-shm"] { unlink(unfinished + suffix) }
         store = try StateStore(path: unfinished, functions: [function])

@@ -16,14 +16,8 @@ enum Configurations {
                 if let path { try Configuration.load(path, Connectors.all) } else { Configuration() }
             return Loaded(file: configuration, resolved: try configuration.resolve(path: path ?? "the defaults"))
         } catch {
-            throw failure(error)
+            throw Failure(error)
         }
-    }
-
-    /// A mistake in a file, shown with its position.
-    static func failure(_ error: ConfigurationError) -> Failure {
-        if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
-        return Failure(code: .badConfiguration, message: error.description)
     }
 }
 
@@ -66,11 +60,15 @@ enum ConfigurationCommand {
         }
         if Pipeline.isPipeline(path) { return try checkPipeline(path) }
         let loaded = try Configurations.load(path)
+        var mistakes = Mistakes()
+        let compiler = AssessmentCompiler(path: path)
+        for entry in loaded.file.outputs {
+            mistakes.attempt { () throws(ConfigurationError) in _ = try compiler.compile(entry) }
+        }
         do throws(ConfigurationError) {
-            let compiler = AssessmentCompiler(path: path)
-            for entry in loaded.file.outputs { _ = try compiler.compile(entry) }
+            try mistakes.throwAll()
         } catch {
-            throw Configurations.failure(error)
+            throw Failure(error)
         }
         let rules = loaded.resolved.rules
         for (name, reads) in rules?.outlines ?? [] {

@@ -57,6 +57,12 @@ enum Declaration {
         operands: [Operand("INPUT", help: "a file, or - for standard input (default)")],
         options: [
             .value("output", short: "o", "OUTPUT", .file, help: "a file, or - for standard output", default: "-"),
+            .value(
+                "output-format", "FORMAT", .choice(["jsonl", "csv"]), help: "how assessments are written: jsonl or csv",
+                default: "jsonl"),
+            .value(
+                "min-level", "LEVEL", .choice(RiskLevel.allCases.map(\.label)),
+                help: "write only assessments of this level and above", default: "low"),
             .value("rejects", "FILE", .file, help: "write rejected lines to this file"),
             .flag("keep-open", help: "leave a last line without its end to the next run"),
             .value("config", short: "c", "FILE", .file, help: "settings; see 'assay check-config --print-defaults'"),

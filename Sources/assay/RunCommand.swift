@@ -77,8 +77,7 @@ enum Pipelines {
         do throws(ConfigurationError) {
             return try Pipeline.load(path, Connectors.all)
         } catch {
-            if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
-            throw Failure(code: .badConfiguration, message: error.description)
+            throw Failure(error)
         }
     }
 
@@ -96,8 +95,7 @@ enum Pipelines {
                     present = next
                     take(RunChange(next))
                 } catch {
-                    if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
-                    Diagnostics.error("the patterns stay as they were: \(error.description)")
+                    Diagnostics.error("the patterns stay as they were: \(error.tellAllButLast())")
                 }
             }
         }

@@ -58,21 +58,40 @@ private struct Scoring {
             }
             (inputs, descriptor) = (configuration.file.inputs, nil)
         }
-        let path = arguments.text("output")
-        let target = OutputTarget(path: path.flatMap { $0 == "-" ? nil : $0 })
-        var outputs: [(NamedOutput, AssessmentOutput)] = []
-        if configuration.file.outputs.isEmpty || path != nil {
-            let definition = FileOutput(target, form: .json, name: "assessments")
-            outputs.append((NamedOutput(stream: "assessments", definition, columns: nil), .lines))
+        if !configuration.file.outputs.isEmpty, arguments.text("output") == nil,
+            let option = ["min-level", "output-format"].first(where: { arguments.flag($0) })
+        {
+            throw Failure(
+                code: .usage,
+                message: "--\(option) is for -o; the 'outputs' of the configuration have their own 'where' and kinds")
         }
+        var outputs: [(NamedOutput, AssessmentOutput)] = []
         do throws(ConfigurationError) {
+            if configuration.file.outputs.isEmpty || arguments.text("output") != nil {
+                outputs.append(try Self.output(arguments))
+            }
             let compiler = AssessmentCompiler(path: arguments.text("config") ?? "")
             for entry in configuration.file.outputs { outputs.append(try compiler.compile(entry)) }
         } catch {
-            throw Configurations.failure(error)
+            throw Failure(error)
         }
         self.outputs = outputs.map(\.0)
         selections = outputs.map(\.1)
+    }
+
+    /// The output that the command line names.
+    private static func output(
+        _ arguments: ParsedArguments
+    ) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
+        let path = arguments.text("output")
+        let target = OutputTarget(path: path.flatMap { $0 == "-" ? nil : $0 })
+        let form: RowForm = arguments.text("output-format") == "csv" ? .csv(isSafe: false) : .json
+        let definition = FileOutput(target, form: form, name: "assessments")
+        let least = arguments.text("min-level").flatMap { RiskLevel(label: $0) } ?? .low
+        guard form != .json || least > .low else {
+            return (NamedOutput(stream: "assessments", definition, columns: nil), .lines)
+        }
+        return try AssessmentCompiler(path: "--min-level").compile(definition, from: least)
     }
 
     var totalBytes: UInt64? { descriptor.flatMap { FileInput.bytes(of: $0, format: inputs[0].definition.format) } }

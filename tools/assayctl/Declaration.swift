@@ -96,14 +96,23 @@ enum Declaration {
     private static let query = Command(
         "query", summary: "SQL over the decoded state.",
         discussion: [
-            "Reading only, in SQLite's dialect. " + "The tables:\n\n" + tables,
+            """
+            Reading only, in SQLite's dialect, with median(x) and percentile(x, p), p from 0 to 100. A pipeline's \
+            state has the table 'keys', and those of users where a stream scores. The tables:
+            """ + "\n\n" + tables,
             "Example:\n    assayctl query 'select user_id, transactions from users order by 2 desc limit 10'",
         ],
         operands: [Operand("SQL", .text, help: "one query", isRequired: true)],
-        options: [.flag("csv", help: "CSV with a header")] + common)
+        options: [
+            .flag("csv", help: "CSV with a header"),
+            .value(
+                "patience", "TIME", .duration,
+                help: "end a query that takes longer: the state's log grows while one reads it", default: "60s"),
+        ] + common)
 
     private static var tables: String {
-        UserTables.columns.map { table, columns in
+        let keys = (table: "keys", columns: PipelineCommands.columns)
+        return (UserTables.columns + [keys]).map { table, columns in
             let width = columns.map(\.name.count).max() ?? 0
             return "    \(table)\n"
                 + columns.map { "        \($0.name.padded(to: width))  \($0.meaning)" }.joined(separator: "\n")

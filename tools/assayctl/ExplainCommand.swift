@@ -70,8 +70,7 @@ enum ExplainCommand {
             if let path = arguments.text("config") { return try Configuration.load(path).resolve(path: path) }
             return try state.resolvedWithRules()
         } catch {
-            if let excerpt = error.excerpt { Diagnostics.excerpt(excerpt) }
-            throw Failure(code: .badConfiguration, message: error.description)
+            throw Failure(error)
         }
     }
 

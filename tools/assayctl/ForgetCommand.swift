@@ -11,7 +11,9 @@ enum ForgetCommand {
         let lock = try folder.lock()
         // By their bytes: texts that look alike are different users.
         let wanted = Array(Set(arguments.operands.map { Array($0.utf8) }))
-        let known = try forget(wanted, folder)
+        var known = try forget(wanted, folder, folder.database)
+        let former = StateReplacement.oldNames(of: folder.database).filter { access($0, F_OK) == 0 }
+        for file in former { known.formUnion(try forget(wanted, folder, file, isOptional: true)) }
         SnapshotFiles.removeUnfinished(in: folder.snapshots.path)
         let holders = holders(of: wanted, folder)
         extendLifetime(lock)
@@ -48,39 +50,75 @@ enum ForgetCommand {
         let older: [CheckpointRecord]
         let audits: [AuditRow]
         let forgotten: Set<[UInt8]>
+        /// How many keys are left out.
+        let keys: Int
     }
 
-    /// Returns the users who were known. The whole state is rewritten without them, so that no page, log or free space
-    /// has a byte of theirs.
-    private static func forget(_ ids: [[UInt8]], _ folder: StateFolder) throws(Failure) -> Set<[UInt8]> {
-        guard let new = try rewrite(without: ids, folder) else { return [] }
+    /// Returns the users who were known in a file. The whole state is rewritten without them, so that no page, log or
+    /// free space has a byte of theirs. `isOptional`: a file that can't be read is left, and named afterwards.
+    private static func forget(
+        _ ids: [[UInt8]], _ folder: StateFolder, _ file: String, isOptional: Bool = false
+    ) throws(Failure) -> Set<[UInt8]> {
+        let new: Rewritten?
+        do throws(Failure) {
+            new = try rewrite(without: ids, folder, file)
+        } catch {
+            if isOptional, error.code == .badData { return [] }
+            throw error
+        }
+        guard let new else { return [] }
         do throws(StoreError) {
             try new.rewriting.finish(
-                new.record, older: new.older, audits: new.audits, action: .forget, users: Int64(new.forgotten.count),
+                new.record, older: new.older, audits: new.audits, action: .forget, users: Int64(new.keys),
                 at: Now.milliseconds)
         } catch {
-            throw Failure(error, file: folder.path)
+            throw Failure(error, file: file)
         }
         return new.forgotten
     }
 
     /// Returns nil when none of them is known. The old state is only read in here: the new one can't replace it while
     /// it is being read.
-    private static func rewrite(without ids: [[UInt8]], _ folder: StateFolder) throws(Failure) -> Rewritten? {
-        let state = try folder.open()
+    private static func rewrite(
+        without ids: [[UInt8]], _ folder: StateFolder, _ file: String
+    ) throws(Failure) -> Rewritten? {
+        let state = try folder.openAny(file)
         let users = try state.users()
-        let known = Set(ids.filter { users.place(of: $0) != nil })
-        guard let record = state.view.checkpoint, !known.isEmpty else { return nil }
+        let (keys, known) = try self.keys(of: ids, state)
+        guard let record = state.view.checkpoint, !keys.isEmpty else { return nil }
+        let function = state.isPipeline ? StoredFunction.pipeline : StoredFunction.scoring
         return try state.reading { () throws(StoreError) in
-            let rewriting = try StateRewriting(folder: folder.path, function: StoredFunction.scoring)
+            let rewriting = try StateRewriting(of: file, function: function)
             try users.forEach { entry throws(StoreError) in
-                if known.contains(entry.idBytes) { return }
+                if keys.contains(entry.idBytes) { return }
                 try rewriting.add(key: UnsafeRawBufferPointer(entry.id), value: entry.state)
             }
             return Rewritten(
                 rewriting: rewriting, record: record, older: try state.view.checkpoints(),
-                audits: try state.view.audits(), forgotten: known)
+                audits: try state.view.audits(), forgotten: known, keys: keys.count)
         }
+    }
+
+    /// The keys that are one of the users, or have one as a part, and the users that they have.
+    private static func keys(
+        of ids: [[UInt8]], _ state: OpenState
+    ) throws(Failure) -> (keys: Set<[UInt8]>, users: Set<[UInt8]>) {
+        let users = try state.users()
+        guard state.isPipeline else {
+            let known = Set(ids.filter { users.place(of: $0) != nil })
+            return (known, known)
+        }
+        var keys: Set<[UInt8]> = []
+        var known: Set<[UInt8]> = []
+        try state.reading { () throws(StoreError) in
+            try users.forEach { entry in
+                for id in ids where PipelineKeys.names(entry.idBytes, String(decoding: id, as: UTF8.self)) {
+                    keys.insert(entry.idBytes)
+                    known.insert(id)
+                }
+            }
+        }
+        return (keys, known)
     }
 
     /// The other files in which one of the users is still known, or may be.
@@ -90,8 +128,7 @@ enum ForgetCommand {
         return files.filter { file in
             guard access(file, F_OK) == 0 else { return false }
             do throws(Failure) {
-                let users = try folder.open(file).users()
-                return ids.contains { users.place(of: $0) != nil }
+                return try !keys(of: ids, folder.openAny(file)).users.isEmpty
             } catch {
                 // An unreadable file may have them.
                 return true

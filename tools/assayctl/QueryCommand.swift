@@ -1,17 +1,26 @@
 import Arguments
 import Assay
 import AssayCore
+import Glibc
 import StateStore
 
 /// `assayctl query`.
 enum QueryCommand {
+    private static let defaultPatience: Int64 = 60_000
+
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         if arguments.flag("json"), arguments.flag("csv") {
             throw Failure(code: .usage, message: "--json and --csv exclude each other; leave one out")
         }
-        let state = try StateFolder(arguments).open()
-        let users = try state.users()
-        let tables = UserTables(users, settings: state.settings, clock: state.clock).tables()
+        let state = try StateFolder(arguments).openAny()
+        let users = try state.isPipeline ? state.scoredUsers() : state.users()
+        var tables = UserTables(users, settings: state.settings, clock: state.clock).tables()
+        if state.isPipeline {
+            // Its thresholds are in the configuration of its stream, which the state does not have.
+            tables.removeAll { $0.name == "velocity" }
+            tables.append(try PipelineCommands.table(state))
+        }
+        Patience.begin(milliseconds: arguments.integer("patience") ?? defaultPatience)
         let database = try state.reading { () throws(StoreError) in try QueryDatabase(tables) }
         var result: any QueryResult = TableResult()
         if arguments.flag("json") { result = JSONResult() } else if arguments.flag("csv") { result = CSVResult() }
@@ -28,7 +37,34 @@ enum QueryCommand {
         } catch {
             preconditionFailure("rows are only printed: \(error)")
         }
+        Patience.end()
         result.end()
+    }
+}
+
+/// Ends a query that lasts, since the state's log grows while anybody reads an old checkpoint.
+private enum Patience {
+    /// Only what a signal handler may call, and the message is a constant.
+    static func begin(milliseconds: Int64) {
+        signal(SIGALRM) { _ in
+            let message: StaticString = "\nassayctl: error: the query took longer than --patience, and was ended\n"
+            _ = write(STDERR_FILENO, message.utf8Start, message.utf8CodeUnitCount)
+            _exit(ExitCode.inputOutput.rawValue)
+        }
+        // Whoever started this process may have blocked it.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGALRM)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+        var timer = itimerval()
+        timer.it_value = timeval(
+            tv_sec: time_t(milliseconds / 1000), tv_usec: suseconds_t(milliseconds % 1000 * 1000))
+        setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &timer, nil)
+    }
+
+    static func end() {
+        var timer = itimerval()
+        setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &timer, nil)
     }
 }
 

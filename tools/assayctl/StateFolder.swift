@@ -135,6 +135,12 @@ final class OpenState {
             path: "the checkpoint's configuration")
     }
 
+    /// The users of the stream of a pipeline that scores.
+    func scoredUsers() throws(Failure) -> UserStates {
+        try reading { () throws(StoreError) in try UserStates(view, .scored) }
+    }
+
+    /// The users, or all keys of a pipeline.
     func users() throws(Failure) -> UserStates {
         if let found { return found }
         do throws(StoreError) {

@@ -12,7 +12,8 @@ enum TransferCommands {
     ]
 
     static func export(_ arguments: ParsedArguments) throws(Failure) {
-        let state = try StateFolder(arguments).open()
+        let state = try StateFolder(arguments).openAny()
+        if state.isPipeline { return try PipelineCommands.export(state, arguments) }
         let users = try state.users()
         guard let checkpoint = state.view.checkpoint else {
             throw Failure(code: .no, message: "there is no checkpoint yet to export")
@@ -58,7 +59,7 @@ enum TransferCommands {
         let record = try documents.checkpoint()
         var count: Int64 = 0
         do throws(StoreError) {
-            let rewriting = try StateRewriting(folder: folder.path, function: StoredFunction.scoring)
+            let rewriting = try StateRewriting(of: folder.database, function: StoredFunction.scoring)
             var seen: Set<[UInt8]> = []
             while let user = try documents.nextUser() {
                 guard seen.insert(user.id).inserted else { throw documents.failure("user '\(user.name)' comes twice") }

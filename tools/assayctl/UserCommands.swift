@@ -11,7 +11,8 @@ enum UserCommands {
     }
 
     static func users(_ arguments: ParsedArguments) throws(Failure) {
-        let state = try StateFolder(arguments).open()
+        let state = try StateFolder(arguments).openAny()
+        if state.isPipeline { return try PipelineCommands.keys(state, arguments) }
         let users = try state.users()
         let limit = Int(arguments.integer("limit") ?? 20)
         let pattern = arguments.text("match").map { Glob($0) }
@@ -82,8 +83,8 @@ enum UserCommands {
 
     static func user(_ arguments: ParsedArguments) throws(Failure) {
         let id = arguments.operands[0]
-        let state = try StateFolder(arguments).open()
-        let users = try state.users()
+        let state = try StateFolder(arguments).openAny()
+        let users = try state.isPipeline ? state.scoredUsers() : state.users()
         guard let user = try state.reading({ () throws(StoreError) in try users.record(of: Array(id.utf8)) }) else {
             throw Failure(code: .no, message: "no user '\(Page.shown(id))' is known")
         }

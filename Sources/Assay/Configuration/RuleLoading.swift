@@ -8,14 +8,22 @@ extension Configuration {
         if rules.isEmpty, patterns.isEmpty { return nil }
         var compiler = RuleCompiler(
             lists: try listContents(path: path), longestWindow: scoring.velocity.windowSeconds.max() ?? 0)
+        var mistakes = Mistakes()
         for rule in rules {
             do throws(RuleFault) {
                 try compiler.add(rule)
             } catch {
-                throw fault(error, in: rule, path: path)
+                mistakes.note(fault(error, in: rule, path: path))
             }
         }
-        for pattern in patterns { try compiler.add(pattern: pattern, path: path) }
+        for pattern in patterns {
+            do throws(ConfigurationError) {
+                try compiler.add(pattern: pattern, path: path)
+            } catch {
+                mistakes.note(error)
+            }
+        }
+        try mistakes.throwAll()
         // What lists hold counts, not where they are.
         var placeless = self
         for index in lists.indices {

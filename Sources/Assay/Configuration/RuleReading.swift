@@ -21,13 +21,15 @@ struct RuleReading {
         _ read: (YAMLNode) throws(ConfigurationError) -> RuleDefinition
     ) throws(ConfigurationError) -> [RuleDefinition] {
         var list: [RuleDefinition] = []
+        var mistakes = Mistakes()
         for element in try elements(node, kind, most: most) {
-            let one = try read(element)
-            guard !list.contains(where: { $0.name == one.name }) else {
-                throw fault("there are two \(kind) '\(one.name)'", element.position)
+            guard let one = mistakes.attempt({ () throws(ConfigurationError) in try read(element) }) else { continue }
+            if list.contains(where: { $0.name == one.name }) {
+                mistakes.note(fault("there are two \(kind) '\(one.name)'", element.position))
             }
             list.append(one)
         }
+        try mistakes.throwAll()
         return list
     }
 
@@ -36,39 +38,57 @@ struct RuleReading {
             throw fault("a rule must be a map with name, when and risk or decide, not \(node.kindName)", node.position)
         }
         var rule = RuleDefinition(name: "", when: "", position: node.position)
+        var mistakes = Mistakes()
         for (key, position, value) in members {
-            switch key {
-            case "name": rule.name = try name(value, "a rule's name")
-            case "when": (rule.when, rule.whenPosition) = (try text(value, "when"), value.textPosition)
-            case "risk": rule.risk = try risk(value)
-            case "decide":
-                let label = try text(value, "decide")
-                rule.decide = Decision(label: label)
-                guard rule.decide != nil else {
-                    throw fault("'decide' must be allow, review or block, not '\(label)'", value.position)
-                }
-            case "reason":
-                (rule.reason, rule.reasonPosition) = (try text(value, "reason"), value.textPosition)
-                guard let reason = rule.reason, reason.utf8.count <= RuleDefinition.longestReason else {
-                    throw fault("'reason' has at most \(RuleDefinition.longestReason) bytes", value.position)
-                }
-            case "shadow":
-                guard case .scalar(let text, isPlain: true) = value.content, let isShadow = Bool(text) else {
-                    throw fault("'shadow' must be true or false", value.position)
-                }
-                rule.isShadow = isShadow
-            default:
-                let near = NearestName.of(key, among: ["name", "when", "risk", "decide", "reason", "shadow"])
-                throw fault(
-                    "a rule has no '\(key)'" + (near.map { "; did you mean '\($0)'?" } ?? ""), position)
+            do throws(ConfigurationError) {
+                try take(key, position, value, &rule)
+            } catch {
+                mistakes.note(error)
             }
         }
+        // What is missing may be what was misspelt.
+        try mistakes.throwAll()
         guard !rule.name.isEmpty else { throw fault("the rule has no 'name'", node.position) }
         guard !rule.when.isEmpty else { throw fault("rule '\(rule.name)' has no 'when'", node.position) }
         guard rule.risk != nil || rule.decide != nil else {
             throw fault("rule '\(rule.name)' needs 'risk' or 'decide', or it would change nothing", node.position)
         }
         return rule
+    }
+
+    private static let keys = ["name", "when", "risk", "decide", "reason", "shadow"]
+
+    private func take(
+        _ key: String, _ position: TextPosition, _ value: YAMLNode, _ rule: inout RuleDefinition
+    ) throws(ConfigurationError) {
+        switch key {
+        case "name": rule.name = try name(value, "a rule's name")
+        case "when": (rule.when, rule.whenPosition) = (try text(value, "when"), value.textPosition)
+        case "risk": rule.risk = try risk(value)
+        case "decide":
+            let label = try text(value, "decide")
+            rule.decide = Decision(label: label)
+            guard rule.decide != nil else {
+                throw fault("'decide' must be allow, review or block, not '\(label)'", value.position)
+            }
+        case "reason":
+            (rule.reason, rule.reasonPosition) = (try text(value, "reason"), value.textPosition)
+            guard let reason = rule.reason, reason.utf8.count <= RuleDefinition.longestReason else {
+                throw fault("'reason' has at most \(RuleDefinition.longestReason) bytes", value.position)
+            }
+        case "shadow":
+            guard case .scalar(let text, isPlain: true) = value.content, let isShadow = Bool(text) else {
+                throw fault("'shadow' must be true or false", value.position)
+            }
+            rule.isShadow = isShadow
+        default:
+            let near = NearestName.of(key, among: Self.keys)
+            throw fault(
+                "a rule has no '\(key)'"
+                    + (near.map { "; did you mean '\($0)'?" }
+                        ?? "; it has \(Self.keys.joined(separator: ", "))"),
+                position)
+        }
     }
 
     // MARK: Patterns

@@ -16,38 +16,58 @@ struct SettingsReading {
     }
 
     mutating func read(_ root: YAMLNode) throws(ConfigurationError) {
-        try readMap(root, prefix: "")
+        guard case .map(let members) = root.content, !members.contains(where: { $0.key == "streams" }) else {
+            if case .map = root.content { throw fault("this is a pipeline; 'assay run' runs it", root.position) }
+            throw fault("a configuration must be a map of keys and values, not \(root.kindName)", root.position)
+        }
+        var mistakes = Mistakes()
+        readMembers(members, of: root, prefix: "", &mistakes)
+        try mistakes.throwAll()
         try checkTogether()
         for pattern in configuration.patterns where configuration.rules.contains(where: { $0.name == pattern.name }) {
             throw fault("there is a rule '\(pattern.name)' too; give the pattern another name", pattern.position)
         }
     }
 
-    private mutating func readMap(_ node: YAMLNode, prefix: String) throws(ConfigurationError) {
-        guard case .map(let members) = node.content else {
-            let name = prefix.isEmpty ? "a configuration" : "'\(prefix.dropLast())'"
-            throw fault("\(name) must be a map of keys and values, not \(node.kindName)", node.position)
-        }
+    /// Reads all members, and goes on after a mistake.
+    private mutating func readMembers(
+        _ members: [(key: String, position: TextPosition, value: YAMLNode)], of node: YAMLNode, prefix: String,
+        _ mistakes: inout Mistakes
+    ) {
         for (key, position, value) in members {
-            let path = prefix + key
-            if path == "rules" {
-                configuration.rules = try RuleReading(path: self.path).rules(value)
-            } else if path == "patterns" {
-                configuration.patterns = try RuleReading(path: self.path).patterns(value)
-            } else if path == "lists" {
-                configuration.lists = try RuleReading(path: self.path).lists(value)
-            } else if path == "inputs" || path == "outputs" {
-                try readConnectors(path, value, YAMLMembers(node, "the configuration", path: self.path))
-            } else if let setting = Setting.all.first(where: { $0.path == path }) {
-                configuration.positions[path] = value.position
-                try set(setting, value)
-            } else if Setting.all.contains(where: { $0.path.hasPrefix(path + ".") }) {
-                // An empty section changes nothing.
-                if case .scalar("", isPlain: true) = value.content { continue }
-                try readMap(value, prefix: path + ".")
-            } else {
-                throw unknown(key, prefix: prefix, position)
+            do throws(ConfigurationError) {
+                try read(key, position, value, of: node, prefix: prefix, &mistakes)
+            } catch {
+                mistakes.note(error)
             }
+        }
+    }
+
+    private mutating func read(
+        _ key: String, _ position: TextPosition, _ value: YAMLNode, of node: YAMLNode, prefix: String,
+        _ mistakes: inout Mistakes
+    ) throws(ConfigurationError) {
+        let path = prefix + key
+        if path == "rules" {
+            configuration.rules = try RuleReading(path: self.path).rules(value)
+        } else if path == "patterns" {
+            configuration.patterns = try RuleReading(path: self.path).patterns(value)
+        } else if path == "lists" {
+            configuration.lists = try RuleReading(path: self.path).lists(value)
+        } else if path == "inputs" || path == "outputs" {
+            try readConnectors(path, value, YAMLMembers(node, "the configuration", path: self.path))
+        } else if let setting = Setting.all.first(where: { $0.path == path }) {
+            configuration.positions[path] = value.position
+            try set(setting, value)
+        } else if Setting.all.contains(where: { $0.path.hasPrefix(path + ".") }) {
+            // An empty section changes nothing.
+            if case .scalar("", isPlain: true) = value.content { return }
+            guard case .map(let members) = value.content else {
+                throw fault("'\(path)' must be a map of keys and values, not \(value.kindName)", value.position)
+            }
+            readMembers(members, of: value, prefix: path + ".", &mistakes)
+        } else {
+            throw unknown(key, prefix: prefix, position)
         }
     }
 

@@ -35,6 +35,7 @@ package enum StateTransfer {
                         ])
                     })
             ), ("tallies", .object(record.stage.tallies.map { ($0.name, .unsigned($0.count)) })),
+            ("fields", .object(record.stage.fields.map { ($0.name, .integer($0.value)) })),
         ])
     }
 
@@ -43,7 +44,8 @@ package enum StateTransfer {
             ("name", .string(input.name)), ("path", .string(input.path)), ("offset", .unsigned(input.offset)),
             ("line", .unsigned(input.line)),
         ]
-        if let file = FilePosition(input.position) {
+        // A followed file has more to it.
+        if let file = FilePosition(input.position), !file.file.isKnown {
             members += [
                 ("ends_inside_line", .bool(file.endsInsideLine)), ("head", .string(hex(file.mark.head.bytes))),
                 ("chain", .string(hex(file.mark.chain.bytes))),
@@ -83,6 +85,11 @@ package enum StateTransfer {
             record.stage.tallies.append(Tally(name: name, count: try need(count.unsigned, name)))
         }
         record.stage.tallies.sort { $0.name < $1.name }
+        // Older exports have none.
+        for (name, value) in json["fields"]?.members ?? [] {
+            record.stage.fields.append(StageRecord.Field(name: name, value: try need(value.integer, name)))
+        }
+        record.stage.fields.sort { $0.name < $1.name }
         try check(record)
         return record
     }
@@ -99,6 +106,7 @@ package enum StateTransfer {
         }
         guard total < largestCount, record.stage.keys >= 0 else { throw Problem(message: "a count is out of bounds") }
         guard Set(record.stage.tallies.map(\.name)).count == record.stage.tallies.count,
+            Set(record.stage.fields.map(\.name)).count == record.stage.fields.count,
             Set(record.inputs.map(\.name)).count == record.inputs.count,
             Set(record.outputs.map(\.name)).count == record.outputs.count
         else { throw Problem(message: "a name comes twice") }
@@ -256,7 +264,7 @@ package enum StateTransfer {
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
-    private static func hex(_ bytes: [UInt8]) -> String {
+    package static func hex(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 

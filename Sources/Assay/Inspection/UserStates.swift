@@ -31,6 +31,15 @@ package final class UserStates {
             }
         }
 
+        /// The user in a pipeline's state; nil for the state of anything else.
+        package func scoredRecord() throws(StoreError) -> UserRecord? {
+            guard StreamFunction.kind(of: state) == .user else { return nil }
+            return try Entry(
+                id: UnsafeBufferPointer(rebasing: id.dropFirst(StreamKey.prefixBytes)),
+                state: StreamFunction.content(of: state)
+            ).record()
+        }
+
         package func record() throws(StoreError) -> UserRecord {
             do throws(StateDecodingError) {
                 return try UserRecord(id: idBytes, state: state)
@@ -41,15 +50,27 @@ package final class UserStates {
         }
     }
 
+    /// Which states are users.
+    package enum Selection: Sendable {
+        case all
+        /// Those of the stream of a pipeline that scores.
+        case scored
+    }
+
     package let view: StateView
+    private let selection: Selection
     /// Newest page first, so that a pass over them reads each page once.
     package let places: [Place]
     private var byID = KeyTable<Int>()
+    /// What keys have before the users' ids.
+    private let prefix: [UInt8]
 
-    package init(_ view: StateView) throws(StoreError) {
+    package init(_ view: StateView, _ selection: Selection = .all) throws(StoreError) {
         self.view = view
+        self.selection = selection
         var places: [Place] = []
         var byID = KeyTable<Int>()
+        var prefix: [UInt8] = []
         try view.readPages { (page, count, bytes) throws(StoreError) in
             var reader = StateEntryReader(bytes)
             var seen: Int64 = 0
@@ -59,23 +80,25 @@ package final class UserStates {
                 let hash = key.stableHash
                 if byID.find(key, hash: hash) != nil { continue }
                 // An entry without a value says that the key is gone.
-                if entry.value.isEmpty {
+                if entry.value.isEmpty || selection == .scored && StreamFunction.kind(of: entry.value) != .user {
                     _ = byID.insert(key, hash: hash, state: Self.gone)
                     continue
                 }
                 _ = byID.insert(key, hash: hash, state: places.count)
                 places.append(Place(page: page, offset: UInt32(offset)))
+                if selection == .scored { prefix = Array(key.prefix(StreamKey.prefixBytes)) }
             }
             guard reader.isAtEnd, seen == count else {
                 throw StoreError(.damaged, "reading page \(page)", "its entries don't fit")
             }
         }
         let keys = view.checkpoint?.stage.keys ?? 0
-        guard places.count == keys else {
+        guard places.count == keys || selection != .all else {
             throw StoreError(.damaged, "reading pages", "they hold \(places.count) keys, not \(keys)")
         }
         self.places = places
         self.byID = byID
+        self.prefix = prefix
     }
 
     private static let gone = -1
@@ -84,7 +107,7 @@ package final class UserStates {
 
     /// The place of a user's state, nil for an unknown user.
     package func place(of id: [UInt8]) -> Int? {
-        id.withUnsafeBufferPointer { key in
+        (prefix + id).withUnsafeBufferPointer { key in
             byID.find(key, hash: key.stableHash).map { byID[$0] }.flatMap { $0 == Self.gone ? nil : $0 }
         }
     }
@@ -106,7 +129,7 @@ package final class UserStates {
         let place = places[index]
         let copy = try view.withPage(place.page) { Array($0) }
         return try copy.withUnsafeBufferPointer { bytes throws(StoreError) in
-            try body(Self.entry(at: place, in: UnsafeRawBufferPointer(bytes)))
+            try body(entry(at: place, in: UnsafeRawBufferPointer(bytes)))
         }
     }
 
@@ -125,10 +148,12 @@ package final class UserStates {
         }
     }
 
-    fileprivate static func entry(at place: Place, in bytes: UnsafeRawBufferPointer) -> Entry {
+    fileprivate func entry(at place: Place, in bytes: UnsafeRawBufferPointer) -> Entry {
         var reader = StateEntryReader(UnsafeRawBufferPointer(rebasing: bytes[Int(place.offset)...]))
         guard let entry = reader.next() else { preconditionFailure("entries were read here before") }
-        return Entry(id: entry.key.bindMemory(to: UInt8.self), state: entry.value)
+        return Entry(
+            id: UnsafeBufferPointer(rebasing: entry.key.bindMemory(to: UInt8.self).dropFirst(prefix.count)),
+            state: selection == .all ? entry.value : StreamFunction.content(of: entry.value))
     }
 }
 
@@ -166,7 +191,7 @@ package struct UserCursor {
     ) throws(StoreError) -> Result {
         let place = users.places[present]
         return try bytes.withUnsafeBufferPointer { bytes throws(StoreError) in
-            try body(UserStates.entry(at: place, in: UnsafeRawBufferPointer(bytes)))
+            try body(users.entry(at: place, in: UnsafeRawBufferPointer(bytes)))
         }
     }
 }

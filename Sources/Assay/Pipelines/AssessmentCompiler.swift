@@ -15,6 +15,20 @@ package struct AssessmentCompiler {
         self.names = names
     }
 
+    /// An output that gets the assessments of a level and above.
+    package func compile(
+        _ definition: any OutputDefinition, from least: RiskLevel
+    ) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
+        let start = TextPosition(line: 1, column: 1)
+        func text(_ text: String) -> SourceText { SourceText(text: text, position: start, textPosition: nil) }
+        var entry = OutputEntry(stream: text("assessments"), definition: definition, position: start)
+        if least > .low {
+            let levels = RiskLevel.allCases.filter { $0 >= least }.map { "\"\($0.label)\"" }
+            entry.condition = text("risk_level in [\(levels.joined(separator: ", "))]")
+        }
+        return try compile(entry)
+    }
+
     /// An output of a configuration, and what it gets.
     package func compile(_ entry: OutputEntry) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
         var compiler = Compiler(names.environment)

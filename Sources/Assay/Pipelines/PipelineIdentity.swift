@@ -30,7 +30,7 @@ enum PipelineIdentity {
 
     private static func line(_ stream: PipelineDefinition.Stream, columns made: [StreamColumn]) -> String {
         let sources = stream.from.isEmpty ? "input" : stream.from.map(\.text).joined(separator: ", ")
-        var parts = ["stream \(stream.name): from \(sources)"]
+        var parts = ["\(streamPrefix)\(stream.name): from \(sources)"]
         if let condition = stream.condition { parts.append("where \(condition.text.flat)") }
         switch stream.kind {
         case .rows: parts.append("rows")
@@ -52,6 +52,27 @@ enum PipelineIdentity {
         return parts.joined(separator: "; ")
     }
 
+    /// The names of a recorded pipeline's streams, by number.
+    static func streams(in text: String) -> [String] {
+        var links: [StreamOrder.Link] = []
+        for line in text.split(separator: "\n") where line.hasPrefix(streamPrefix) {
+            let parts = line.dropFirst(streamPrefix.count).split(separator: ";")
+            guard let colon = parts[0].firstIndex(of: ":") else { continue }
+            let sources = parts[0][colon...].dropFirst(": from ".count).split(separator: ",")
+            var link = StreamOrder.Link(
+                name: String(parts[0][..<colon]), from: sources.map { $0.filter { $0 != " " } }, sides: [])
+            for part in parts.dropFirst() {
+                let words = part.split(separator: " ")
+                guard ["lateness", "pattern"].contains(words.first) else { continue }
+                for (word, name) in zip(words, words.dropFirst()) where ["late", "timeouts"].contains(word) {
+                    link.sides.append(String(name))
+                }
+            }
+            links.append(link)
+        }
+        return StreamOrder.places(links)?.map { links[$0].name } ?? links.map(\.name)
+    }
+
     /// The part that a reload may change.
     private static func pattern(_ stream: PipelineDefinition.Stream) -> String? {
         guard case .pattern(let sequences) = stream.kind else { return nil }
@@ -64,6 +85,8 @@ enum PipelineIdentity {
         return parts.joined(separator: "; ")
     }
 
+    /// The beginning of lines with a stream.
+    private static let streamPrefix = "stream "
     /// The beginning of lines with a stream's pattern.
     static let patternPrefix = "pattern "
 

@@ -37,38 +37,84 @@ struct PipelineReading {
 
     private mutating func read(_ root: YAMLNode) throws(ConfigurationError) {
         var members = try YAMLMembers(root, "a pipeline", path: path)
-        if let input = members.take("input") { try readInput(input) }
-        if let inputs = members.take("inputs") {
-            pipeline.inputs = try InputReading(path: path, kinds: kinds.sources, format: pipeline.input.format)
-                .inputs(inputs, members)
+        if !Self.isPipeline(root), ["rules", "velocity", "levels"].contains(where: { members.take($0) != nil }) {
+            throw members.fault(
+                "this is a configuration of scoring; 'assay score --config \(path)' takes it", root.position)
         }
-        if let lists = members.take("lists") { pipeline.lists = try RuleReading(path: path).lists(lists) }
-        if let derived = members.take("derive") {
-            pipeline.derived = try columns(derived, "derive", members)
-        }
-        if let patterns = members.take("patterns") { try readPatterns(patterns, members) }
-        let streams = try members.require("streams")
-        for (name, position, value) in try members.entries(streams, "streams") {
-            guard PipelineName.isName(name) else {
-                throw members.fault("a stream's name has only letters, digits and _, unlike '\(name)'", position)
+        var mistakes = Mistakes()
+        for section in try sections(&members) {
+            do throws(ConfigurationError) {
+                try read(section.key, section.value, members, &mistakes)
+            } catch {
+                mistakes.note(error)
             }
-            pipeline.streams.append(try stream(name, position, value))
         }
-        guard (1...PipelineDefinition.mostStreams).contains(pipeline.streams.count) else {
-            throw members.fault("'streams' has 1 to \(PipelineDefinition.mostStreams)", streams.position)
+        mistakes.attempt { () throws(ConfigurationError) in try members.finish() }
+        try mistakes.throwAll()
+    }
+
+    /// In an order in which each needs only those before it.
+    private func sections(
+        _ members: inout YAMLMembers
+    ) throws(ConfigurationError) -> [(key: String, value: YAMLNode)] {
+        var sections: [(key: String, value: YAMLNode)] = []
+        for key in ["input", "inputs", "lists", "derive", "patterns"] {
+            if let value = members.take(key) { sections.append((key, value)) }
         }
-        if let outputs = members.take("outputs") {
-            pipeline.outputs = try OutputReading(path: path, kinds: kinds.outputs).outputs(outputs, members)
+        let outputs = members.take("outputs")
+        sections.append(("streams", try members.require("streams")))
+        if let outputs { sections.append(("outputs", outputs)) }
+        return sections
+    }
+
+    private mutating func read(
+        _ section: String, _ node: YAMLNode, _ members: YAMLMembers, _ mistakes: inout Mistakes
+    ) throws(ConfigurationError) {
+        switch section {
+        case "input": try readInput(node)
+        case "inputs":
+            pipeline.inputs = try InputReading(path: path, kinds: kinds.sources, format: pipeline.input.format)
+                .inputs(node, members)
+        case "lists": pipeline.lists = try RuleReading(path: path).lists(node)
+        case "derive": pipeline.derived = try columns(node, "derive", members)
+        case "patterns": try readPatterns(node, members, &mistakes)
+        case "streams": try readStreams(node, members, &mistakes)
+        default: pipeline.outputs = try OutputReading(path: path, kinds: kinds.outputs).outputs(node, members)
         }
-        try members.finish()
+    }
+
+    private mutating func readStreams(
+        _ node: YAMLNode, _ members: YAMLMembers, _ mistakes: inout Mistakes
+    ) throws(ConfigurationError) {
+        let entries = try members.entries(node, "streams")
+        for (name, position, value) in entries {
+            do throws(ConfigurationError) {
+                guard PipelineName.isName(name) else {
+                    throw members.fault("a stream's name has only letters, digits and _, unlike '\(name)'", position)
+                }
+                pipeline.streams.append(try stream(name, position, value))
+            } catch {
+                mistakes.note(error)
+            }
+        }
+        guard (1...PipelineDefinition.mostStreams).contains(entries.count) else {
+            throw members.fault("'streams' has 1 to \(PipelineDefinition.mostStreams)", node.position)
+        }
     }
 
     /// Reads unused patterns too, so that a mistake in one is found.
-    private mutating func readPatterns(_ node: YAMLNode, _ members: YAMLMembers) throws(ConfigurationError) {
+    private mutating func readPatterns(
+        _ node: YAMLNode, _ members: YAMLMembers, _ mistakes: inout Mistakes
+    ) throws(ConfigurationError) {
         for (name, position, value) in try members.entries(node, "patterns") {
-            guard PipelineName.isName(name) else { throw members.fault(PatternName.rule(name), position) }
-            _ = try PatternReading(path: path).pattern(value, "pattern '\(name)'")
+            // A stream that names a bad one has no other mistake.
             patterns[name] = value
+            do throws(ConfigurationError) {
+                guard PipelineName.isName(name) else { throw members.fault(PatternName.rule(name), position) }
+                _ = try PatternReading(path: path).pattern(value, "pattern '\(name)'")
+            } catch {
+                mistakes.note(error)
+            }
         }
     }
 

@@ -55,14 +55,30 @@ struct StreamCompiler {
         let timeColumn = fields.column(pipeline.input.time)
         let derivedProgram = try compileDerived()
         let names = try self.names()
+        var mistakes = Mistakes()
+        var unknown: Set<String> = []
         for stream in try StreamOrder(pipeline, names: names).ordered() {
-            let compiled = try compile(stream)
+            let made = [stream.name] + stream.sideStreams.map(\.text)
+            // What reads a stream with a mistake can't be checked.
+            guard !stream.from.contains(where: { unknown.contains($0.text) }) else {
+                unknown.formUnion(made)
+                continue
+            }
+            let compiled: StreamPlan.Stream
+            do throws(ConfigurationError) {
+                compiled = try compile(stream)
+            } catch {
+                mistakes.note(error)
+                unknown.formUnion(made)
+                continue
+            }
             sources[stream.name] = .stream(streams.count)
             for side in compiled.sides {
                 sources[side.name] = side.isLate ? .late(streams.count) : .timeouts(streams.count)
             }
             streams.append(compiled)
         }
+        try mistakes.throwAll()
         if let slip = fields.suspect(among: derived.map(\.name), time: pipeline.input.time) {
             throw expressions.fault(
                 "no 'input.fields' are declared, and '\(slip.name)' is used only once: did you mean '\(slip.meant)'? "

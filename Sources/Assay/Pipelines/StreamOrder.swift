@@ -11,23 +11,46 @@ struct StreamOrder {
         self.names = names
     }
 
-    /// As close to the file's order as possible.
     func ordered() throws(ConfigurationError) -> [PipelineDefinition.Stream] {
-        var ordered: [PipelineDefinition.Stream] = []
-        var waiting = pipeline.streams
+        for stream in pipeline.streams { try checkSource(of: stream) }
+        let links = pipeline.streams.map { stream in
+            Link(name: stream.name, from: stream.from.map(\.text), sides: stream.sideStreams.map(\.text))
+        }
+        var stuck = 0
+        if let places = Self.places(links, stuck: &stuck) { return places.map { pipeline.streams[$0] } }
+        let stream = pipeline.streams[stuck]
+        throw ConfigurationError(
+            path: pipeline.path, position: stream.from.first?.position,
+            message: "stream '\(stream.name)' reads its own rows, directly or through other streams")
+    }
+
+    /// A stream, what it reads, and what else it makes.
+    struct Link {
+        let name: String
+        let from: [String]
+        var sides: [String]
+    }
+
+    /// As close to the given order as possible; nil when there is none.
+    static func places(_ links: [Link]) -> [Int]? {
+        var stuck = 0
+        return places(links, stuck: &stuck)
+    }
+
+    /// `stuck`: a stream that comes nowhere.
+    private static func places(_ links: [Link], stuck: inout Int) -> [Int]? {
+        var ordered: [Int] = []
+        var waiting = Array(links.indices)
         var known: Set<String> = ["input"]
-        for stream in waiting { try checkSource(of: stream) }
         while !waiting.isEmpty {
-            guard let index = waiting.firstIndex(where: { $0.from.allSatisfy { known.contains($0.text) } }) else {
-                let stream = waiting[0]
-                throw ConfigurationError(
-                    path: pipeline.path, position: stream.from.first?.position,
-                    message: "stream '\(stream.name)' reads its own rows, directly or through other streams")
+            guard let index = waiting.firstIndex(where: { links[$0].from.allSatisfy(known.contains) }) else {
+                stuck = waiting[0]
+                return nil
             }
-            let stream = waiting.remove(at: index)
-            known.insert(stream.name)
-            known.formUnion(stream.sideStreams.map(\.text))
-            ordered.append(stream)
+            let place = waiting.remove(at: index)
+            known.insert(links[place].name)
+            known.formUnion(links[place].sides)
+            ordered.append(place)
         }
         return ordered
     }

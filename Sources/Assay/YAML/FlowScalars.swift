@@ -4,8 +4,8 @@ import AssayCore
 ///
 /// There YAML ends a text without quotes at the first comma or bracket, even inside `map(v, v.price)` and `login[0]`.
 /// Such characters are replaced by other single bytes, so that every position is unchanged, and put back in the texts
-/// that the parser returns. This happens where expressions may be in flow style: in the sections of streams, patterns
-/// and derived fields. Everything else is plain YAML.
+/// that the parser returns. This happens where expressions may be in flow style: in the sections of streams, patterns,
+/// derived fields, rules and outputs. Everything else is plain YAML.
 struct FlowScalars {
     private(set) var bytes: [UInt8]
     /// By the line and column at which a text begins, both from 0: the original byte of each substitute.
@@ -24,7 +24,7 @@ struct FlowScalars {
     /// The last computed column of this line, and its index.
     private var known = (index: 0, column: 0)
 
-    private static let sections = ["streams", "patterns", "derive"].map { Array($0.utf8) }
+    private static let sections = ["streams", "patterns", "derive", "rules", "outputs"].map { Array($0.utf8) }
 
     init(_ source: [UInt8]) {
         bytes = source

@@ -42,10 +42,12 @@ package struct YAMLMembers {
     }
 
     func finish() throws(ConfigurationError) {
+        var mistakes = Mistakes()
         for member in members where !known.contains(member.key) {
             let near = NearestName.of(member.key, among: known).map { "; did you mean '\($0)'?" } ?? ""
-            throw fault("\(name) has no '\(member.key)'\(near)", member.position)
+            mistakes.note(fault("\(name) has no '\(member.key)'\(near)", member.position))
         }
+        try mistakes.throwAll()
     }
 
     // MARK: Values of one kind

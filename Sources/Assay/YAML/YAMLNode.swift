@@ -154,6 +154,9 @@ struct YAMLReader: ~Copyable {
     private var parserFault: ConfigurationError {
         let problem = parser.pointee.problem.map { String(cString: $0) } ?? "not YAML"
         let context = parser.pointee.context.map { " " + String(cString: $0) } ?? ""
-        return fault("\(problem)\(context)", Self.position(parser.pointee.problem_mark))
+        // A text that YAML takes for something else is the usual reason.
+        let isText = problem.contains("mapping values are not allowed") || context.contains("flow")
+        let hint = isText ? "; a text with any of , : { } [ ] # may have to be in quotes: '…'" : ""
+        return fault("\(problem)\(context)\(hint)", Self.position(parser.pointee.problem_mark))
     }
 }

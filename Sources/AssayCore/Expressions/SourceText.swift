@@ -44,6 +44,8 @@ package struct ConfigurationError: Error, Equatable {
     package let message: String
     /// The lines in question with a caret, where a column alone is not enough.
     package var excerpt: String?
+    /// Further mistakes of the file, in its order.
+    package internal(set) var others: [ConfigurationError] = []
 
     package init(path: String, position: TextPosition?, message: String, excerpt: String? = nil) {
         self.path = path

@@ -15,8 +15,15 @@ package struct RiskAssessment: Sendable {
 }
 
 /// The severity of a score.
-package enum RiskLevel: UInt8, CaseIterable, Sendable {
+package enum RiskLevel: UInt8, CaseIterable, Comparable, Sendable {
     case low, medium, high, critical
+
+    package static func < (one: RiskLevel, other: RiskLevel) -> Bool { one.rawValue < other.rawValue }
+
+    package init?(label: String) {
+        guard let level = Self.allCases.first(where: { $0.label == label }) else { return nil }
+        self = level
+    }
 
     var name: StaticString {
         switch self {

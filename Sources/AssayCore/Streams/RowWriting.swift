@@ -6,7 +6,7 @@ package final class RowWriting {
         case json
         /// With the stream's name in front.
         case tagged([UInt8])
-        case csv
+        case csv(isSafe: Bool)
         case values
     }
 
@@ -26,7 +26,7 @@ package final class RowWriting {
             values.write(text: output.stream, into: &tag)
             form = .tagged(Array(tag.bytes))
         case .json: form = .json
-        case .csv: form = .csv
+        case .csv(let isSafe): form = .csv(isSafe: isSafe)
         case .values: form = .values
         }
     }
@@ -83,12 +83,17 @@ package final class RowWriting {
             if buffer.count == before + 1 { buffer.removeLast() }
             buffer.reserve(2)
             buffer.write("}\n")
-        case .csv:
+        case .csv(let isSafe):
             for column in 0..<columnCount {
                 if column > 0 { buffer.append(byte: UInt8(ascii: ",")) }
                 let value = value(column)
                 if case .null = value { continue }
-                Self.writeCell(encoder.values.text(value), into: &buffer)
+                let text = encoder.values.text(value)
+                if isSafe, case .string = value, let first = text.utf8.first, Self.formulaStarts.contains(first) {
+                    Self.writeCell("'" + text, into: &buffer)
+                } else {
+                    Self.writeCell(text, into: &buffer)
+                }
             }
             buffer.append(byte: UInt8(ascii: "\n"))
         case .values:
@@ -100,6 +105,9 @@ package final class RowWriting {
         buffer.reserve(tag.count)
         tag.withUnsafeBufferPointer { buffer.write($0) }
     }
+
+    /// What spreadsheets take for the beginning of a formula.
+    private static let formulaStarts = Array("=+-@".utf8)
 
     /// Quotes a cell where commas, quotes or line ends would be misread.
     private static func writeCell(_ text: String, into buffer: inout OutputBuffer) {

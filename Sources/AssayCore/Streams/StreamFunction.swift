@@ -159,20 +159,31 @@ package struct StreamFunction: KeyedProcessFunction {
 
     // MARK: As bytes
 
-    private enum Kind: UInt8 {
+    /// What a key's state is of.
+    package enum StateKind: UInt8, Sendable {
         case windows, user, sequences
+    }
+
+    /// Of a state as it is stored; nil for what no version has written.
+    package static func kind(of state: UnsafeRawBufferPointer) -> StateKind? {
+        state.first.flatMap { StateKind(rawValue: $0) }
+    }
+
+    /// A stored state without its kind.
+    package static func content(of state: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: state.dropFirst())
     }
 
     func encode(_ state: StreamState, into bytes: inout OutputBuffer) {
         if let user = state.user, let scorer {
-            bytes.append(byte: Kind.user.rawValue)
+            bytes.append(byte: StateKind.user.rawValue)
             scorer.detection.encode(user.pointee, into: &bytes)
         } else if let sequences = state.sequences {
-            bytes.append(byte: Kind.sequences.rawValue)
+            bytes.append(byte: StateKind.sequences.rawValue)
             bytes.append(fixed: sequences.fingerprint)
             sequences.state.encode(into: &bytes)
         } else {
-            bytes.append(byte: Kind.windows.rawValue)
+            bytes.append(byte: StateKind.windows.rawValue)
             state.windows.encode(into: &bytes)
         }
     }
@@ -180,7 +191,7 @@ package struct StreamFunction: KeyedProcessFunction {
     mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> StreamState {
         guard let first = bytes.first else { throw StateDecodingError(.truncated) }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[1...])
-        switch (Kind(rawValue: first), scorer) {
+        switch (StateKind(rawValue: first), scorer) {
         case (.windows?, _): return StreamState(windows: try WindowState(rest))
         case (.sequences?, _): return try decodeSequences(rest)
         case (.user?, let scorer?): return StreamState(user: scorer.keep(try scorer.detection.decode(rest)))
@@ -190,8 +201,8 @@ package struct StreamFunction: KeyedProcessFunction {
 
     /// The fingerprint and the state in a stored state of sequences; nil for any other state.
     package static func sequenceBytes(_ state: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        guard state.first == Kind.sequences.rawValue else { return nil }
-        return UnsafeRawBufferPointer(rebasing: state[1...])
+        guard state.first == StateKind.sequences.rawValue else { return nil }
+        return content(of: state)
     }
 
     /// Runs of a pattern that has changed are not continued.

@@ -7,6 +7,9 @@ package enum StreamKey {
         case no, yes, int, uint, double, string, bytes, timestamp, duration
     }
 
+    /// What a key of one part has before it.
+    package static let prefixBytes = 2
+
     static func begin(_ stream: Int, in buffer: inout OutputBuffer) {
         buffer.removeAll()
         buffer.append(byte: UInt8(stream))
@@ -80,8 +83,11 @@ package enum StreamKey {
         }
     }
 
-    /// The parts of a key as readable text. Their number is not known, and nothing in the bytes is trusted.
-    package static func text(_ key: UnsafeBufferPointer<UInt8>) -> String {
+    /// The parts of a key as one readable text.
+    package static func text(_ key: UnsafeBufferPointer<UInt8>) -> String { texts(key).joined(separator: ", ") }
+
+    /// The parts of a key as readable texts. Their number is not known, and nothing in the bytes is trusted.
+    package static func texts(_ key: UnsafeBufferPointer<UInt8>) -> [String] {
         var parts: [String] = []
         var index = 1
         while index < key.count {
@@ -97,7 +103,7 @@ package enum StreamKey {
             }
             parts.append(text(tag, bytes))
         }
-        return parts.joined(separator: ", ")
+        return parts
     }
 
     private static func text(_ tag: Tag?, _ bytes: [UInt8]) -> String {

@@ -211,12 +211,15 @@ package struct StreamOutput: Sendable {
 }
 
 /// The form of rows on the way to a sink.
-package enum RowForm: Sendable {
+package enum RowForm: Equatable, Sendable {
     /// One JSON object per line.
     case json
     /// The same with the stream's name in front.
     case tagged
-    case csv
+    /// `isSafe`: texts that a spreadsheet would take for formulas begin with an apostrophe.
+    case csv(isSafe: Bool)
     /// The values of the columns, encoded one after another.
     case values
+
+    package var isCSV: Bool { if case .csv = self { true } else { false } }
 }

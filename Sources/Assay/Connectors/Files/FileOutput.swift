@@ -60,7 +60,7 @@ package struct FileOutput: OutputDefinition {
         return PlannedFile(
             target: target, plan: plan, name: situation.name, isSaved: situation.isSaved,
             repeated: plan == .stream && !situation.isFresh ? recorded?.unread ?? [] : [], unread: unread,
-            header: form == .csv ? RowWriting.header(situation.columns ?? []) : [])
+            header: form.isCSV ? RowWriting.header(situation.columns ?? []) : [])
     }
 }
 
@@ -194,10 +194,9 @@ final class FileSink: RowSink {
 /// Files of JSON lines and of CSV.
 package struct FileOutputKind: OutputKind {
     private let key: String
-    private let rows: RowForm
 
-    package static let jsonLines = FileOutputKind(key: "jsonl", rows: .json)
-    package static let csv = FileOutputKind(key: "csv", rows: .csv)
+    package static let jsonLines = FileOutputKind(key: "jsonl")
+    package static let csv = FileOutputKind(key: "csv")
 
     package var form: String { "{\(key): FILE}" }
 
@@ -208,7 +207,13 @@ package struct FileOutputKind: OutputKind {
         var members = try YAMLMembers(node, name, path: path)
         guard let file = members.take(key) else { return nil }
         let target = OutputTarget(path: try members.text(file, key).text)
+        var form = RowForm.json
+        if key == "csv" {
+            let safe = members.take("safe")
+            form = .csv(
+                isSafe: try safe.map { node throws(ConfigurationError) in try members.truth(node, "safe") } ?? false)
+        }
         try members.finish()
-        return FileOutput(target, form: rows)
+        return FileOutput(target, form: form)
     }
 }

@@ -10,6 +10,8 @@ struct PartSettings: Sendable {
 
     var folder: String
     var format = Format.jsonl
+    /// Of CSV: whether texts that look like formulas are marked.
+    var isSafe = false
     var bytes: Int64 = 64 << 20
     var milliseconds: Int64?
     var rows: UInt64?
@@ -42,7 +44,7 @@ struct PartResume: Equatable {
 struct PartOutput: OutputDefinition {
     let settings: PartSettings
 
-    var form: RowForm { settings.format == .csv ? .csv : .json }
+    var form: RowForm { settings.format == .csv ? .csv(isSafe: settings.isSafe) : .json }
 
     func name(of stream: String) -> String { "parts:\(stream):\(settings.folder)" }
 
@@ -53,7 +55,7 @@ struct PartOutput: OutputDefinition {
     func check(
         _ columns: [StreamColumn]?, of stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
     ) throws(ConfigurationError) {
-        if form == .csv, columns == nil { throw FileOutput.unknownColumns("CSV", stream, fault) }
+        if form.isCSV, columns == nil { throw FileOutput.unknownColumns("CSV", stream, fault) }
     }
 
     func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
@@ -63,7 +65,7 @@ struct PartOutput: OutputDefinition {
         func planned(_ resume: PartResume, clears: Bool) -> PlannedParts {
             PlannedParts(
                 settings: settings, folder: folder, name: situation.name, resume: resume, clears: clears,
-                header: form == .csv ? RowWriting.header(situation.columns ?? []) : [], isSaved: situation.isSaved)
+                header: form.isCSV ? RowWriting.header(situation.columns ?? []) : [], isSaved: situation.isSaved)
         }
         let beginning = PartResume(number: 0, length: 0)
         guard let recorded = situation.recorded, let resume = PartResume(recorded.resume) else {
@@ -154,6 +156,7 @@ package struct PartOutputKind: OutputKind {
         guard let folder = members.take("parts") else { return nil }
         var parts = PartSettings(folder: try members.text(folder, "parts").text)
         if let format = members.take("format") { parts.format = try members.choice(format, "format") }
+        if let safe = members.take("safe") { parts.isSafe = try members.truth(safe, "safe") }
         if let roll = members.take("roll") {
             var rolling = try YAMLMembers(roll, "'roll'", path: path)
             if let size = rolling.take("size") { parts.bytes = try rolling.bytes(size, "size") }
