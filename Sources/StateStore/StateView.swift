@@ -100,6 +100,8 @@ package final class StateView {
         return body(selectPage.bytes(3))
     }
 
+    // MARK: Problems
+
     /// One page as stored, with its problem if there is one.
     package struct ExaminedPage {
         package let id: Int64
@@ -171,5 +173,26 @@ package final class StateView {
             if line != "ok" { problems.append(line) }
         }
         return problems
+    }
+}
+
+extension StateView: StatePages {
+    package func read(
+        _ page: Int64, of function: Int64,
+        _ body: (_ entryCount: Int64, _ checksum: UInt64, UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError) {
+        try selectPage.bind(function)
+        try selectPage.bind(page)
+        defer { selectPage.reset() }
+        guard try selectPage.step() else { throw StoreError(.damaged, "reading page \(page)", "it is missing") }
+        let verified = try VerifiedPage(selectPage)
+        body(verified.entryCount, verified.checksum, verified.entries)
+    }
+
+    package func readAll(
+        of log: LogExtent,
+        _ body: (Int64, _ entryCount: Int64, UnsafeRawBufferPointer) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        try VerifiedPage.readAll(of: log, database, body)
     }
 }

@@ -21,6 +21,9 @@ enum BacktestCommand {
                 throw Failure(code: .noInput, message: "cannot read '\(path)': \(error.description)")
             }
         }
+        if let path = arguments.text("html"), path != "-", Files.isOpen(path, as: input) {
+            throw Failure(code: .usage, message: "--html would write over the input")
+        }
         let changes = try arguments.text("changes").map { path throws(Failure) in
             guard !Files.isOpen(path, as: input) else {
                 throw Failure(code: .usage, message: "--changes would write over the input")
@@ -38,6 +41,17 @@ enum BacktestCommand {
             throw Failure(error.failure(of: inputPath))
         }
         try changes?.end()
+        if let path = arguments.text("html") {
+            let title = "\(newPath) against \(arguments.text("against") ?? "the defaults")"
+            try Files.write(
+                BacktestPage(report, title: title).html, to: path, mayOverwrite: arguments.flag("overwrite"))
+            if path == "-" { return }
+        }
+        if report.unmatchedLabels > 0 {
+            Diagnostics.warning(
+                "\(grouped(report.unmatchedLabels)) of \(grouped(UInt64(frauds?.count ?? 0))) labels of fraud match no "
+                    + "transaction of the input")
+        }
         if arguments.flag("json") { print(report.json.text) } else { show(report) }
     }
 

@@ -12,7 +12,7 @@ enum Declaration {
             "'assay COMMAND --help' describes one command.",
             exitCodes,
         ],
-        subcommands: [score, runPipeline, checkConfig, patterns, testRules, backtest, sort, eval, generate])
+        subcommands: [score, runPipeline, checkConfig, patterns, testRules, backtest, explain, sort, eval, generate])
 
     private static let exitCodes = """
         Exit codes:
@@ -193,8 +193,8 @@ enum Declaration {
             fraud: precision, recall, and average precision over all scores.
             """,
             """
-            Labels are lines of a transaction id, or of an id and a label; 0, false, no, legitimate and normal mean \
-            that it was not fraud.
+            Labels are lines of a transaction id, or of an id and a label, separated by a comma, a semicolon or a tab; \
+            0, false, no, legitimate and normal mean that it was not fraud.
             """,
             "Example:\n    assay backtest payments.jsonl --config new.yaml --against old.yaml --labels fraud.csv",
         ],
@@ -204,12 +204,39 @@ enum Declaration {
             .value("against", "OLD", .file, help: "the one to compare with", default: "the defaults, without rules"),
             .value("labels", "FILE", .file, help: "which transactions were fraud"),
             .value("changes", "FILE", .file, help: "write each transaction whose level or decision changed, as JSON"),
-            .flag("overwrite", help: "replace a file of --changes that is not empty"),
+            .value("html", "FILE", .file, help: "write the comparison as one page, with plots"),
+            .flag("overwrite", help: "replace files of --changes and --html that are not empty"),
             .value(
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
                 help: "how transactions are written: jsonl, json (an array, or objects over lines) or csv",
                 default: "jsonl"),
             .flag("json", help: "print the comparison as JSON"),
+        ] + RunOptions.dialect)
+
+    static let explain = Command(
+        "explain", summary: "Why a past transaction got its score.",
+        discussion: [
+            """
+            Finds the first transaction of this id in FILE, replays FILE up to it from the nearest snapshot, and \
+            explains it as of then: what each check saw, and what came of it. Without a snapshot before it, FILE is \
+            replayed from its start, with nothing known before. Snapshots are made by 'assay score \
+            --snapshot-interval' and 'assayctl snapshot create'. Nothing is changed.
+            """,
+            """
+            'assayctl explain' answers for a transaction as if it came next.
+            """,
+            "Example:\n    assay explain payments.jsonl --id tx000136282",
+        ],
+        operands: [Operand("FILE", help: "the input that it is in", isRequired: true)],
+        options: [
+            .value("id", "ID", .text, help: "the transaction's id"),
+            .value("state", "DIR", .directory, help: "where users are remembered", default: "Checkpoints"),
+            .value("config", short: "c", "FILE", .file, help: "other settings than those of the checkpoint"),
+            .value(
+                "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
+                help: "how transactions are written: jsonl, json (an array, or objects over lines) or csv",
+                default: "jsonl"),
+            .flag("json", help: "JSON for programs, as that of 'assayctl explain'"),
         ] + RunOptions.dialect)
 
     static let sort = Command(

@@ -48,7 +48,7 @@ import Testing
         ),
         ("Sources/Assay/Checkpoint/", ["AssayCore", "CBytes", "Glibc", "StateStore"]),
         ("Sources/Assay/Runs/", ["AssayCore", "CBytes", "CivilTime", "Glibc", "StateStore"]),
-        ("Sources/Assay/Inspection/", ["AssayCore", "CBytes", "CivilTime", "StateStore"]),
+        ("Sources/Assay/Inspection/", ["Arguments", "AssayCore", "CBytes", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Trials/", ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Sorting/", ["AssayCore", "CivilTime", "Compression", "Glibc"]),
         ("Sources/Assay/Generation/", ["AssayCore", "Glibc"]),

@@ -45,9 +45,9 @@ enum ExplainCommand {
                 }
             case .explained(let explanation):
                 if arguments.flag("json") {
-                    documents.append(json(explanation, line: number))
+                    documents.append(explanation.json(line: number))
                 } else {
-                    show(explanation, resolved.scoring)
+                    for line in ExplanationText(Page.style, resolved.scoring).lines(explanation) { Page.line(line) }
                 }
             }
         }
@@ -167,115 +167,6 @@ enum ExplainCommand {
             _ name: String, to value: JSON, in members: [(String, JSON)]
         ) -> [(String, JSON)] {
             members.filter { $0.0 != name } + [(name, value)]
-        }
-    }
-
-    // MARK: Output
-
-    private static func json(_ explanation: Explanation, line: UInt64) -> JSON {
-        let checks = explanation.checks.map { check in
-            JSON.object([
-                ("check", .string(check.name)), ("risk", .real(check.risk)),
-                ("inputs", .object(check.inputs.map { ($0.name, .string($0.value)) })),
-                (
-                    "comparisons",
-                    .array(
-                        check.comparisons.map {
-                            .object([
-                                ("quantity", .string($0.quantity)), ("value", .real($0.value)),
-                                ("relation", .string($0.relation)), ("bound", .real($0.bound)),
-                                ("true", .bool($0.isTrue)), ("risk", .real($0.isTrue ? $0.risk : 0)),
-                            ])
-                        })
-                ), ("silence", check.silence.map { .string($0) } ?? .null),
-            ])
-        }
-        return .object([
-            ("line", .unsigned(line)), ("assessment", explanation.assessment.map { .raw($0) } ?? .null),
-            ("first_transaction", .bool(explanation.isFirst)), ("checks", .array(checks)),
-            ("rules", .array(explanation.rules.map(json))),
-        ])
-    }
-
-    private static func json(_ rule: RuleReport) -> JSON {
-        let (outcome, error): (String, JSON) =
-            switch rule.outcome {
-            case .fired: ("fired", .null)
-            case .notFired: ("not_fired", .null)
-            case .failed(let message): ("failed", .string(message))
-            }
-        return .object([
-            (rule.isPattern ? "pattern" : "rule", .string(rule.name)), ("outcome", .string(outcome)), ("error", error),
-            ("inputs", .object(rule.inputs.map { ($0.name, .string($0.value)) })),
-            ("risk", rule.risk.map { .real($0) } ?? .null),
-            ("decide", rule.decision.map { .string($0.label) } ?? .null), ("shadow", .bool(rule.isShadow)),
-            ("reason", rule.reason.map { .string($0) } ?? .null),
-        ])
-    }
-
-    private static func show(_ explanation: Explanation, _ settings: ScoringSettings) {
-        let subject = "\(Page.shown(explanation.transactionID)) of \(Page.shown(explanation.userID))"
-        guard explanation.assessment != nil else {
-            return Page.line(Page.bold(subject) + ": a duplicate, it would be rejected\n")
-        }
-        let level = explanation.level.label
-        let verdict = "\(Figures.decimal(explanation.score, digits: 4)) \(level)"
-        Page.line(
-            "\(Page.bold(subject)): \(level == "low" ? verdict : Page.alarming(verdict)), "
-                + Page.shown(explanation.recommendation))
-        if explanation.isFirst { Page.line("  nothing is known of this user yet") }
-        for check in explanation.checks {
-            let risk = check.risk > 0 ? Page.alarming("risk \(Figures.decimal(check.risk, digits: 4))") : "no risk"
-            Page.line("  \(check.name.padded(to: 9)) \(risk)")
-            for (name, value) in check.inputs where !value.isEmpty {
-                Page.line(Page.dim("            \(name): \(Page.shown(value))"))
-            }
-            if let silence = check.silence { Page.line("            \(silence)") }
-            for comparison in check.comparisons {
-                let sign = comparison.relation == ">" ? "≤" : "<"
-                Page.line(
-                    "            \(comparison.quantity): \(Figures.decimal(comparison.value, digits: 2)) "
-                        + "\(comparison.isTrue ? comparison.relation : sign) "
-                        + Figures.decimal(comparison.bound, digits: 2)
-                        + (comparison.isTrue ? ", risk \(Figures.decimal(comparison.risk, digits: 4))" : ""))
-            }
-        }
-        for rule in explanation.rules { show(rule) }
-        Page.line("  score     \(sum(explanation, settings))")
-        if let decision = explanation.decision { Page.line("  decision  \(decision.label)") }
-        Page.line("")
-    }
-
-    private static func show(_ rule: RuleReport) {
-        var effects = rule.risk.map { ["risk \(Figures.decimal($0, digits: 4))"] } ?? []
-        if let decision = rule.decision { effects.append(decision.label) }
-        let kind = rule.isPattern ? "pattern" : "rule"
-        let effect = effects.joined(separator: ", ") + (rule.isShadow ? " (shadow: shown alone)" : "")
-        switch rule.outcome {
-        case .fired:
-            let reason = rule.reason.map { ": " + Page.shown($0) } ?? ""
-            Page.line("  \(kind) \(rule.name) \(Page.alarming("fired")), \(effect)\(reason)")
-        case .notFired: Page.line("  \(kind) \(rule.name) did not fire")
-        case .failed(let message): Page.line("  \(kind) \(rule.name) failed: \(Page.shown(message))")
-        }
-        for (name, value) in rule.inputs { Page.line(Page.dim("            \(name): \(Page.shown(value))")) }
-    }
-
-    private static func sum(_ explanation: Explanation, _ settings: ScoringSettings) -> String {
-        // All rules together are one more source, and so are all patterns.
-        let sources = [false, true].map { isPattern in
-            explanation.rules.compactMap { rule -> Double? in
-                if case .fired = rule.outcome, !rule.isShadow, rule.isPattern == isPattern { rule.risk } else { nil }
-            }.max()
-        }
-        let risks = (explanation.checks.map(\.risk).filter { $0 > 0 } + sources.compactMap(\.self))
-            .map { Figures.decimal($0, digits: 4) }
-        let score = Figures.decimal(explanation.score, digits: 6)
-        if risks.isEmpty { return "0: nothing was unusual" }
-        return switch settings.combination {
-        case .noisyOr: "1 − \(risks.map { "(1 − \($0))" }.joined(separator: " × ")) = \(score)"
-        case .max: "the greatest of \(risks.joined(separator: ", ")) = \(score)"
-        case .mean: "the mean of \(risks.joined(separator: ", ")) = \(score)"
         }
     }
 }

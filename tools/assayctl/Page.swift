@@ -48,27 +48,13 @@ enum Page {
         pending = []
     }
 
-    static func dim(_ text: String) -> String { usesColour ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
-    static func bold(_ text: String) -> String { usesColour ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
-    static func alarming(_ text: String) -> String { usesColour ? "\u{1B}[31m\(text)\u{1B}[0m" : text }
+    static let style = TextStyle(usesColour: usesColour)
 
-    /// Makes a foreign text safe to show: nothing in it moves the cursor, changes the direction or hides.
-    static func shown(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            let isHidden =
-                switch scalar.properties.generalCategory {
-                case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
-                default: false
-                }
-            if isHidden || scalar == "\\" {
-                result += scalar == "\\" ? "\\\\" : "\\u{\(String(scalar.value, radix: 16))}"
-            } else {
-                result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
+    static func dim(_ text: String) -> String { style.dim(text) }
+    static func bold(_ text: String) -> String { style.bold(text) }
+    static func alarming(_ text: String) -> String { style.alarming(text) }
+
+    static func shown(_ text: String) -> String { SafeText.shown(text) }
 
     /// Writes rows in aligned columns, numbers to the right. Returns the columns' widths.
     @discardableResult

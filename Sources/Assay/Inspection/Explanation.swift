@@ -67,7 +67,8 @@ package struct Explainer: ~Copyable {
         return .explained(try explain(transaction, batch, stored))
     }
 
-    private func explain(
+    /// A transaction of a batch, with the stored state of its user.
+    func explain(
         _ transaction: Transaction, _ batch: TransactionBatch, _ stored: [UInt8]?
     ) throws(StoreError) -> Explanation {
         var function = FraudDetection(settings: settings, zone: zone)
@@ -88,6 +89,7 @@ package struct Explainer: ~Copyable {
         let text = batch.text.view
         let input = FraudDetection.Input(transaction: transaction, text: text)
         function.install(rules)
+        function.show(batch.decoded.columns)
         let report = function.explain(input, state)
         context.output.rules = rules
         context.begin(transaction.time, key: 0)

@@ -69,19 +69,44 @@ package struct PatternDrawing {
 
     // MARK: SVG
 
-    private static let boxWidth = 150
+    private static let leastBoxWidth = 150
     private static let boxHeight = 34
-    private static let columnWidth = 260
-    private static let rowHeight = 84
+    private static let leastGap = 110
+    private static let rowHeight = 96
     private static let margin = 30
-    private static let longestLabel = 34
+    private static let longestLabel = 60
+    private static let fontSize = 13.0
+    private static let labelSize = 11.0
+    private static let labelHeight = 14
+
+    /// As wide as the labels of all states need it.
+    private var boxWidth: Int {
+        max(Self.leastBoxWidth, (states.map { SVGText.width($0.label, size: Self.fontSize) }.max() ?? 0) + 20)
+    }
+
+    /// Between columns there is room for the label of any edge.
+    private var columnWidth: Int {
+        let labels = states.flatMap { state in
+            state.edges.map { SVGText.width(label(of: $0), size: Self.labelSize) }
+        }
+        return boxWidth + max(Self.leastGap, (labels.max() ?? 0) + 20)
+    }
+
+    private func label(of edge: Automaton.Edge) -> String {
+        let test = test(edge)
+        return test.count > Self.longestLabel ? test.prefix(Self.longestLabel - 1) + "…" : test
+    }
 
     /// States in columns by their distance from the start. Solid lines take an event, dashed ones skip it, dotted ones
     /// continue with it in another state.
     package var svg: String {
-        let places = places()
-        let width = (places.map(\.column).max() ?? 0) * Self.columnWidth + Self.boxWidth + 2 * Self.margin
-        let height = ((places.map(\.row).max() ?? 0) + 1) * Self.rowHeight + 2 * Self.margin
+        let (boxWidth, columnWidth) = (boxWidth, columnWidth)
+        let places = places(boxWidth, columnWidth)
+        let most = states.map(\.edges.count).max() ?? 0
+        let width = max(
+            (places.map(\.x).max() ?? 0) + boxWidth + Self.margin + max(0, columnWidth - boxWidth) / 2,
+            SVGText.width(heading, size: Self.fontSize, isBold: true) + 2 * Self.margin)
+        let height = (places.map(\.y).max() ?? 0) + Self.rowHeight + most * Self.labelHeight
         var svg = """
             <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" \
             viewBox="0 0 \(width) \(height)" font-family="sans-serif" font-size="13">
@@ -90,12 +115,12 @@ package struct PatternDrawing {
               <text x="\(Self.margin)" y="18" font-weight="bold">\(SVGText.escaped(heading))</text>
 
             """
+        for (index, state) in states.enumerated() { svg += drawn(state, at: places[index], isStart: index == 0) }
         for (index, state) in states.enumerated() {
             for (number, edge) in state.edges.enumerated() {
                 svg += drawn(edge, number: number, from: index, places)
             }
         }
-        for (index, state) in states.enumerated() { svg += drawn(state, at: places[index], isStart: index == 0) }
         return svg + "</svg>\n"
     }
 
@@ -103,11 +128,14 @@ package struct PatternDrawing {
         var column: Int
         var row: Int
 
-        var x: Int { PatternDrawing.margin + column * PatternDrawing.columnWidth }
-        var y: Int { PatternDrawing.margin + 20 + row * PatternDrawing.rowHeight }
+        let boxWidth: Int
+        let columnWidth: Int
+
+        var x: Int { PatternDrawing.margin + column * columnWidth }
+        var y: Int { PatternDrawing.margin + 30 + row * PatternDrawing.rowHeight }
     }
 
-    private func places() -> [Place] {
+    private func places(_ boxWidth: Int, _ columnWidth: Int) -> [Place] {
         var columns = [Int](repeating: -1, count: states.count)
         columns[Automaton.start] = 0
         var order = [Automaton.start]
@@ -122,7 +150,8 @@ package struct PatternDrawing {
         var rows: [Int: Int] = [:]
         return columns.map { column in
             defer { rows[column, default: 0] += 1 }
-            return Place(column: column, row: rows[column, default: 0])
+            return Place(
+                column: column, row: rows[column, default: 0], boxWidth: boxWidth, columnWidth: columnWidth)
         }
     }
 
@@ -135,9 +164,9 @@ package struct PatternDrawing {
             case .pending: "#fbf3d9"
             }
         return """
-              <rect x="\(place.x)" y="\(place.y)" width="\(Self.boxWidth)" height="\(Self.boxHeight)" rx="8" \
+              <rect x="\(place.x)" y="\(place.y)" width="\(place.boxWidth)" height="\(Self.boxHeight)" rx="8" \
             fill="\(fill)" stroke="#667"/>
-              <text x="\(place.x + Self.boxWidth / 2)" y="\(place.y + 22)" \
+              <text x="\(place.x + place.boxWidth / 2)" y="\(place.y + 22)" \
             text-anchor="middle">\(SVGText.escaped(state.label))</text>
 
             """
@@ -160,26 +189,24 @@ package struct PatternDrawing {
             path = "M\(x) \(from.y) C\(x - 12) \(from.y - 30) \(x + 42) \(from.y - 30) \(x + 30) \(from.y)"
             label = (x + 16, from.y - 25)
         } else if to.column > from.column {
-            let start = (x: from.x + Self.boxWidth, y: from.y + 8 + 9 * (number % 3))
+            let start = (x: from.x + from.boxWidth, y: from.y + 8 + 9 * (number % 3))
             let end = (x: to.x, y: to.y + Self.boxHeight / 2)
             let bend = to.column > from.column + 1 ? 46 : 0
             path =
                 "M\(start.x) \(start.y) C\(start.x + 60) \(start.y + bend) \(end.x - 60) \(end.y + bend) "
                 + "\(end.x) \(end.y)"
-            label = ((start.x + end.x) / 2, (start.y + end.y) / 2 + bend - 6 + 12 * (number % 3))
+            label = ((start.x + end.x) / 2, (start.y + end.y) / 2 + bend - 6 + Self.labelHeight * number)
         } else {
-            let start = (x: from.x + Self.boxWidth / 2, y: from.y + Self.boxHeight)
-            let end = (x: to.x + Self.boxWidth / 2, y: to.y + Self.boxHeight)
+            let start = (x: from.x + from.boxWidth / 2, y: from.y + Self.boxHeight)
+            let end = (x: to.x + from.boxWidth / 2, y: to.y + Self.boxHeight)
             path =
                 "M\(start.x) \(start.y) C\(start.x) \(start.y + 44) \(end.x) \(end.y + 44) \(end.x) \(end.y)"
-            label = ((start.x + end.x) / 2, max(start.y, end.y) + 36)
+            label = ((start.x + end.x) / 2, max(start.y, end.y) + 36 + Self.labelHeight * (number % 2))
         }
-        let test = test(edge)
-        let shown = test.count > Self.longestLabel ? test.prefix(Self.longestLabel - 1) + "…" : test[...]
         return """
               <path d="\(path)" fill="none" stroke="#445"\(dashes) marker-end="url(#arrow)"/>
               <text x="\(label.x)" y="\(label.y)" font-size="11" fill="#445" \
-            text-anchor="middle">\(SVGText.escaped(String(shown)))</text>
+            text-anchor="middle">\(SVGText.escaped(self.label(of: edge)))</text>
 
             """
     }

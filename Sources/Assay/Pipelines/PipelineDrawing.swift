@@ -49,7 +49,8 @@ package struct PipelineDrawing {
         for (index, stream) in plan.streams.enumerated() {
             nodes.append(
                 Node(
-                    title: stream.name, lines: Self.lines(stream), source: node(of: stream.sources[0]),
+                    title: stream.name, lines: Self.lines(stream, pipeline.definitions[stream.name]),
+                    source: node(of: stream.sources[0]),
                     others: stream.sources.dropFirst().map(node), isOutput: false))
             streamNodes.append(nodes.count - 1)
             addOutputs(of: .stream(index), nodes.count - 1)
@@ -64,16 +65,22 @@ package struct PipelineDrawing {
         self.nodes = nodes
     }
 
-    private static func lines(_ stream: StreamPlan.Stream) -> [String] {
+    private static func lines(_ stream: StreamPlan.Stream, _ definition: PipelineDefinition.Stream?) -> [String] {
         var lines: [String] = []
-        if stream.condition != nil { lines.append("where a condition holds") }
+        if let condition = definition?.condition { lines.append("where \(condition.text.flat)") }
+        let columns = (definition?.columns ?? []).map { column in
+            let text = column.expression.text.flat
+            return text == column.name ? text : "\(column.name): \(text)"
+        }
         switch stream.operation {
         case .rows(selected: nil): lines.append("passes events on")
-        case .rows(let selected?): lines.append("selects \(selected.map(\.name).joined(separator: ", "))")
+        case .rows: lines.append("selects \(columns.joined(separator: ", "))")
         case .score: lines.append("scores transactions")
         case .pattern(let sequences):
             lines.append(Self.by(sequences.keys))
-            if sequences.audience != nil { lines.append("for some of them") }
+            if case .pattern(let defined)? = definition?.kind, let audience = defined.pattern.audience {
+                lines.append("for \(audience.text.flat)")
+            }
             let within = sequences.pattern.automaton.within.map { " within \(Quantity.text(milliseconds: $0))" } ?? ""
             lines.append("looks for \(sequences.pattern.automaton.names.joined(separator: ", "))\(within)")
         case .keyed(let keyed):
@@ -86,9 +93,9 @@ package struct PipelineDrawing {
                     PipelineIdentity.name(keyed.function.shape)
                         + (lateness > 0 ? ", \(Quantity.text(milliseconds: lateness)) of lateness" : ""))
             }
-            lines.append("emits \(keyed.emitted.map(\.name).joined(separator: ", "))")
-            if keyed.having != nil { lines.append("having a condition") }
+            lines.append("emits \(columns.joined(separator: ", "))")
         }
+        if let having = definition?.having { lines.append("having \(having.text.flat)") }
         return lines
     }
 
@@ -123,62 +130,15 @@ package struct PipelineDrawing {
 
     // MARK: SVG
 
-    private static let boxWidth = 300
-    private static let columnWidth = 360
-    private static let lineHeight = 18
-    private static let gap = 16
-
-    /// Columns from left to right; a stream is to the right of what it reads.
+    /// The nodes in columns from left to right; a stream is to the right of all that it reads.
     package var svg: String {
-        var depths: [Int] = []
-        for node in nodes { depths.append(node.source.map { depths[$0] + 1 } ?? 0) }
-        var tops: [Int] = []
-        var heights = [Int](repeating: Self.gap, count: (depths.max() ?? 0) + 1)
-        for (index, node) in nodes.enumerated() {
-            // Not above what it reads, so that lines cross little.
-            let least = node.source.map { tops[$0] } ?? Self.gap
-            let top = max(heights[depths[index]], least)
-            tops.append(top)
-            heights[depths[index]] = top + height(node) + Self.gap
+        var boxes: [PipelineSVG.Box] = []
+        for node in nodes {
+            boxes.append(
+                PipelineSVG.Box(
+                    title: node.title, lines: node.lines, isOutput: node.isOutput,
+                    sources: [node.source].compactMap(\.self) + node.others))
         }
-        let size = (width: heights.count * Self.columnWidth, height: heights.max() ?? 0)
-        var svg = """
-            <svg xmlns="http://www.w3.org/2000/svg" width="\(size.width)" height="\(size.height)" \
-            viewBox="0 0 \(size.width) \(size.height)" font-family="sans-serif" font-size="13">
-
-            """
-        for (index, node) in nodes.enumerated() {
-            for source in [node.source].compactMap(\.self) + node.others {
-                let from = (x: depths[source] * Self.columnWidth + Self.gap + Self.boxWidth, y: tops[source] + 20)
-                let to = (x: depths[index] * Self.columnWidth + Self.gap, y: tops[index] + 20)
-                let middle = (from.x + to.x) / 2
-                svg +=
-                    "  <path d=\"M\(from.x) \(from.y) C\(middle) \(from.y) \(middle) \(to.y) \(to.x) \(to.y)\" "
-                    + "fill=\"none\" stroke=\"#667\"/>\n"
-            }
-        }
-        for (index, node) in nodes.enumerated() {
-            svg += box(node, x: depths[index] * Self.columnWidth + Self.gap, y: tops[index])
-        }
-        return svg + "</svg>\n"
+        return PipelineSVG(boxes).text
     }
-
-    private func height(_ node: Node) -> Int { 14 + (1 + node.lines.count) * Self.lineHeight }
-
-    private func box(_ node: Node, x: Int, y: Int) -> String {
-        let fill = node.isOutput ? "#eef6ee" : "#eef1f8"
-        var svg =
-            "  <rect x=\"\(x)\" y=\"\(y)\" width=\"\(Self.boxWidth)\" height=\"\(height(node))\" rx=\"6\" "
-            + "fill=\"\(fill)\" stroke=\"#667\"/>\n"
-        for (index, line) in ([node.title] + node.lines).enumerated() {
-            let weight = index == 0 ? " font-weight=\"bold\"" : ""
-            let baseline = y + 18 + index * Self.lineHeight
-            svg +=
-                "  <text x=\"\(x + 10)\" y=\"\(baseline)\"\(weight)>\(SVGText.escaped(Self.shortened(line)))</text>\n"
-        }
-        return svg
-    }
-
-    /// The text cut to the width of a box.
-    private static func shortened(_ text: String) -> String { text.count > 44 ? text.prefix(43) + "…" : text }
 }

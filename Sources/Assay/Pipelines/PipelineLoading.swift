@@ -5,11 +5,16 @@ package struct Pipeline: Sendable {
     package let plan: StreamPlan
     /// By number.
     let sinks: [NamedOutput]
+    /// The streams as the file has them, by name.
+    let definitions: [String: PipelineDefinition.Stream]
     /// Where events come from, unless the command line names an input.
     package let inputs: [NamedInput]
 
-    init(plan: StreamPlan, sinks: [NamedOutput], inputs: [NamedInput]) {
+    init(
+        plan: StreamPlan, sinks: [NamedOutput], inputs: [NamedInput], definitions: [PipelineDefinition.Stream] = []
+    ) {
         self.plan = plan
+        self.definitions = Dictionary(uniqueKeysWithValues: definitions.map { ($0.name, $0) })
         self.sinks = sinks
         self.inputs = inputs
     }

@@ -96,7 +96,7 @@ struct StreamCompiler {
             identity: PipelineIdentity.text(
                 pipeline, lists: lists, scored: scored,
                 columns: Dictionary(uniqueKeysWithValues: streams.map { ($0.name, $0.columns ?? []) })))
-        return Pipeline(plan: plan, sinks: sinks, inputs: pipeline.inputs)
+        return Pipeline(plan: plan, sinks: sinks, inputs: pipeline.inputs, definitions: pipeline.streams)
     }
 
     // MARK: Names

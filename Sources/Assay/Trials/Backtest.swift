@@ -1,4 +1,5 @@
 import AssayCore
+import CivilTime
 import Glibc
 
 /// Runs two configurations over the same history.
@@ -7,6 +8,9 @@ package struct Backtest: ~Copyable {
     private var old: TrialLane
     /// The ids of fraudulent transactions.
     private let frauds: Set<[UInt8]>?
+    /// Those that were not met yet.
+    private var unmatched: Set<[UInt8]>
+    private let zone: TimeZoneRules
     private let format: InputFormat
     private let change: (BacktestChange) -> Void
     private var report: BacktestReport
@@ -22,6 +26,8 @@ package struct Backtest: ~Copyable {
         self.new = TrialLane(new, format: format, dialect: dialect)
         self.old = TrialLane(old, format: format, dialect: dialect)
         self.frauds = frauds
+        unmatched = frauds ?? []
+        zone = new.zone
         self.format = format
         self.change = change
         report = BacktestReport(
@@ -51,12 +57,20 @@ package struct Backtest: ~Copyable {
         }
         report.newSide.frauds = report.frauds
         report.oldSide.frauds = report.frauds
+        report.unmatchedLabels = UInt64(unmatched.count)
+        report.newSide.scores = newCurve.histogram(parts: Self.scoreParts)
+        report.oldSide.scores = oldCurve.histogram(parts: Self.scoreParts)
         if frauds != nil {
+            report.newSide.curve = newCurve.points(of: report.frauds, most: Self.curvePoints)
+            report.oldSide.curve = oldCurve.points(of: report.frauds, most: Self.curvePoints)
             report.newSide.averagePrecision = newCurve.averagePrecision(of: report.frauds)
             report.oldSide.averagePrecision = oldCurve.averagePrecision(of: report.frauds)
         }
         return report
     }
+
+    private static let scoreParts = 20
+    private static let curvePoints = 500
 
     /// Both are in order of their lines; a line may be accepted by only one.
     private mutating func compare(_ newVerdicts: [TrialLane.Verdict], _ oldVerdicts: [TrialLane.Verdict]) {
@@ -77,6 +91,7 @@ package struct Backtest: ~Copyable {
     ) {
         report.transactions += 1
         let isFraud = isFraud(new, old)
+        countAlerts(new, old)
         if isFraud { report.frauds += 1 }
         if let new {
             report.newSide.count(new.assessment, isFraud: isFraud)
@@ -88,6 +103,11 @@ package struct Backtest: ~Copyable {
         }
         let newRules = Set((new?.fired ?? []).compactMap { numbers[self.new.name($0)] })
         let oldRules = Set((old?.fired ?? []).compactMap { numbers[self.old.name($0)] })
+        for (place, rule) in newRules.sorted().enumerated() {
+            for other in newRules.sorted().dropFirst(place + 1) {
+                report.overlaps[BacktestReport.Pair(rule, other), default: 0] += 1
+            }
+        }
         for rule in newRules.union(oldRules) {
             report.rules[rule].count(isNew: newRules.contains(rule), isOld: oldRules.contains(rule), isFraud: isFraud)
         }
@@ -109,6 +129,17 @@ package struct Backtest: ~Copyable {
         }
     }
 
+    private mutating func countAlerts(_ new: TrialLane.Verdict?, _ old: TrialLane.Verdict?) {
+        func isAlert(_ verdict: TrialLane.Verdict?) -> Bool {
+            verdict.map { $0.assessment.level >= .high || $0.assessment.decision != .allow } ?? false
+        }
+        let (isNew, isOld) = (isAlert(new), isAlert(old))
+        guard isNew || isOld, let time = (new ?? old)?.transaction.time else { return }
+        let second = time.milliseconds / 1000
+        let day = (second + zone.offset(at: second).seconds) / 86_400
+        report.days[day, default: BacktestReport.Day()].count(isNew: isNew, isOld: isOld)
+    }
+
     private func side(_ assessment: RiskAssessment, _ rules: RuleSet?) -> BacktestChange.Side {
         BacktestChange.Side(
             level: assessment.level, score: assessment.score, decision: assessment.decision,
@@ -116,11 +147,19 @@ package struct Backtest: ~Copyable {
                 ? "level" : rules?.rules[Int(assessment.decidedBy)].name ?? "level")
     }
 
-    private func isFraud(_ new: TrialLane.Verdict?, _ old: TrialLane.Verdict?) -> Bool {
+    private mutating func isFraud(_ new: TrialLane.Verdict?, _ old: TrialLane.Verdict?) -> Bool {
         guard let frauds else { return false }
-        if let new { return frauds.contains(Array(self.new.batch.text.view.bytes(new.transaction.id))) }
-        guard let old else { return false }
-        return frauds.contains(Array(self.old.batch.text.view.bytes(old.transaction.id)))
+        let id: [UInt8]
+        if let new {
+            id = Array(self.new.batch.text.view.bytes(new.transaction.id))
+        } else if let old {
+            id = Array(self.old.batch.text.view.bytes(old.transaction.id))
+        } else {
+            return false
+        }
+        guard frauds.contains(id) else { return false }
+        unmatched.remove(id)
+        return true
     }
 }
 
@@ -141,28 +180,4 @@ package struct BacktestChange {
     package let fired: [String]
     package let noLongerFired: [String]
     package let isFraud: Bool?
-}
-
-/// The number of transactions and frauds by score, in steps of a millionth, as in assessments.
-private struct RankingCurve {
-    private var transactions = [UInt64](repeating: 0, count: 1_000_001)
-    private var hits = [UInt64](repeating: 0, count: 1_000_001)
-
-    mutating func add(_ score: Double, isFraud: Bool) {
-        let step = Int((min(max(score, 0), 1) * 1_000_000).rounded())
-        transactions[step] += 1
-        if isFraud { hits[step] += 1 }
-    }
-
-    /// The mean precision over the frauds, from the greatest score down; those with equal scores are found together.
-    func averagePrecision(of frauds: UInt64) -> Double? {
-        guard frauds > 0 else { return nil }
-        var (alarms, found, sum) = (0.0, 0.0, 0.0)
-        for step in transactions.indices.reversed() where transactions[step] > 0 {
-            alarms += Double(transactions[step])
-            found += Double(hits[step])
-            sum += Double(hits[step]) * found / alarms
-        }
-        return sum / Double(frauds)
-    }
 }

@@ -35,6 +35,10 @@ package struct BacktestReport: Sendable {
         package private(set) var decisions = [UInt64](repeating: 0, count: Decision.allCases.count)
         package private(set) var fraudDecisions = [UInt64](repeating: 0, count: Decision.allCases.count)
         package internal(set) var averagePrecision: Double?
+        /// By equal parts of the range of scores.
+        var scores: [Bar] = []
+        /// Precision by recall, from the greatest score down.
+        var curve: [CurvePoint] = []
         /// All frauds of the input, since those that this side rejected were not found.
         var frauds: UInt64 = 0
 
@@ -71,6 +75,45 @@ package struct BacktestReport: Sendable {
         package var recall: Double? { frauds > 0 ? Double(hits) / Double(frauds) : nil }
     }
 
+    /// How many transactions have scores in one part of the range.
+    struct Bar: Sendable {
+        var transactions: UInt64 = 0
+        var frauds: UInt64 = 0
+    }
+
+    struct CurvePoint: Sendable {
+        let recall: Double
+        let precision: Double
+    }
+
+    /// The alerts of a day.
+    struct Day: Sendable {
+        private(set) var new: UInt64 = 0
+        private(set) var old: UInt64 = 0
+
+        mutating func count(isNew: Bool, isOld: Bool) {
+            if isNew { new += 1 }
+            if isOld { old += 1 }
+        }
+    }
+
+    /// Two rules by number, in either order.
+    struct Pair: Hashable, Sendable {
+        private let first: Int
+        private let second: Int
+
+        init(_ one: Int, _ other: Int) {
+            (first, second) = (min(one, other), max(one, other))
+        }
+    }
+
+    /// By the day since 1970.
+    var days: [Int64: Day] = [:]
+    /// Transactions for which two rules of the new configuration hold.
+    var overlaps: [Pair: UInt64] = [:]
+    /// Labels of fraud that no transaction has.
+    package internal(set) var unmatchedLabels: UInt64 = 0
+
     /// Accepted by at least one of them.
     package internal(set) var transactions: UInt64 = 0
     package internal(set) var frauds: UInt64 = 0
@@ -93,7 +136,9 @@ package struct BacktestReport: Sendable {
         .object([
             ("transactions", .unsigned(transactions)), ("changed", .unsigned(changed)),
             ("changed_levels", .unsigned(changedLevels)), ("changed_decisions", .unsigned(changedDecisions)),
-            ("frauds", hasLabels ? .unsigned(frauds) : .null), ("new", json(newSide)), ("old", json(oldSide)),
+            ("frauds", hasLabels ? .unsigned(frauds) : .null),
+            ("unmatched_labels", hasLabels ? .unsigned(unmatchedLabels) : .null), ("new", json(newSide)),
+            ("old", json(oldSide)),
             (
                 "rules",
                 .array(

@@ -6,12 +6,15 @@ package enum FraudLabels {
     /// Labels of transactions that were not fraud.
     private static let harmless: Set<String> = ["0", "false", "no", "legitimate", "legit", "normal", "genuine"]
 
-    /// A line is an id, or an id, a comma and a label; a first line `transaction_id…` is a header.
+    /// A line is an id, or an id, a comma and a label; a first line `transaction_id…` is a header. Semicolons and tabs
+    /// serve as commas where the first line has one and no comma.
     package static func read(_ path: String) throws(FileError) -> Set<[UInt8]> {
         let bytes = try readFile(path, atMost: largestFile)
         var frauds: Set<[UInt8]> = []
+        let first = bytes.prefix { $0 != UInt8(ascii: "\n") }
+        let delimiter = first.withUnsafeBufferPointer { CSVDialect().delimiter(of: $0) }
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
-            let fields = line.split(separator: UInt8(ascii: ","), maxSplits: 1).map(unquoted)
+            let fields = line.split(separator: delimiter, maxSplits: 2).map(unquoted)
             guard let id = fields.first, !id.isEmpty else { continue }
             if index == 0, id == Array("transaction_id".utf8) { continue }
             if fields.count > 1, harmless.contains(String(decoding: fields[1], as: UTF8.self).lowercased()) { continue }

@@ -18,7 +18,7 @@ package struct CSVDialect: Equatable, Sendable {
     }
 
     /// What separates the cells of a header: that of the three which occurs most, outside quotes.
-    func delimiter(of header: UnsafeBufferPointer<UInt8>) -> UInt8 {
+    package func delimiter(of header: UnsafeBufferPointer<UInt8>) -> UInt8 {
         if let delimiter { return delimiter }
         let candidates = [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t")]
         var counts = [0, 0, 0]

@@ -7,7 +7,7 @@ package struct DecodedBatch {
     /// The number of all lines, blank ones included.
     package var lineCount: UInt64 = 0
     /// Of CSV, for rules that read other columns than ours.
-    var columns: CSVColumns?
+    package var columns: CSVColumns?
 
     mutating func reset() {
         columns = nil
@@ -40,12 +40,12 @@ package struct TransactionDecoder {
     }
 
     /// What a later run needs to resume in the middle of the input.
-    var csvHeader: [UInt8] { csv.header }
+    package var csvHeader: [UInt8] { csv.header }
 
     /// Why the header of CSV is none that anything can be read under.
     package var headerFault: String? { csv.fault?.message }
 
-    mutating func resume(csvHeader: [UInt8]) {
+    package mutating func resume(csvHeader: [UInt8]) {
         if format == .csv { csv.resume(header: csvHeader) }
     }
 

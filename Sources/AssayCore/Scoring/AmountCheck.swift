@@ -1,3 +1,5 @@
+import Arguments
+
 /// An amount unlike the user's earlier ones in the same currency.
 struct AmountCheck {
     private let settings: ScoringSettings.Amount
@@ -49,6 +51,13 @@ struct AmountCheck {
         ]
         report.comparisons = [
             CheckReport.Comparison("deviations from the mean", zScore, above: settings.zScore, risk: risk(zScore))
+        ]
+        let unit = currency.bytes.isEmpty ? "" : " " + String(decoding: currency.bytes, as: UTF8.self)
+        report.words = [
+            "\(Figures.decimal(amount, digits: 2))\(unit), \(Figures.decimal(history.mean, digits: 2)) on average over "
+                + "\(Figures.grouped(history.count)) transactions",
+            "\(Figures.decimal(zScore, digits: 1)) deviations of \(Figures.decimal(deviation(history), digits: 2)) "
+                + "from that, up to \(Figures.decimal(settings.zScore, digits: 1)) are usual",
         ]
         return report
     }

@@ -32,6 +32,8 @@ package struct CheckReport: Sendable {
     /// What the check knows, by name.
     package var inputs: [(name: String, value: String)] = []
     package var comparisons: [Comparison] = []
+    /// The same as sentences.
+    package internal(set) var words: [String] = []
     /// Why nothing could be compared.
     package var silence: String?
 
@@ -56,4 +58,19 @@ extension HourSet {
     package var hours: [Int] { (0..<24).filter { contains(UInt8($0)) } }
 
     var text: String { hours.map { "\($0)" }.joined(separator: " ") }
+
+    /// `08:00–17:59, 20:00–20:59`.
+    var words: String {
+        var spans: [(first: Int, last: Int)] = []
+        for hour in hours {
+            if let span = spans.last, span.last == hour - 1 {
+                spans[spans.count - 1].last = hour
+            } else {
+                spans.append((hour, hour))
+            }
+        }
+        return spans.map { "\(Self.clock($0.first)):00–\(Self.clock($0.last)):59" }.joined(separator: ", ")
+    }
+
+    private static func clock(_ hour: Int) -> String { (hour < 10 ? "0" : "") + "\(hour)" }
 }

@@ -122,7 +122,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     }
 
     /// The columns of the transactions that follow, if they are of CSV.
-    mutating func show(_ columns: CSVColumns?) { rules?.inputs.columns = columns }
+    package mutating func show(_ columns: CSVColumns?) { rules?.inputs.columns = columns }
 
     /// What each check and each rule would see of a transaction, and make of it.
     package mutating func explain(_ input: Input, _ state: borrowing UserState) -> ScoringReport {

@@ -44,6 +44,14 @@ struct HabitCheck {
                 "hours never seen before", !state.hours.contains(hour), risk: settings.unusualTimeRisk),
             CheckReport.Comparison("types not known", !isKnownType, risk: settings.unusualTypeRisk),
         ]
+        report.words = [
+            state.hours.contains(hour)
+                ? "at an hour seen before: \(state.hours.words)"
+                : "at an hour never seen before; the user comes at \(state.hours.words)",
+            isKnownType
+                ? "'\(type)' is a type that the user has used"
+                : "'\(type)' is new for the user, who has used \(known.joined(separator: ", "))",
+        ]
         return report
     }
 

@@ -1,3 +1,4 @@
+import Arguments
 import Glibc
 
 /// A transaction far from every place that the user has visited.
@@ -80,6 +81,11 @@ package struct LocationCheck {
         report.comparisons = [
             CheckReport.Comparison(
                 "km to the nearest place", kilometers, above: settings.unusualKilometers, risk: risk(kilometers))
+        ]
+        report.words = [
+            "\(Figures.decimal(kilometers, digits: 1)) km from the nearest of \(places.count) known "
+                + "\(places.count == 1 ? "place" : "places"), up to "
+                + "\(Figures.decimal(settings.unusualKilometers, digits: 0)) km are usual"
         ]
         return report
     }

@@ -1,3 +1,5 @@
+import Arguments
+
 /// A time that is early, the dead of night, and a first weekend.
 struct TimeCheck {
     private let settings: ScoringSettings.Time
@@ -5,6 +7,7 @@ struct TimeCheck {
 
     /// Saturday, with Monday as 0.
     private static let firstWeekendDay: UInt8 = 5
+    private static let weekdays = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
     init(_ settings: ScoringSettings.Time, minHistory: UInt64) {
         self.settings = settings
@@ -55,6 +58,18 @@ struct TimeCheck {
             CheckReport.Comparison(
                 "first weekends", isFirstWeekend(weekday, state), risk: settings.weekendRisk),
         ]
+        report.words = [
+            "at \(hour) o'clock, \(settings.isNight(hour) ? "" : "not ")in the night "
+                + "(\(settings.nightFirstHour) to \(settings.nightLastHour))",
+            "on a \(Self.weekdays[Int(weekday)])"
+                + (Self.isWeekend(weekday)
+                    ? state.seenOnWeekend ? "; the user was seen on weekends" : "; the user was never seen on a weekend"
+                    : ""),
+        ]
+        if let aheadMilliseconds {
+            let span = Figures.span(seconds: Double(aheadMilliseconds) / 1000)
+            report.words.append("\(span) ahead of the clock: a time that is early")
+        }
         return report
     }
 

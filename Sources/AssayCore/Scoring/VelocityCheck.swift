@@ -1,3 +1,5 @@
+import Arguments
+
 /// Too many transactions of one type in a short time.
 struct VelocityCheck {
     private struct Limits {
@@ -90,8 +92,26 @@ struct VelocityCheck {
                 CheckReport.Comparison(
                     "transactions in \(windowSeconds[index]) s", Double(found), atLeast: Double(threshold),
                     risk: risk(found, threshold)))
+            report.words.append(
+                "\(Self.counted(found, type)) in \(Self.span(windowSeconds[index])) before this one, "
+                    + "fewer than \(Figures.grouped(threshold)) are usual")
         }
         return report
+    }
+
+    /// `1 payment`, `17 payments`; names that are no words stay as they are.
+    private static func counted(_ count: UInt32, _ type: String) -> String {
+        let isWord = type.utf8.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+        let noun = isWord ? (count == 1 ? type : type + "s") : (count == 1 ? "'\(type)'" : "of '\(type)'")
+        return "\(count == 0 ? "no" : Figures.grouped(count)) \(noun)"
+    }
+
+    private static func span(_ seconds: UInt32) -> String {
+        for (unit, length) in [("day", UInt32(86_400)), ("hour", 3600), ("minute", 60)] where seconds % length == 0 {
+            let count = seconds / length
+            return count == 1 ? "1 \(unit)" : "\(count) \(unit)s"
+        }
+        return seconds == 1 ? "1 second" : "\(seconds) seconds"
     }
 
     /// Records a transaction of the type used last.

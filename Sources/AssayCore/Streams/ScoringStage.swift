@@ -181,6 +181,18 @@ package struct ScoringStage: RunStage, ~Copyable {
 
     // MARK: Transactions
 
+    /// The bytes of a user's state; nil for one who was never seen.
+    package func state(of user: [UInt8]) -> [UInt8]? {
+        var found: [UInt8]?
+        stage.forEachState { key, state in
+            guard key.elementsEqual(user) else { return }
+            var bytes = OutputBuffer(capacity: 1 << 10)
+            stage.function.encode(state, into: &bytes)
+            found = Array(bytes.bytes)
+        }
+        return found
+    }
+
     /// Visits each user with the bytes of its state.
     func forEachState(_ body: (UnsafeBufferPointer<UInt8>, [UInt8]) -> Void) {
         stage.forEachState { key, state in
