@@ -27,6 +27,12 @@ import Testing
              echo '{"created":1700000001,"metadata":{"shop":"m"},"data":{"place":{"lon":2,"lat":1},"object":
                 {"user":"u","id":"\u0062"},"amount":4}}' | tr -d '\n'; echo
              echo '{"data.object.id":"c","data":{"object":{"user":"u"},"amount":4},"created":1700000002}'
+             echo '{"d\u0061ta":{"amount":4,"object":{"id":"d","user":"u"}},"created":1700000002}'
+             echo '{"other":{"amount":4,"object":{"id":"d","user":"u"}},"created":1700000002}'
+             echo '{"data":{"amount":4,"object":{"id":"e","user":"u"}},"created":1700000002}'
+             echo '{"a_name_that_is_far_too_long_to_be_remembered":1,"data":{"amount":4,"object":
+                {"id":"f","user":"u"}},"created":1700000002}' | tr -d '\n'; echo
+             echo '{"data":{"amount":4,"object":{"id":"g","user":"u"}},"created":1700000002}'
              echo '{"data":null,"created":1700000003}'
              echo '{"data":{"object":7,"amount":4},"created":1700000003}'
              echo '{"data":{"object":{"id":"x","user":"u"},"amount":"four"},"created":1700000003}') > in
@@ -39,8 +45,10 @@ import Testing
             run.lines == [
                 #""transaction_id":"a""#, #""decided_by":"seen""#, #""transaction_id":"b""#, #""decided_by":"seen""#,
                 #""transaction_id":"c""#, #""decided_by":"level""#,
+            ] + ["d", "e", "f", "g"].flatMap { [#""transaction_id":"\#($0)""#, #""decided_by":"level""#] } + [
                 #""message":"transaction_id is missing""#, #""message":"transaction_id is missing""#,
-                #""message":"amount must be a finite number of at least 0, not 'four'""#, "6",
+                #""message":"transaction_id is missing""#,
+                #""message":"amount must be a finite number of at least 0, not 'four'""#, "11",
             ], "\(run)")
     }
 

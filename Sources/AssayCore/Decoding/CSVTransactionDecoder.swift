@@ -114,7 +114,7 @@ struct CSVTransactionDecoder {
             guard let field, !cell.bytes.isEmpty else { continue }
             set(field, dialect.hasDecimalComma ? withPoint(cell, field, &text) : cell, base, &builder)
         }
-        if let problem = builder.finish(fields.amountSign, &text) {
+        if let found = builder.finish(), let problem = builder.takeRefund(fields.amountSign, found, &text) {
             let (reason, field) = problem
             let message = builder.message(of: problem)
             let index = columns.firstIndex(of: field)

@@ -4,8 +4,11 @@ import CivilTime
 struct JSONTransactionDecoder {
     private let fields: TransactionFields
     private let zone: TimeZoneRules
-    private var memberKeys = RememberedKeys<TransactionMember>()
-    private var coordinateKeys = RememberedKeys<Field>()
+    // With the fields alone, which costs least for each member; the branches that keys lead to are beside them.
+    private var memberKeys = RememberedKeys<Field?>()
+    private var coordinateKeys = RememberedKeys<Field?>()
+    /// By the place of the key, and of any key after them, one more than the number of the branch it leads to.
+    private var branches = [UInt8](repeating: 0, count: RememberedKeys<Field?>.capacity + 1)
 
     init(fields: TransactionFields, zone: TimeZoneRules) {
         self.fields = fields
@@ -36,13 +39,7 @@ struct JSONTransactionDecoder {
             guard scanner.byte == UInt8(ascii: "{") else {
                 try scanner.skipValue(depth: 0)
                 let line = try Self.finishLine(from: start, &scanner)
-                let reason = line.encodingProblem() ?? .notAnObject
-                let isFirst = text.offset == 0 && lineIndex == 0 && reason == .notAnObject
-                let guess = isFirst ? FormatGuess.message(ofFirst: line.bytes) : nil
-                batch.rejects.append(
-                    Reject(
-                        line: line.slice(in: base), lineIndex: lineIndex, reason: reason,
-                        message: guess ?? reason.message))
+                Self.reject(line, text, nil, into: &batch)
                 return line.newline + 1
             }
             var builder = TransactionBuilder()
@@ -52,12 +49,8 @@ struct JSONTransactionDecoder {
             if let reason = line.encodingProblem(knownASCII: scanner.highBytes == 0) {
                 batch.rejects.append(
                     Reject(line: slice, lineIndex: lineIndex, reason: reason, message: reason.message))
-            } else if let problem = builder.finish(fields.amountSign, &text) {
-                var reject = Reject(
-                    line: slice, lineIndex: lineIndex, reason: problem.reason, message: builder.message(of: problem),
-                    field: problem.field)
-                if problem.reason == .invalidField { reject.value = RefusedValue(fields, start).shown(problem.field) }
-                batch.rejects.append(reject)
+            } else if let problem = builder.finish(), !mend(&builder, problem, line, &text, &batch) {
+                // It was rejected.
             } else {
                 builder.place(line: slice, index: lineIndex)
                 batch.transactions.append(builder.transaction)
@@ -65,18 +58,46 @@ struct JSONTransactionDecoder {
             return line.newline + 1
         } catch {
             let line = LineBounds(from: start, searchingFrom: start + error.offset)
-            let reason = line.encodingProblem() ?? .malformedJSON
-            let isMalformed = reason == .malformedJSON
-            let guess =
-                isMalformed && text.offset == 0 && lineIndex == 0
-                ? FormatGuess.message(ofFirst: line.bytes, position: error.offset) : nil
-            batch.rejects.append(
-                Reject(
-                    line: line.slice(in: base), lineIndex: lineIndex, reason: reason,
-                    message: guess ?? (isMalformed ? error.kind.message : reason.message),
-                    position: isMalformed && guess == nil ? UInt32(error.offset) : nil))
+            Self.reject(line, text, error, into: &batch)
             return line.newline + 1
         }
+    }
+
+    /// Takes a refund for what it is, or rejects the line. Returns whether there is a transaction now.
+    @inline(never)
+    private func mend(
+        _ builder: inout TransactionBuilder, _ problem: (reason: RejectReason, field: Field), _ line: LineBounds,
+        _ text: inout InputText, _ batch: inout DecodedBatch
+    ) -> Bool {
+        guard let problem = builder.takeRefund(fields.amountSign, problem, &text) else { return true }
+        var reject = Reject(
+            line: line.slice(in: UnsafePointer(text.base)), lineIndex: UInt32(truncatingIfNeeded: batch.lineCount),
+            reason: problem.reason, message: builder.message(of: problem), field: problem.field)
+        if problem.reason == .invalidField { reject.value = RefusedValue(fields, line.start).shown(problem.field) }
+        batch.rejects.append(reject)
+        return false
+    }
+
+    /// Rejects a line that is no object, or no JSON.
+    @inline(never)
+    private static func reject(
+        _ line: LineBounds, _ text: borrowing InputText, _ fault: JSONFault?, into batch: inout DecodedBatch
+    ) {
+        let reason = line.encodingProblem() ?? (fault == nil ? .notAnObject : .malformedJSON)
+        var reject = Reject(
+            line: line.slice(in: UnsafePointer(text.base)), lineIndex: UInt32(truncatingIfNeeded: batch.lineCount),
+            reason: reason, message: reason.message)
+        if reason == .notAnObject || reason == .malformedJSON {
+            if text.offset == 0, batch.lineCount == 0,
+                let guess = FormatGuess.message(ofFirst: line.bytes, position: fault?.offset)
+            {
+                reject.message = guess
+            } else if let fault {
+                reject.message = fault.kind.message
+                reject.position = UInt32(fault.offset)
+            }
+        }
+        batch.rejects.append(reject)
     }
 
     @inline(__always)
@@ -97,23 +118,21 @@ struct JSONTransactionDecoder {
         if scanner.take("}") { return }
         var index = 0
         while true {
-            let member: TransactionMember
+            let field: Field?
             if let known = memberKeys.match(index, at: scanner.cursor) {
                 scanner.cursor += known.count
-                member = known.field ?? TransactionMember(field: nil)
+                field = known.target
             } else {
                 if index > 0 {
                     guard try scanner.nextMember() else { return }
                 }
-                member = try newMember(&scanner, &text, index: index)
+                field = try newMember(&scanner, &text, index: index)
             }
             scanner.skipSpace()
-            if let field = member.field {
+            if let field {
                 try decodeValue(of: field, &scanner, &text, &builder)
-            } else if let branch = member.branch {
-                try decodeBranch(fields.branch(branch), &scanner, &text, &builder)
             } else {
-                try scanner.skipValue(depth: 1)
+                try skip(index, &scanner, &text, &builder)
             }
             index += 1
         }
@@ -123,13 +142,17 @@ struct JSONTransactionDecoder {
     @inline(never)
     private mutating func newMember(
         _ scanner: inout JSONScanner, _ text: inout InputText, index: Int
-    ) throws(JSONFault) -> TransactionMember {
+    ) throws(JSONFault) -> Field? {
         let key = try Self.newKey(&scanner, &text)
         let member = fields.member(key.name)
         if let first = key.remembered(index: index) {
-            memberKeys.remember(index, at: first, count: scanner.cursor - first, field: member)
+            memberKeys.remember(index, at: first, count: scanner.cursor - first, target: member.field)
+        } else {
+            // What was remembered here leads to another branch.
+            memberKeys.forget(index)
         }
-        return member
+        branches[min(index, branches.count - 1)] = member.branch.map { UInt8($0) + 1 } ?? 0
+        return member.field
     }
 
     /// The same in `location`.
@@ -140,7 +163,7 @@ struct JSONTransactionDecoder {
         let key = try Self.newKey(&scanner, &text)
         let field = fields.coordinate(key.name)
         if let first = key.remembered(index: index) {
-            coordinateKeys.remember(index, at: first, count: scanner.cursor - first, field: field)
+            coordinateKeys.remember(index, at: first, count: scanner.cursor - first, target: field)
         }
         return field
     }
@@ -193,6 +216,16 @@ struct JSONTransactionDecoder {
 
     // MARK: Fields inside of other members
 
+    /// Passes over the value of a member that is no field, or reads the fields inside of it.
+    @inline(never)
+    private mutating func skip(
+        _ index: Int, _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
+    ) throws(JSONFault) {
+        let branch = branches[min(index, branches.count - 1)]
+        guard branch > 0 else { return try scanner.skipValue(depth: 1) }
+        try decodeBranch(fields.branch(Int(branch) - 1), &scanner, &text, &builder)
+    }
+
     @inline(never)
     private mutating func decodeBranch(
         _ branch: TransactionFields.Branch, _ scanner: inout JSONScanner, _ text: inout InputText,
@@ -200,7 +233,7 @@ struct JSONTransactionDecoder {
     ) throws(JSONFault) {
         if let field = branch.field {
             let start = scanner.cursor
-            try decodeValue(of: field, &scanner, &text, &builder)
+            try decodeNested(field, &scanner, &text, &builder)
             scanner.cursor = start
         }
         try decodeMembers(branch.members, &scanner, &text, &builder, depth: 1)
@@ -225,7 +258,7 @@ struct JSONTransactionDecoder {
             let end = scanner.cursor
             if let field = node.field {
                 scanner.cursor = start
-                try decodeValue(of: field, &scanner, &text, &builder)
+                try decodeNested(field, &scanner, &text, &builder)
             }
             if !node.members.isEmpty {
                 scanner.cursor = start
@@ -233,6 +266,14 @@ struct JSONTransactionDecoder {
             }
             scanner.cursor = end
         } while try scanner.nextMember()
+    }
+
+    /// The same as for a field of the outermost object, once for all that are rare.
+    @inline(never)
+    private mutating func decodeNested(
+        _ field: Field, _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
+    ) throws(JSONFault) {
+        try decodeValue(of: field, &scanner, &text, &builder)
     }
 
     // MARK: Values of fields
@@ -298,7 +339,8 @@ struct JSONTransactionDecoder {
     /// Whether a transaction is complete and valid.
     @inline(__always)
     func finish(_ builder: inout TransactionBuilder, _ text: inout InputText) -> Bool {
-        builder.finish(fields.amountSign, &text) == nil
+        guard let problem = builder.finish() else { return true }
+        return builder.takeRefund(fields.amountSign, problem, &text) == nil
     }
 
     func take(
@@ -335,7 +377,7 @@ struct JSONTransactionDecoder {
             let field: Field?
             if let known = coordinateKeys.match(index, at: scanner.cursor) {
                 scanner.cursor += known.count
-                field = known.field
+                field = known.target
             } else {
                 if index > 0 {
                     guard try scanner.nextMember() else { return }

@@ -167,23 +167,15 @@ struct TransactionBuilder {
         return nil
     }
 
-    /// The same where amounts may be negative.
-    @inline(__always)
-    mutating func finish(
-        _ sign: AmountSign, _ text: inout InputText
-    ) -> (reason: RejectReason, field: Field)? {
-        let problem = finish()
-        if problem == nil || sign == .reject || !isRefund { return problem }
-        return finishRefund(sign, &text)
-    }
-
     /// Whether the amount is refused because it is negative.
     var isRefund: Bool { invalid.contains(.amount) && transaction.amount < 0 && transaction.amount.isFinite }
 
+    /// Takes a negative amount for what it is, if that is wanted. Returns the problem that is left.
     @inline(never)
-    private mutating func finishRefund(
-        _ sign: AmountSign, _ text: inout InputText
+    mutating func takeRefund(
+        _ sign: AmountSign, _ problem: (reason: RejectReason, field: Field), _ text: inout InputText
     ) -> (reason: RejectReason, field: Field)? {
+        guard sign != .reject, isRefund else { return problem }
         setAmount(-transaction.amount)
         if sign == .refund {
             setType(

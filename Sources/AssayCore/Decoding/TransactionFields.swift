@@ -107,20 +107,33 @@ package struct TransactionFields: Equatable, Sendable {
     }
 }
 
-/// What a member of a line's outermost object has for the transaction: a field, fields inside of it, or nothing.
-struct TransactionMember {
-    private(set) var field: Field?
-    private var branchNumber: UInt16 = 0
+/// What a member of a line's outermost object has for the transaction: a field, fields inside of it, or nothing. One
+/// byte, because each member of each line is looked up.
+struct TransactionMember: RememberedTarget {
+    /// 0 for nothing, then the fields, then the branches.
+    private let code: UInt8
 
+    private static let firstBranch: UInt8 = 128
+
+    static let nothing = TransactionMember(field: nil)
+
+    @inline(__always)
     init(field: Field?) {
-        self.field = field
+        code = field.map { $0.rawValue + 1 } ?? 0
     }
 
+    /// There are no more branches than fields.
     init(branch: Int) {
-        branchNumber = UInt16(branch) + 1
+        code = Self.firstBranch + UInt8(branch)
     }
+
+    @inline(__always)
+    var field: Field? { Field(rawValue: code &- 1) }
 
     /// The branch that fields are on, which may be a field as a whole too.
-    var branch: Int? { branchNumber > 0 ? Int(branchNumber) - 1 : nil }
-    var isNothing: Bool { field == nil && branchNumber == 0 }
+    @inline(__always)
+    var branch: Int? { code >= Self.firstBranch ? Int(code - Self.firstBranch) : nil }
+
+    @inline(__always)
+    var isNothing: Bool { code == 0 }
 }

@@ -7,13 +7,25 @@ package struct JSONEventDecoder {
     private var transactions: JSONTransactionDecoder?
 
     /// The users of a member of a line.
-    private struct Member {
-        let column: Int?
+    private struct Member: RememberedTarget {
+        /// One more than the number, 0 for none.
+        private let columnCode: UInt32
         let transaction: TransactionMember
-        /// The number of the column inside of it.
-        var nested: Int?
+        private let nestedCode: UInt16
 
-        static let nobodys = Member(column: nil, transaction: TransactionMember(field: nil))
+        init(column: Int?, transaction: TransactionMember, nested: Int? = nil) {
+            columnCode = column.map { UInt32($0) + 1 } ?? 0
+            nestedCode = nested.map { UInt16($0) + 1 } ?? 0
+            self.transaction = transaction
+        }
+
+        @inline(__always)
+        var column: Int? { columnCode > 0 ? Int(columnCode) - 1 : nil }
+        /// The number of the column inside of it.
+        @inline(__always)
+        var nested: Int? { nestedCode > 0 ? Int(nestedCode) - 1 : nil }
+
+        static let nothing = Member(column: nil, transaction: .nothing)
     }
 
     /// Columns whose names are paths, such as `data.created`: the outermost member, and the way from there.
@@ -222,7 +234,7 @@ package struct JSONEventDecoder {
         let member: Member
         if let known = keys.match(index, at: scanner.cursor) {
             scanner.cursor += known.count
-            member = known.field ?? .nobodys
+            member = known.target
         } else {
             if index > 0 {
                 guard try scanner.nextMember() else { return nil }
@@ -247,14 +259,14 @@ package struct JSONEventDecoder {
         var name = key.bytes
         if key.hasEscapes { name = batch.text.view.bytes(batch.text.unescape(key)) }
         let member = Member(
-            column: columns[Array(name)], transaction: transactions?.member(name) ?? TransactionMember(field: nil),
+            column: columns[Array(name)], transaction: transactions?.member(name) ?? .nothing,
             nested: nested.firstIndex { $0.name.elementsEqual(name) })
         // A match with a remembered key does not check its bytes again, so they must be valid. All but the first one
         // include the comma before them.
         let first = index > 0 ? start - 1 : start
         let isBehindComma = index == 0 || first.pointee == UInt8(ascii: ",")
         if isAdjacent, isBehindComma, !key.hasEscapes, key.bytes.allSatisfy({ $0 < 0x80 }) {
-            keys.remember(index, at: first, count: scanner.cursor - first, field: member)
+            keys.remember(index, at: first, count: scanner.cursor - first, target: member)
         }
         return member
     }
