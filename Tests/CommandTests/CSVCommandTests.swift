@@ -87,6 +87,31 @@ import Testing
             ], "\(run)")
     }
 
+    @Test("A reject of a pipeline or a sort tells the value, too")
+    func eventValues() throws {
+        let run = try Binary.shell(
+            #"""
+            cat > p.yaml <<'END'
+            input: {time: t, fields: {t: timestamp, n: int, m: map}}
+            streams: {s: {select: {n: n}}}
+            END
+            (echo '{"t":"soon","n":1}'; echo '{"t":1,"n":"one"}'; echo '{"t":1,"n":1.5}'
+             echo '{"t":1,"n":1,"m":[1]}'; echo '{"t":-5,"n":1}') > in
+            $ASSAY run p.yaml in --no-checkpoints -q --rejects bad > out
+            grep -o ", not '[^']*'" bad
+            printf 't,n\nsoon,1\n1,one\n' > in.csv; sed -i 's/time: t,/time: t, format: csv,/' p.yaml
+            $ASSAY run p.yaml in.csv --no-checkpoints -q --rejects bad --overwrite > out
+            grep -o ", not '[^']*'" bad
+            $ASSAY sort in --time t -q --rejects bad --overwrite > out; grep -o ", not '[^']*'" bad
+            """#, in: TemporaryFolder())
+        #expect(
+            run.lines == [
+                ", not 'soon'", ", not 'one'", ", not '1.5'", ", not '[1]'", ", not '-5'", ", not 'soon'",
+                ", not 'one'",
+                ", not 'soon'", ", not '-5'",
+            ], "\(run)")
+    }
+
     @Test("A run over CSV with semicolons that was killed ends with the same bytes")
     func resumed() throws {
         let run = try Binary.shell(

@@ -14,11 +14,16 @@ struct ValueWeights: Sendable {
     struct Entry: Sendable {
         /// As bytes, the same ones for all that is equal as a key of a map.
         let key: [UInt8]
+        fileprivate let hash: UInt64
         /// The first one of those.
         let value: [UInt8]
         var sum: ExactSum
         /// So much of the sum may never have come.
         var error = ExactSum()
+
+        init(key: [UInt8], hash: UInt64, value: [UInt8], sum: ExactSum, error: ExactSum = ExactSum()) {
+            (self.key, self.hash, self.value, self.sum, self.error) = (key, hash, value, sum, error)
+        }
     }
 
     /// As many are counted apart, or stay when the lightest are dropped: that is when there are twice as many.
@@ -49,7 +54,8 @@ struct ValueWeights: Sendable {
         if kind == nil { kind = asked }
         if asked == .countsOthers, !value.isKey { return }
         let key = value.isNumber ? value.keyBytes : value.stateBytes
-        if let place = places.find(key, in: entries) {
+        let hash = KeyPlaces.hash(key)
+        if let place = places.find(key, hash, in: entries) {
             _ = entries[place].sum.add(weight)
             return
         }
@@ -60,7 +66,9 @@ struct ValueWeights: Sendable {
         var sum = bound ?? ExactSum()
         guard sum.add(weight) else { return }
         append(
-            Entry(key: key, value: value.isNumber ? value.stateBytes : key, sum: sum, error: bound ?? ExactSum()))
+            Entry(
+                key: key, hash: hash, value: value.isNumber ? value.stateBytes : key, sum: sum,
+                error: bound ?? ExactSum()))
         if asked == .keepsHeaviest { dropLightest() }
     }
 
@@ -100,13 +108,14 @@ struct ValueWeights: Sendable {
         others += other.others
         // What one of them has dropped may have weighed so much there.
         if let unseen = other.bound {
-            for place in entries.indices where other.places.find(entries[place].key, in: other.entries) == nil {
+            for place in entries.indices
+            where other.places.find(entries[place].key, entries[place].hash, in: other.entries) == nil {
                 entries[place].sum.merge(unseen)
                 entries[place].error.merge(unseen)
             }
         }
         for entry in other.entries {
-            if let place = places.find(entry.key, in: entries) {
+            if let place = places.find(entry.key, entry.hash, in: entries) {
                 entries[place].sum.merge(entry.sum)
                 entries[place].error.merge(entry.error)
             } else if kind == .countsOthers, entries.count >= Self.mostValues {
@@ -212,8 +221,9 @@ struct ValueWeights: Sendable {
         others = try reader.varint()
         for _ in 0..<(try reader.count()) {
             let (key, value) = try Self.value(&reader)
-            guard places.find(key, in: entries) == nil else { throw StateDecodingError(.outOfBounds) }
-            var entry = Entry(key: key, value: value, sum: try ExactSum(&reader))
+            let hash = KeyPlaces.hash(key)
+            guard places.find(key, hash, in: entries) == nil else { throw StateDecodingError(.outOfBounds) }
+            var entry = Entry(key: key, hash: hash, value: value, sum: try ExactSum(&reader))
             if bound != nil { entry.error = try ExactSum(&reader) }
             append(entry)
         }
@@ -224,10 +234,11 @@ struct ValueWeights: Sendable {
         for _ in 0..<(try reader.count()) {
             let (key, value) = try Self.value(&reader)
             let sum = try ExactSum(earlier: &reader)
-            if let place = places.find(key, in: entries) {
+            let hash = KeyPlaces.hash(key)
+            if let place = places.find(key, hash, in: entries) {
                 entries[place].sum.merge(sum)
             } else {
-                append(Entry(key: key, value: value, sum: sum))
+                append(Entry(key: key, hash: hash, value: value, sum: sum))
             }
         }
     }
@@ -253,13 +264,12 @@ private struct KeyPlaces: Sendable {
 
     init(of entries: [ValueWeights.Entry]) {
         while slots.count < 4 * entries.count { slots = [UInt64](repeating: 0, count: 2 * slots.count) }
-        for (place, entry) in entries.enumerated() { put(place, Self.hash(entry.key)) }
+        for (place, entry) in entries.enumerated() { put(place, entry.hash) }
     }
 
-    private static func hash(_ key: [UInt8]) -> UInt64 { key.withUnsafeBufferPointer { $0.stableHash } }
+    static func hash(_ key: [UInt8]) -> UInt64 { key.withUnsafeBufferPointer { $0.stableHash } }
 
-    func find(_ key: [UInt8], in entries: [ValueWeights.Entry]) -> Int? {
-        let hash = Self.hash(key)
+    func find(_ key: [UInt8], _ hash: UInt64, in entries: [ValueWeights.Entry]) -> Int? {
         var position = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[position] != 0 {
             if slots[position] >> 32 == hash >> 32 {
@@ -276,7 +286,7 @@ private struct KeyPlaces: Sendable {
         if 2 * entries.count > slots.count {
             self = KeyPlaces(of: entries)
         } else {
-            put(entries.count - 1, Self.hash(entries[entries.count - 1].key))
+            put(entries.count - 1, entries[entries.count - 1].hash)
         }
     }
 

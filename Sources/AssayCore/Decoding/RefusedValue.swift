@@ -7,6 +7,12 @@ struct RefusedValue {
         (self.fields, self.start) = (fields, start)
     }
 
+    /// What the outermost object of a line has under a name.
+    static func shown(ofMember name: String, inLineAt start: UnsafePointer<UInt8>) -> String? {
+        // The names are ours then: any field stands for the one that is looked for.
+        RefusedValue(TransactionFields(mapping: [name: "\(Field.id.name)"]) ?? .standard, start).shown(.id)
+    }
+
     /// As it is quoted; nil where that is not one value.
     func shown(_ field: Field) -> String? {
         var scanner = JSONScanner(at: start)

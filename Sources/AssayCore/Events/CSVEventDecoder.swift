@@ -107,7 +107,7 @@ package struct CSVEventDecoder {
                 batch.cells.removeLast(width)
                 return batch.reject(
                     slice, .invalidField, EventSchema.expectation(column.type),
-                    field: schema.columns[column.cell].name)
+                    field: schema.columns[column.cell].name, value: Reject.shown(cell.bytes))
             }
             batch.cells.base[first + column.cell] = value
         }

@@ -62,12 +62,12 @@ package class EventBatch: LineBatch, @unchecked Sendable {
 
     final func reject(
         _ line: ByteSlice, _ reason: RejectReason, _ message: StaticString? = nil, field: String? = nil,
-        position: UInt32? = nil
+        value: String? = nil, position: UInt32? = nil
     ) {
         rejectedLines.append(
             Reject(
                 line: line, lineIndex: UInt32(truncatingIfNeeded: lineCount), reason: reason,
-                message: message ?? reason.message, fieldName: field, position: position))
+                message: message ?? reason.message, value: value, fieldName: field, position: position))
     }
 }
 
@@ -137,7 +137,14 @@ extension EventBatch {
         if cell.kind == .missing || cell.kind == .null {
             reject(line, .missingField, field: name)
         } else {
-            reject(line, .invalidField, EventSchema.timeExpectation, field: name)
+            let value: String? =
+                switch cell.kind {
+                case .text: Reject.shown(BatchText(base: base).bytes(cell.slice))
+                case .int: "\(cell.int)"
+                case .double: "\(cell.double)"
+                default: nil
+                }
+            reject(line, .invalidField, EventSchema.timeExpectation, field: name, value: value)
         }
         return false
     }

@@ -93,7 +93,9 @@ package struct JSONEventDecoder {
             } else if let misfit {
                 batch.cells.removeLast(batch.width)
                 let column = schema.columns[misfit]
-                batch.reject(slice, .invalidField, EventSchema.expectation(column.type), field: column.name)
+                batch.reject(
+                    slice, .invalidField, EventSchema.expectation(column.type), field: column.name,
+                    value: RefusedValue.shown(ofMember: column.name, inLineAt: start))
             } else if batch.finishEvent(slice, schema), isScored,
                 transactions?.finish(&transaction, &batch.text) ?? false
             {
