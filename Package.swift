@@ -10,6 +10,10 @@ let package = Package(
         // Stands between the binary and its disk in tests.
         .library(name: "FaultyDisk", type: .dynamic, targets: ["FaultyDisk"]),
     ],
+    traits: [
+        .trait(name: "PostgreSQL", description: "Outputs into tables of PostgreSQL."),
+        .default(enabledTraits: ["PostgreSQL"]),
+    ],
     targets: [
         .target(name: "CBytes"),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -33,7 +37,15 @@ let package = Package(
                 "Arguments", "AssayCore", "CBytes", "CEL", "CYAML", "CivilTime", "Compression", "StateStore",
             ],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
-        .executableTarget(name: "assay", dependencies: ["Arguments", "Assay", "AssayCore", "CEL", "Compression"]),
+        .target(name: "CPostgreSQL"),
+        .target(
+            name: "PostgreSQL", dependencies: ["Arguments", "Assay", "AssayCore", "CEL", "CPostgreSQL", "StateStore"]),
+        .executableTarget(
+            name: "assay",
+            dependencies: [
+                "Arguments", "Assay", "AssayCore", "CEL", "Compression",
+                .target(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
+            ]),
         .executableTarget(
             name: "assayctl", dependencies: ["Arguments", "Assay", "AssayCore", "CivilTime", "StateStore"],
             path: "tools/assayctl"),
@@ -49,6 +61,12 @@ let package = Package(
         .testTarget(
             name: "CommandTests", dependencies: ["assay", "assayctl", "TestSupport"], exclude: ["check-backtest.py"]),
         .testTarget(name: "Recovery", dependencies: ["assay", "assayctl", "TestSupport", "CSQLite"]),
+        .testTarget(
+            name: "PostgreSQLTests",
+            dependencies: [
+                "assay", "AssayCore", "CEL", "TestSupport",
+                .target(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
+            ]),
         .testTarget(name: "Tidy"),
     ],
     swiftLanguageModes: [.v6],

@@ -126,7 +126,7 @@ import Testing
         #expect(run.lines.contains(#"{"stream":"late_ones","id":"c"}"#))
         let rejects = run.lines.filter { $0.hasPrefix(#"{"line":"#) }
         #expect(rejects.count == 5)
-        #expect(rejects.contains { $0.contains(#""message":"price must be a whole number""#) })
+        #expect(rejects.contains { $0.contains(#""message":"price must be a whole number, not '1.5'""#) })
         #expect(rejects.contains { $0.contains(#""message":"timestamp is missing""#) })
         // An event without an address has no key: that is a failure of the stream, told once.
         #expect(run.errors.contains("an expression of stream 'busy' failed: no such key: the event has no 'ip'"))

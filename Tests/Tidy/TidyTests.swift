@@ -36,7 +36,7 @@ import Testing
         ("Sources/StateStore/", ["AssayCore", "CBytes", "CSQLite", "Glibc"]),
         ("Sources/Assay/YAML/", ["Arguments", "AssayCore", "CYAML"]),
         ("Sources/Assay/Threads/", ["CBytes", "Glibc"]),
-        ("Sources/Assay/Ports/", ["AssayCore", "CivilTime", "Glibc", "StateStore"]),
+        ("Sources/Assay/Ports/", ["Arguments", "AssayCore", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Configuration/", ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc"]),
         ("Sources/Assay/Pipelines/", ["Arguments", "AssayCore", "CEL", "CivilTime"]),
         (
@@ -52,11 +52,19 @@ import Testing
         ("Sources/Assay/Trials/", ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Sorting/", ["AssayCore", "CivilTime", "Compression", "Glibc"]),
         ("Sources/Assay/Generation/", ["AssayCore", "Glibc"]),
+        // A connector knows the ports and what stands above them.
+        (
+            "Sources/PostgreSQL/",
+            ["Arguments", "Assay", "AssayCore", "CEL", "CPostgreSQL", "CivilTime", "Glibc", "StateStore"]
+        ),
         ("Sources/Compression/", ["CZlib", "CZstd"]),
         ("Sources/Arguments/", ["CBytes", "Glibc"]),
         ("Sources/CEL/", ["CBytes", "CRE2", "CivilTime", "Glibc"]),
         ("Sources/CivilTime/", ["Glibc", "Synchronization"]),
-        ("Sources/assay/", ["Arguments", "Assay", "AssayCore", "CEL", "Compression", "Glibc", "Synchronization"]),
+        (
+            "Sources/assay/",
+            ["Arguments", "Assay", "AssayCore", "CEL", "Compression", "Glibc", "PostgreSQL", "Synchronization"]
+        ),
     ]
 
     /// What the core must not call of the C library: whatever opens, waits, or asks for the time or the environment.

@@ -16,6 +16,8 @@ struct OutputReading {
     let kinds: [any OutputKind]
     /// Whether outputs may select rows and columns.
     var selects = false
+    /// By the key of a kind, the settings that its outputs share.
+    var shared: [String: YAMLNode] = [:]
 
     /// By stream, one output or a list of them.
     func outputs(
@@ -37,7 +39,7 @@ struct OutputReading {
         _ node: YAMLNode, of stream: SourceText
     ) throws(ConfigurationError) -> OutputEntry {
         let name = "an output of '\(stream.text)'"
-        let (rest, condition, columns) = try selection(node, name)
+        let (rest, condition, columns) = try selection(completed(node), name)
         for kind in kinds {
             guard let definition = try kind.read(rest, name, path: path) else { continue }
             return OutputEntry(
@@ -48,6 +50,24 @@ struct OutputReading {
         throw ConfigurationError(
             path: path, position: node.position,
             message: "an output is \(forms.dropLast().joined(separator: ", ")) or \(forms.last ?? "nothing")")
+    }
+
+    /// The output with what its kind shares, where it lacks that; `where` and `columns` are moved out of its settings.
+    private func completed(_ node: YAMLNode) -> YAMLNode {
+        guard case .map(let all) = node.content,
+            let place = all.firstIndex(where: { member in kinds.contains { $0.key == member.key } }),
+            case .map(var own) = all[place].value.content
+        else { return node }
+        if case .map(let common)? = shared[all[place].key]?.content {
+            own += common.filter { member in !own.contains { $0.key == member.key } }
+        }
+        var outer = all
+        for name in ["where", "columns"] where selects {
+            guard let inner = own.firstIndex(where: { $0.key == name }) else { continue }
+            outer.append(own.remove(at: inner))
+        }
+        outer[place].value = YAMLNode(content: .map(own), position: all[place].value.position)
+        return YAMLNode(content: .map(outer), position: node.position)
     }
 
     /// Takes the members that are common to all kinds out of an output's map.

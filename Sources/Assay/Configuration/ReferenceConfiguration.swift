@@ -136,6 +136,7 @@ package enum ReferenceConfiguration {
               "type": "object", "additionalProperties": false,
               "properties": {"assessments": {"type": ["string", "object", "array"]}}
             },
+            "postgres": {"description": "What outputs into PostgreSQL share, such as the 'uri'.", "type": "object"},
             "lists": {
               "description": "Lists of texts, for rules.", "type": "object",
               "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$"}, "maxProperties": 1000,

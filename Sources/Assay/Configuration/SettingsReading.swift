@@ -56,6 +56,9 @@ struct SettingsReading {
             configuration.lists = try RuleReading(path: self.path).lists(value)
         } else if path == "inputs" || path == "outputs" {
             try readConnectors(path, value, YAMLMembers(node, "the configuration", path: self.path))
+        } else if Self.connectorKeys.contains(path) || kinds?.keys.contains(path) ?? false {
+            // Read with the outputs that share it.
+            return
         } else if let setting = Setting.all.first(where: { $0.path == path }) {
             configuration.positions[path] = value.position
             try set(setting, value)
@@ -80,13 +83,17 @@ struct SettingsReading {
                 .inputs(node, members)
             return
         }
-        configuration.outputs = try OutputReading(path: path, kinds: kinds.outputs, selects: true)
-            .outputs(node, members)
+        configuration.outputs = try OutputReading(
+            path: path, kinds: kinds.outputs, selects: true, shared: members.shared(kinds.keys)
+        ).outputs(node, members)
         for output in configuration.outputs where output.stream.text != "assessments" {
             throw fault(
                 "'outputs' of scoring are of 'assessments', not of '\(output.stream.text)'", output.stream.position)
         }
     }
+
+    /// Known to builds without the connector and to readers of settings alone, which pass over them.
+    private static let connectorKeys = ["postgres"]
 
     private func unknown(_ key: String, prefix: String, _ position: TextPosition) -> ConfigurationError {
         let siblings =

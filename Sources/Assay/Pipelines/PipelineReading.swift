@@ -41,6 +41,7 @@ struct PipelineReading {
             throw members.fault(
                 "this is a configuration of scoring; 'assay score --config \(path)' takes it", root.position)
         }
+        for key in kinds.keys { _ = members.take(key) }
         var mistakes = Mistakes()
         for section in try sections(&members) {
             do throws(ConfigurationError) {
@@ -79,7 +80,10 @@ struct PipelineReading {
         case "derive": pipeline.derived = try columns(node, "derive", members)
         case "patterns": try readPatterns(node, members, &mistakes)
         case "streams": try readStreams(node, members, &mistakes)
-        default: pipeline.outputs = try OutputReading(path: path, kinds: kinds.outputs).outputs(node, members)
+        default:
+            pipeline.outputs = try OutputReading(
+                path: path, kinds: kinds.outputs, shared: members.shared(kinds.keys)
+            ).outputs(node, members)
         }
     }
 

@@ -7,8 +7,16 @@ package protocol OutputKind: Sendable {
     /// The syntax in a file: `{jsonl: FILE}`.
     var form: String { get }
 
+    /// The member that an output of this kind has with a map of its settings: a member of that name at the top of the
+    /// file has what they share. Nil for kinds without.
+    var key: String? { get }
+
     /// Reads an output of this kind; nil when the node is of another kind. A map is read completely.
     func read(_ node: YAMLNode, _ name: String, path: String) throws(ConfigurationError) -> (any OutputDefinition)?
+}
+
+extension OutputKind {
+    package var key: String? { nil }
 }
 
 /// An output as named in a file or on a command line.
@@ -47,6 +55,8 @@ package enum OutputClaim: Equatable, Sendable {
 package struct OutputSituation {
     /// Its name in checkpoints.
     package let name: String
+    /// The stream whose rows it takes.
+    package let stream: String
     package let columns: [StreamColumn]?
     /// What the last checkpoint records of it, even one that is to be discarded.
     package let recorded: CheckpointRecord.Output?
@@ -63,6 +73,8 @@ package struct OutputSituation {
     /// Prepended to names that are not absolute.
     package let folder: String
     package let zone: TimeZoneRules
+    /// Becomes readable when waiting for a server has to end; -1 for never.
+    package var interruption: Int32 = -1
 
     package func path(_ name: String) -> String { Self.path(name, in: folder) }
 
@@ -94,6 +106,9 @@ package struct ConnectorKinds: Sendable {
     package let outputs: [any OutputKind]
     /// Where rows go without an output in the file.
     package let standardOutput: any OutputDefinition
+
+    /// Members at the top of a file with what outputs of a kind share.
+    package var keys: [String] { outputs.compactMap(\.key) }
 
     package init(
         sources: [any SourceKind], outputs: [any OutputKind], standardOutput: any OutputDefinition

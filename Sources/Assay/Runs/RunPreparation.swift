@@ -185,22 +185,26 @@ private struct OutputPlans {
     private var lateNotice: String?
 
     init(_ request: RunRequest, known: CheckpointRecord?, finding: InputFinding) throws(RunFailure) {
-        func situation(_ name: String, _ columns: [StreamColumn]?, _ folder: String) -> OutputSituation {
+        func situation(
+            _ name: String, of stream: String, _ columns: [StreamColumn]?, _ folder: String
+        ) -> OutputSituation {
             OutputSituation(
-                name: name, columns: columns, recorded: known?.outputs.first { $0.name == name },
+                name: name, stream: stream, columns: columns, recorded: known?.outputs.first { $0.name == name },
                 checkpoint: known?.id ?? 0, finding: finding, mayOverwrite: request.mayOverwrite,
-                isFresh: request.isFresh, isSaved: request.folder != nil, folder: folder, zone: request.zone)
+                isFresh: request.isFresh, isSaved: request.folder != nil, folder: folder, zone: request.zone,
+                interruption: request.interruption)
         }
         var plans: [any PlannedOutput] = []
         for output in request.outputs {
             plans.append(
-                try output.definition.plan(situation(output.name, output.columns, request.outputFolder)))
+                try output.definition.plan(
+                    situation(output.name, of: output.stream, output.columns, request.outputFolder)))
         }
         self.plans = plans
         var rejects: (any PlannedOutput)?
         if let target = request.rejects {
             let definition = FileOutput(target, form: .json, name: RunPreparation.rejectsName)
-            var rejected = situation(RunPreparation.rejectsName, nil, "")
+            var rejected = situation(RunPreparation.rejectsName, of: RunPreparation.rejectsName, nil, "")
             rejected.isOptional = true
             rejects = try definition.plan(rejected)
             if known != nil, finding == .same, rejected.recorded == nil {

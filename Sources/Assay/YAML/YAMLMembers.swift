@@ -10,7 +10,7 @@ package struct YAMLMembers {
     private var known: [String] = []
     let position: TextPosition
 
-    init(_ node: YAMLNode, _ name: String, path: String) throws(ConfigurationError) {
+    package init(_ node: YAMLNode, _ name: String, path: String) throws(ConfigurationError) {
         guard case .map(let members) = node.content else {
             throw ConfigurationError(
                 path: path, position: node.position,
@@ -22,16 +22,21 @@ package struct YAMLMembers {
         position = node.position
     }
 
-    func fault(_ message: String, _ position: TextPosition?) -> ConfigurationError {
+    package func fault(_ message: String, _ position: TextPosition?) -> ConfigurationError {
         ConfigurationError(path: path, position: position, message: message)
     }
 
-    mutating func take(_ key: String) -> YAMLNode? {
+    package mutating func take(_ key: String) -> YAMLNode? {
         known.append(key)
         return members.first { $0.key == key }?.value
     }
 
-    mutating func require(_ key: String) throws(ConfigurationError) -> YAMLNode {
+    /// Those of some names.
+    func shared(_ keys: [String]) -> [String: YAMLNode] {
+        Dictionary(members.filter { keys.contains($0.key) }.map { ($0.key, $0.value) }) { first, _ in first }
+    }
+
+    package mutating func require(_ key: String) throws(ConfigurationError) -> YAMLNode {
         if let value = take(key) { return value }
         let unknown = members.filter { !known.contains($0.key) }
         if let near = NearestName.of(key, among: unknown.map(\.key)) {
@@ -41,7 +46,7 @@ package struct YAMLMembers {
         throw fault("\(name) has no '\(key)'", position)
     }
 
-    func finish() throws(ConfigurationError) {
+    package func finish() throws(ConfigurationError) {
         var mistakes = Mistakes()
         for member in members where !known.contains(member.key) {
             let near = NearestName.of(member.key, among: known).map { "; did you mean '\($0)'?" } ?? ""
@@ -52,7 +57,7 @@ package struct YAMLMembers {
 
     // MARK: Values of one kind
 
-    func text(_ node: YAMLNode, _ key: String) throws(ConfigurationError) -> SourceText {
+    package func text(_ node: YAMLNode, _ key: String) throws(ConfigurationError) -> SourceText {
         guard case .scalar(let text, _) = node.content else {
             throw fault("'\(key)' must be a text, not \(node.kindName)", node.position)
         }
@@ -60,7 +65,7 @@ package struct YAMLMembers {
         return SourceText(text: text, position: node.position, textPosition: node.textPosition)
     }
 
-    func choice<Choice: CaseIterable & RawRepresentable<String>>(
+    package func choice<Choice: CaseIterable & RawRepresentable<String>>(
         _ node: YAMLNode, _ key: String
     ) throws(ConfigurationError) -> Choice {
         let text = try text(node, key).text
@@ -104,21 +109,21 @@ package struct YAMLMembers {
         return value
     }
 
-    func truth(_ node: YAMLNode, _ key: String) throws(ConfigurationError) -> Bool {
+    package func truth(_ node: YAMLNode, _ key: String) throws(ConfigurationError) -> Bool {
         guard case .scalar(let text, isPlain: true) = node.content, let value = Bool(text) else {
             throw fault("'\(key)' must be true or false", node.position)
         }
         return value
     }
 
-    func elements(_ node: YAMLNode, _ key: String) throws(ConfigurationError) -> [YAMLNode] {
+    package func elements(_ node: YAMLNode, _ key: String) throws(ConfigurationError) -> [YAMLNode] {
         guard case .list(let elements) = node.content else {
             throw fault("'\(key)' must be a list, not \(node.kindName)", node.position)
         }
         return elements
     }
 
-    func entries(
+    package func entries(
         _ node: YAMLNode, _ key: String
     ) throws(ConfigurationError) -> [(key: String, position: TextPosition, value: YAMLNode)] {
         guard case .map(let members) = node.content else {

@@ -3,15 +3,15 @@ import CYAML
 
 /// One value of a YAML file, with its position.
 package struct YAMLNode {
-    enum Content {
+    package enum Content {
         /// `isPlain`: without quotes, so that it may be a number or a truth value.
         case scalar(String, isPlain: Bool)
         case list([YAMLNode])
         /// In the order of the file; keys are unique.
         case map([(key: String, position: TextPosition, value: YAMLNode)])
     }
-    let content: Content
-    let position: TextPosition
+    package let content: Content
+    package let position: TextPosition
     /// The position of a scalar's text, if the file has it unchanged.
     var textPosition: TextPosition?
 

@@ -56,7 +56,7 @@ package struct ValueEncoder: Sendable {
         }
     }
 
-    func write(text: String, into buffer: inout OutputBuffer) {
+    package func write(text: String, into buffer: inout OutputBuffer) {
         buffer.reserve(OutputBuffer.longestEscaped(text.utf8.count) + 2)
         buffer.write(UInt8(ascii: "\""))
         buffer.write(escaping: text)

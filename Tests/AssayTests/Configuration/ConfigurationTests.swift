@@ -68,7 +68,11 @@ import Testing
             ),
             ("a: 1\na: 2", "c.yaml:2:1: 'a' is given twice"),
             ("combine: *x", "c.yaml:1:10: aliases (*name) are not supported"),
-            ("combine: [max", "c.yaml:2:1: did not find expected ',' or ']' while parsing a flow sequence"),
+            (
+                "combine: [max",
+                "c.yaml:2:1: did not find expected ',' or ']' while parsing a flow sequence; a text with any of "
+                    + ", : { } [ ] # may have to be in quotes: '…'"
+            ),
             ("a: 1\n---\nb: 2", "c.yaml:2:1: a configuration is one document"),
             (String(repeating: "[", count: 100), "c.yaml:1:65: nested too deeply"),
         ])

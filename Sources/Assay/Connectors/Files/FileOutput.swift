@@ -32,21 +32,13 @@ package struct FileOutput: OutputDefinition {
         _ columns: [StreamColumn]?, of stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
     ) throws(ConfigurationError) {
         switch form {
-        case .csv where columns == nil: throw Self.unknownColumns("CSV", stream, fault)
+        case .csv where columns == nil: throw TableColumns.unknown("CSV", stream, fault)
         case .tagged where columns?.contains(where: { $0.name == "stream" }) == true:
             throw fault(
                 "standard output names the stream of each line as 'stream', and '\(stream)' has a column of that name; "
                     + "give the column another one", nil)
         case .csv, .tagged, .json, .values: return
         }
-    }
-
-    static func unknownColumns(
-        _ what: String, _ stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
-    ) -> ConfigurationError {
-        fault(
-            "\(what) needs columns, and the rows of '\(stream)' may have any; give it a 'select', or declare "
-                + "'input.fields'", nil)
     }
 
     package func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {

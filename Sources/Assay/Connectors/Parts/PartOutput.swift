@@ -55,7 +55,7 @@ struct PartOutput: OutputDefinition {
     func check(
         _ columns: [StreamColumn]?, of stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
     ) throws(ConfigurationError) {
-        if form.isCSV, columns == nil { throw FileOutput.unknownColumns("CSV", stream, fault) }
+        if form.isCSV, columns == nil { throw TableColumns.unknown("CSV", stream, fault) }
     }
 
     func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {

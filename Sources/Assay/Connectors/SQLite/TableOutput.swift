@@ -13,28 +13,6 @@ struct TableSettings: Sendable {
     var appends = false
 }
 
-/// What a checkpoint holds of a table: the id of this delivery to it, and how many rows the state has made for it.
-struct TableResume: Equatable {
-    let delivery: String
-    let rows: Int64
-
-    private static let version: UInt8 = 1
-
-    init(delivery: String, rows: Int64) {
-        self.delivery = delivery
-        self.rows = rows
-    }
-
-    init?(_ bytes: [UInt8]) {
-        guard bytes.count > 9, bytes[0] == Self.version,
-            let rows = Int64(exactly: UInt64(littleEndianBytes: bytes[1...]))
-        else { return nil }
-        self.init(delivery: String(decoding: bytes[9...], as: UTF8.self), rows: rows)
-    }
-
-    var bytes: [UInt8] { [Self.version] + UInt64(rows).littleEndianBytes + Array(delivery.utf8) }
-}
-
 /// A table as an output.
 struct TableOutput: OutputDefinition {
     let settings: TableSettings
@@ -52,25 +30,13 @@ struct TableOutput: OutputDefinition {
     func check(
         _ columns: [StreamColumn]?, of stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
     ) throws(ConfigurationError) {
-        guard let columns else { throw FileOutput.unknownColumns("a table", stream, fault) }
-        var names: Set<String> = []
-        for column in columns where !names.insert(column.name.lowercased()).inserted {
-            throw fault(
-                "'\(column.name)' is a column of '\(stream)' twice, as a table would have it: only the case of "
-                    + "letters differs", nil)
-        }
-        for index in settings.indexes where !columns.contains(where: { $0.name == index.text }) {
-            let near = NearestName.of(index.text, among: columns.map(\.name))
-            throw fault(
-                "stream '\(stream)' has no column '\(index.text)'" + (near.map { "; did you mean '\($0)'?" } ?? ""),
-                index.position)
-        }
+        try TableColumns.check(columns, naming: settings.indexes, of: stream, fault)
     }
 
     func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
         let path = situation.path(settings.path)
         let columns = situation.columns ?? []
-        let resume = situation.recorded.flatMap { TableResume($0.resume) }
+        let resume = situation.recorded.flatMap { DeliveryResume($0.resume) }
         var delivered: Int64?
         var isEmpty = true
         if access(path, F_OK) == 0 {
@@ -85,7 +51,7 @@ struct TableOutput: OutputDefinition {
                 throw RunFailure(.inputOutput, "the database '\(path)' cannot be used, \(error.description)")
             }
         }
-        func planned(_ resume: TableResume, delivered: Int64, clears: Bool) -> PlannedTable {
+        func planned(_ resume: DeliveryResume, delivered: Int64, clears: Bool) -> PlannedTable {
             PlannedTable(
                 settings: settings, path: path, name: situation.name, columns: columns, resume: resume,
                 delivered: delivered, clears: clears, zone: situation.zone)
@@ -106,9 +72,7 @@ struct TableOutput: OutputDefinition {
                 "table '\(settings.table)' of '\(path)' has rows; set 'append: true' for it, or start it over with "
                     + "--overwrite")
         }
-        let delivery = String(UInt64.random(in: 1...UInt64.max), radix: 36)
-        return planned(
-            TableResume(delivery: delivery, rows: 0), delivered: 0, clears: !isEmpty && !settings.appends)
+        return planned(DeliveryResume.new(), delivered: 0, clears: !isEmpty && !settings.appends)
     }
 
     private func check(_ store: TableStore, _ columns: [StreamColumn]) throws(StoreError) {
@@ -129,7 +93,7 @@ private struct PlannedTable: PlannedOutput {
     let path: String
     let name: String
     let columns: [StreamColumn]
-    let resume: TableResume
+    let resume: DeliveryResume
     /// The number of rows that are there already.
     let delivered: Int64
     let clears: Bool

@@ -148,7 +148,7 @@ final class TableSink: RowSink {
         return SettledSink(
             CheckpointRecord.Output(
                 name: name, path: path, length: UInt64(made),
-                resume: TableResume(delivery: delivery, rows: made).bytes))
+                resume: DeliveryResume(delivery: delivery, rows: made).bytes))
     }
 
     func release() throws(SinkFault) {}

@@ -1,0 +1,56 @@
+#include "postgresql.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+
+static struct assay_pg library;
+static bool isLoaded;
+
+const struct assay_pg *assay_pg_load(const char **fault) {
+    if (isLoaded) return &library;
+    void *handle = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        *fault = dlerror();
+        return NULL;
+    }
+    const struct {
+        const char *name;
+        void **place;
+    } functions[] = {
+        {"PQconnectdb", (void **)&library.connect},
+        {"PQfinish", (void **)&library.finish},
+        {"PQstatus", (void **)&library.status},
+        {"PQerrorMessage", (void **)&library.error},
+        {"PQexec", (void **)&library.execute},
+        {"PQexecParams", (void **)&library.execute_with},
+        {"PQgetResult", (void **)&library.next_result},
+        {"PQputCopyData", (void **)&library.put_copy},
+        {"PQputCopyEnd", (void **)&library.end_copy},
+        {"PQresultStatus", (void **)&library.result_status},
+        {"PQresultErrorField", (void **)&library.result_field},
+        {"PQclear", (void **)&library.clear},
+        {"PQntuples", (void **)&library.rows},
+        {"PQnfields", (void **)&library.columns},
+        {"PQgetvalue", (void **)&library.value},
+        {"PQgetisnull", (void **)&library.is_null},
+        {"PQsetNoticeProcessor", (void **)&library.set_notices},
+    };
+    for (size_t index = 0; index < sizeof functions / sizeof *functions; index++) {
+        *functions[index].place = dlsym(handle, functions[index].name);
+        if (!*functions[index].place) {
+            *fault = dlerror();
+            return NULL;
+        }
+    }
+    isLoaded = true;
+    return &library;
+}
+
+static void drop(void *context, const char *message) {
+    (void)context;
+    (void)message;
+}
+
+void assay_pg_silence(const struct assay_pg *loaded, assay_pg_connection *connection) {
+    loaded->set_notices(connection, drop, NULL);
+}

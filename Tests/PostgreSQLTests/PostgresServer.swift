@@ -1,0 +1,84 @@
+import Foundation
+import TestSupport
+
+/// A server of PostgreSQL on loopback, of one test's own, gone with it.
+final class PostgresServer: Sendable {
+    static let password = "a-secret-of-tests"
+
+    private let data: TemporaryFolder
+    let port: Int
+
+    init() throws {
+        data = try TemporaryFolder()
+        port = try Self.freePort()
+        try data.url.withUnsafeFileSystemRepresentation { path in
+            guard chmod(path!, 0o755) == 0 else { throw POSIXError(.EACCES) }
+        }
+        _ = try data.write("password", Self.password)
+        // PostgreSQL refuses to run as root.
+        try shell(
+            """
+            mkdir cluster
+            if [ "$(id -u)" = 0 ]; then chown -R postgres cluster password; fi
+            $AS initdb -D cluster -A scram-sha-256 -U assay --pwfile=password -N > log
+            echo "listen_addresses = '127.0.0.1'" >> cluster/postgresql.conf
+            echo "port = \(port)" >> cluster/postgresql.conf
+            echo "unix_socket_directories = ''" >> cluster/postgresql.conf
+            echo "fsync = off" >> cluster/postgresql.conf
+            """)
+        try start()
+    }
+
+    deinit {
+        // A server that is gone already needs no end.
+        _ = try? shell("$AS pg_ctl -D cluster -m immediate stop > log")
+    }
+
+    var uri: String { "postgresql://assay:\(Self.password)@127.0.0.1:\(port)/postgres" }
+
+    func start() throws { try shell("$AS pg_ctl -D cluster -l cluster/log -w start > log") }
+
+    func stop() throws { try shell("$AS pg_ctl -D cluster -m fast -w stop > log") }
+
+    /// As a power cut would.
+    func crash() throws { try shell("$AS pg_ctl -D cluster -m immediate -w stop > log") }
+
+    /// The rows of a query, cells separated by bars.
+    func query(_ sql: String) throws -> [String] {
+        _ = try data.write("query.sql", sql)
+        return try shell("PGPASSWORD=\(Self.password) psql -h 127.0.0.1 -p \(port) -U assay postgres -qAt -f query.sql")
+    }
+
+    @discardableResult
+    private func shell(_ script: String) throws -> [String] {
+        let setup = """
+            export PATH="$(ls -d /usr/lib/postgresql/*/bin | tail -n 1):$PATH"
+            AS=; if [ "$(id -u)" = 0 ]; then AS="setpriv --reuid=postgres --regid=postgres --clear-groups"; fi
+
+            """
+        let run = try Binary.shell(setup + script, in: data)
+        guard run.code == 0 else { throw Failed(message: run.errors + run.lines.joined(separator: "\n")) }
+        return run.lines
+    }
+
+    struct Failed: Error {
+        let message: String
+    }
+
+    /// One that nobody uses at the moment.
+    private static func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        guard isBound else { throw POSIXError(.EADDRINUSE) }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+}
