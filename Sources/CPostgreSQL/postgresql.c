@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 static struct assay_pg library;
 static bool isLoaded;
@@ -42,6 +43,8 @@ const struct assay_pg *assay_pg_load(const char **fault) {
             return NULL;
         }
     }
+    // A host that does not answer would otherwise hold a run for minutes; who knows better has said so.
+    setenv("PGCONNECT_TIMEOUT", "10", 0);
     isLoaded = true;
     return &library;
 }

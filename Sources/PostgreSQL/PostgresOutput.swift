@@ -49,10 +49,29 @@ struct PostgresOutput: OutputDefinition {
         try TableColumns.check(columns, naming: settings.indexes + settings.key, of: stream, fault)
     }
 
-    func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
-        let table = Table(
-            name: settings.table, columns: situation.columns ?? [], isAssessments: situation.stream == "assessments",
+    private func table(_ columns: [StreamColumn]?, of stream: String) -> Table {
+        Table(
+            name: settings.table, columns: columns ?? [], isAssessments: stream == "assessments",
             key: settings.key.map(\.text), indexes: settings.indexes.map(\.text), channel: settings.channel)
+    }
+
+    func probe(_ columns: [StreamColumn]?, of stream: String, seconds: Double) throws(RunFailure) -> Bool {
+        let server = Server(
+            settings.uri, label: settings.label, interruption: -1, deadline: MonotonicClock.seconds + seconds)
+        let table = table(columns, of: stream)
+        do throws(Server.Failure) {
+            try server.attempt { connection throws(DatabaseFault) in
+                let found = try table.find(nil, connection)
+                try table.checkRights(found, connection)
+            }
+        } catch {
+            throw Self.failure(error, title)
+        }
+        return true
+    }
+
+    func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
+        let table = table(situation.columns, of: situation.stream)
         let resume = situation.recorded.flatMap { DeliveryResume($0.resume) }
         let server = Server(settings.uri, label: settings.label, interruption: situation.interruption)
         let found: Table.Finding

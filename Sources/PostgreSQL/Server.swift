@@ -11,14 +11,17 @@ final class Server: @unchecked Sendable {
     let label: String
     let settings: String
     private let interruption: Int32
+    /// When waiting ends at the latest, on the monotonic clock.
+    private let deadline: Double
     private var connection: Connection?
 
     private static let firstWaitMilliseconds: Int32 = 50
     private static let longestWaitMilliseconds: Int32 = 5000
 
     /// `interruption` becomes readable when waiting has to end.
-    init(_ settings: String, label: String, interruption: Int32) {
+    init(_ settings: String, label: String, interruption: Int32, deadline: Double = .infinity) {
         (self.settings, self.label, self.interruption) = (settings, label, interruption)
+        self.deadline = deadline
     }
 
     enum Failure: Error {
@@ -42,7 +45,7 @@ final class Server: @unchecked Sendable {
                 return result
             } catch {
                 connection = nil
-                guard error.isPassing else { throw .fault(error) }
+                guard error.isPassing, MonotonicClock.seconds < deadline else { throw .fault(error) }
                 if !isTold { Diagnostics.warning("waiting for PostgreSQL at \(label): \(error.message)") }
                 isTold = true
             }

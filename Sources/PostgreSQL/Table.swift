@@ -102,6 +102,28 @@ struct Table: Sendable {
             delivered: try delivery.flatMap { id throws(DatabaseFault) in try known(id, connection) })
     }
 
+    /// Whether the user may do what a run does.
+    func checkRights(_ found: Finding, _ connection: Connection) throws(DatabaseFault) {
+        func holds(_ sql: String, _ values: [String?]) throws(DatabaseFault) -> Bool {
+            try connection.run("SELECT \(sql)", values).first?.first == "t"
+        }
+        guard found.isThere else {
+            guard try holds("has_schema_privilege(COALESCE($1, current_schema()), 'CREATE')", [schema]) else {
+                throw DatabaseFault(message: "the user may create no table there", state: "", isBroken: false)
+            }
+            return
+        }
+        for right in key.isEmpty ? ["INSERT"] : ["INSERT", "UPDATE"] {
+            guard try holds("has_table_privilege(to_regclass($1), $2)", [quotedName, right]) else {
+                throw DatabaseFault(message: "the user may not \(right) into it", state: "", isBroken: false)
+            }
+        }
+    }
+
+    private var schema: String? {
+        name.firstIndex(of: ".").map { String(name[..<$0]) }
+    }
+
     private func misfit(_ what: String) -> DatabaseFault {
         DatabaseFault(message: "\(what), or name another table", state: "", isBroken: false)
     }

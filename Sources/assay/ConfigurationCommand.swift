@@ -58,12 +58,13 @@ enum ConfigurationCommand {
         guard let path = arguments.operands.first else {
             throw Failure(code: .usage, message: "name a file to check, or use --print-defaults")
         }
-        if Pipeline.isPipeline(path) { return try checkPipeline(path) }
+        if Pipeline.isPipeline(path) { return try checkPipeline(path, connects: arguments.flag("connect")) }
         let loaded = try Configurations.load(path)
         var mistakes = Mistakes()
         let compiler = AssessmentCompiler(path: path)
+        var outputs: [NamedOutput] = []
         for entry in loaded.file.outputs {
-            mistakes.attempt { () throws(ConfigurationError) in _ = try compiler.compile(entry) }
+            mistakes.attempt { () throws(ConfigurationError) in outputs.append(try compiler.compile(entry).0) }
         }
         do throws(ConfigurationError) {
             try mistakes.throwAll()
@@ -76,12 +77,42 @@ enum ConfigurationCommand {
         }
         for drawing in rules?.patternDrawings ?? [] { print("pattern \(drawing.heading)") }
         for doubt in loaded.file.doubts { Diagnostics.warning(doubt) }
+        if arguments.flag("connect") { try connect(loaded.file.inputs, outputs) }
         print("\(path): good")
     }
 
-    private static func checkPipeline(_ path: String) throws(Failure) {
-        for (name, columns) in try Pipelines.load(path).outlines { print("stream \(name) makes \(columns)") }
+    private static func checkPipeline(_ path: String, connects: Bool) throws(Failure) {
+        let pipeline = try Pipelines.load(path)
+        for (name, columns) in pipeline.outlines { print("stream \(name) makes \(columns)") }
+        if connects { try connect(pipeline.inputs, pipeline.sinks) }
         print("\(path): good")
+    }
+
+    /// All together.
+    private static let connectSeconds = 15.0
+
+    /// Tries inputs and outputs, and tells of each; the first failure ends the command after the others were tried.
+    private static func connect(_ inputs: [NamedInput], _ outputs: [NamedOutput]) throws(Failure) {
+        var failure: Failure?
+        let end = MonotonicClock.seconds + connectSeconds
+        func attempt(_ body: () throws(RunFailure) -> String?) {
+            do throws(RunFailure) {
+                if let title = try body() { print("\(title): reached") }
+            } catch {
+                if let failure { Diagnostics.error(failure.message) }
+                failure = Failure(error)
+            }
+        }
+        for input in inputs {
+            attempt { () throws(RunFailure) in
+                _ = try input.definition.find(nil, SourceOpening())
+                return "input \(input.name) from \(input.definition.path)"
+            }
+        }
+        for output in outputs {
+            attempt { () throws(RunFailure) in try output.probe(seconds: max(0, end - MonotonicClock.seconds)) }
+        }
+        if let failure { throw failure }
     }
 
     private static func printVariables() {

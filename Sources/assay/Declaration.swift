@@ -130,6 +130,7 @@ enum Declaration {
         ],
         operands: [Operand("FILE", help: "the file to check")],
         options: [
+            .flag("connect", help: "also try each input and output: servers, rights and tables; nothing is changed"),
             .flag("print-defaults", help: "print every setting with its default and what it is for"),
             .flag("print-schema", help: "print the JSON Schema of configuration files"),
             .flag("print-variables", help: "print the variables of rules, with types"),

@@ -169,6 +169,37 @@ import Testing
         #expect(!run.errors.contains(PostgresServer.password))
     }
 
+    @Test("check-config --connect tells of each server and table, changes nothing, and does not wait for long")
+    func connect() throws {
+        let (server, folder) = (try PostgresServer(), try TemporaryFolder())
+        _ = try folder.write("c.yaml", Self.configuration(server, Self.both))
+        _ = try server.query("CREATE TABLE alerts (user_id text PRIMARY KEY, id text, score int4, n int8)")
+        _ = try server.query("CREATE ROLE guest LOGIN PASSWORD 'guest-password'; GRANT SELECT ON alerts TO guest")
+        _ = try folder.write(
+            "guest.yaml",
+            Self.configuration(server, Self.both).replacing(
+                "assay:\(PostgresServer.password)", with: "guest:guest-password"))
+        let run = try Binary.shell(
+            """
+            code=0; $ASSAY check-config c.yaml --connect || code=$?; echo $code
+            code=0; $ASSAY check-config guest.yaml --connect 2> guest || code=$?; echo $code
+            grep -c 'the user may create no table there' guest
+            sed -i 's/127.0.0.1:[0-9]*/127.0.0.1:1/' guest.yaml; start=$SECONDS
+            code=0; $ASSAY check-config guest.yaml --connect 2> away || code=$?; echo $code
+            [ $((SECONDS - start)) -lt 20 ] && echo soon
+            """, in: folder)
+        #expect(
+            run.lines == [
+                "table assessments of PostgreSQL at 127.0.0.1:\(server.port)/postgres: reached", "73", "73", "1", "73",
+                "soon",
+            ], "\(run)")
+        #expect(run.errors.contains("its column 'score' is int4"), "\(run)")
+        #expect(
+            try server.query("SELECT count(*) FROM pg_class WHERE relname IN ('assessments', 'assay_delivery')") == [
+                "0"
+            ])
+    }
+
     @Test("A wrong password, another writer and a table that was restored end the run")
     func refusals() throws {
         let (server, folder) = (try PostgresServer(), try TemporaryFolder())

@@ -4,7 +4,7 @@ import AssayCore
 package struct Pipeline: Sendable {
     package let plan: StreamPlan
     /// By number.
-    let sinks: [NamedOutput]
+    package let sinks: [NamedOutput]
     /// The streams as the file has them, by name.
     let definitions: [String: PipelineDefinition.Stream]
     /// Where events come from, unless the command line names an input.

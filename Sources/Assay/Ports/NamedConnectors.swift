@@ -29,6 +29,11 @@ package struct NamedOutput: Sendable {
 
     package var form: RowForm { definition.form }
 
+    /// The title if something was connected to; nil where there is nothing to connect to.
+    package func probe(seconds: Double) throws(RunFailure) -> String? {
+        try definition.probe(columns, of: stream, seconds: seconds) ? definition.title : nil
+    }
+
     /// Its name in checkpoints.
     var name: String { definition.name(of: stream) }
 }

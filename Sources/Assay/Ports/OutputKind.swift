@@ -40,6 +40,16 @@ package protocol OutputDefinition: Sendable {
 
     /// Decides what a run does with it, and changes nothing.
     func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput
+
+    /// Tries whether it could be written: connects and looks, for so many seconds at most, and changes nothing. False
+    /// where there is nothing to connect to.
+    func probe(_ columns: [StreamColumn]?, of stream: String, seconds: Double) throws(RunFailure) -> Bool
+}
+
+extension OutputDefinition {
+    package func probe(_ columns: [StreamColumn]?, of stream: String, seconds: Double) throws(RunFailure) -> Bool {
+        false
+    }
 }
 
 /// What an output claims for itself.
