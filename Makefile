@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -52,6 +52,11 @@ bench-rules: build
 bench-pipeline: build
 	@tools/install-packages.sh python3
 	@tools/bench/pipeline.py .build/release/assay Examples/pipelines/ecommerce.yaml $(SECONDS_PACED)
+
+# What rows in PostgreSQL cost, beside a file and a script.
+bench-postgres: build
+	@tools/install-packages.sh python3 python3-psycopg2 postgresql util-linux
+	@tools/bench/postgres.py .build/release/assay
 
 # What a pattern costs a transaction, and a user who always begins and never ends.
 bench-patterns: build

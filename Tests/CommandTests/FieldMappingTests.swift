@@ -107,6 +107,19 @@ import Testing
         #expect(run.lines == expected + expected + expected + expected, "\(run)")
     }
 
+    @Test("A configuration without refunds is recorded as it was before there were any")
+    func recorded() throws {
+        let run = try Binary.shell(
+            """
+            for sign in reject refund; do
+                echo "amount_sign: $sign" > c.yaml
+                $ASSAY generate -n 10 | $ASSAY score -c c.yaml --state $sign -q > /dev/null
+                sqlite3 $sign/state.db 'SELECT configuration FROM checkpoint' | grep -c amount_sign || true
+            done
+            """, in: TemporaryFolder())
+        #expect(run.lines.first == "0" && run.lines.last != "0", "\(run)")
+    }
+
     @Test("A rejected refund is told what to do")
     func refundReject() throws {
         let run = try Binary.shell(

@@ -11,6 +11,8 @@ package enum ReferenceConfiguration {
         var text = commented ? "# Every setting of Assay with its default. A file needs only what differs.\n" : ""
         var section: Substring = ""
         for setting in Setting.all {
+            // What came later is said only where it is used: digests of earlier configurations stay as they were.
+            if !commented, setting.isLater, setting.yaml(configuration) == setting.yaml(Configuration()) { continue }
             let parts = setting.path.split(separator: ".")
             let indent = parts.count == 2 ? "  " : ""
             if parts.count == 2, parts[0] != section {

@@ -9,6 +9,9 @@ struct Setting: Sendable {
     let help: String
     let value: Value
 
+    /// Whether recorded configurations of earlier releases lack it.
+    var isLater: Bool { path == "amount_sign" }
+
     typealias Place<T> = WritableKeyPath<Configuration, T> & Sendable
 
     enum Value: Sendable {
