@@ -109,7 +109,7 @@ def compare(assay: pathlib.Path, folder: pathlib.Path, server: Server) -> None:
         rows.append((title, min(run[0] for run in runs), min(run[1] for run in runs)))
     few = folder / "few.jsonl"
     few.write_text("".join((folder / "out").read_text().splitlines(keepends=True)[: LINES // 10]))
-    script = measure([sys.executable, "-c", SCRIPT, str(few), uri])
+    script = measure(["/usr/bin/python3", "-c", SCRIPT, str(few), uri])
     rows.append(("a script with psycopg: only the rows of a file", 10 * script[0], 10 * script[1]))
     print(f"{'':48}  {'transactions/s':>14}  {'CPU us each':>11}")
     for title, cpu, wall in rows:
