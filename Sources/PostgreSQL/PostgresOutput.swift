@@ -82,27 +82,12 @@ struct PostgresOutput: OutputDefinition {
         } catch {
             throw Self.failure(error, title)
         }
-        func planned(_ resume: DeliveryResume, delivered: Int64, clears: Bool) -> PlannedPostgres {
-            PlannedPostgres(
-                server: server, table: table, name: situation.name, resume: resume, delivered: delivered,
-                clears: clears, values: ValueEncoder(situation.zone), title: title)
-        }
-        if let resume, !situation.isFresh {
-            guard let delivered = found.delivered ?? (resume.rows == 0 ? 0 : nil), delivered >= resume.rows else {
-                throw RunFailure(
-                    .badData,
-                    "\(title) is not as checkpoint \(situation.checkpoint) left it; restore that database, or start "
-                        + "over with --fresh")
-            }
-            return planned(resume, delivered: delivered, clears: false)
-        }
-        let isOwn = situation.isFresh && found.delivered != nil
-        guard found.isEmpty || settings.appends || isOwn || situation.mayOverwrite else {
-            throw RunFailure(
-                .cannotCreate,
-                "\(title) has rows; set 'append: true' for it, or start it over with --overwrite")
-        }
-        return planned(DeliveryResume.new(), delivered: 0, clears: !found.isEmpty && !settings.appends)
+        let delivery = try DeliveryPlan.of(
+            situation, resume: resume, delivered: found.delivered, isEmpty: found.isEmpty, appends: settings.appends,
+            title: title)
+        return PlannedPostgres(
+            server: server, table: table, name: situation.name, delivery: delivery,
+            values: ValueEncoder(situation.zone), title: title)
     }
 
     static func failure(_ failure: Server.Failure, _ title: String) -> RunFailure {
@@ -118,10 +103,7 @@ private struct PlannedPostgres: PlannedOutput {
     let server: Server
     let table: Table
     let name: String
-    let resume: DeliveryResume
-    /// The number of rows that are there already.
-    let delivered: Int64
-    let clears: Bool
+    let delivery: DeliveryPlan
     let values: ValueEncoder
     let title: String
 
@@ -135,12 +117,13 @@ private struct PlannedPostgres: PlannedOutput {
         shared[key] = server
         do throws(Server.Failure) {
             try server.attempt { connection throws(DatabaseFault) in
-                try table.prepare(resume.delivery, clears: clears, connection)
+                try table.prepare(delivery.resume.delivery, clears: delivery.clears, connection)
             }
         } catch {
             throw PostgresOutput.failure(error, title)
         }
-        return PostgresSink(server, table, values: values, name: name, resume: resume, delivered: delivered)
+        return PostgresSink(
+            server, table, values: values, name: name, resume: delivery.resume, delivered: delivery.delivered)
     }
 }
 

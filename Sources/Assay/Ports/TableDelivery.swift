@@ -30,6 +30,37 @@ extension DeliveryResume {
     }
 }
 
+/// Where the delivery to a table begins: decided before the table is changed, the same for all databases.
+package struct DeliveryPlan {
+    package let resume: DeliveryResume
+    /// The number of rows that are there already.
+    package let delivered: Int64
+    /// Whether rows of others go.
+    package let clears: Bool
+
+    /// `resume`: what the checkpoint has; `delivered`: what the database says of that delivery.
+    package static func of(
+        _ situation: OutputSituation, resume: DeliveryResume?, delivered: Int64?, isEmpty: Bool, appends: Bool,
+        title: String
+    ) throws(RunFailure) -> DeliveryPlan {
+        if let resume, !situation.isFresh {
+            guard let delivered = delivered ?? (resume.rows == 0 ? 0 : nil), delivered >= resume.rows else {
+                throw RunFailure(
+                    .badData,
+                    "\(title) is not as checkpoint \(situation.checkpoint) left it; restore that database, or start "
+                        + "over with --fresh")
+            }
+            return DeliveryPlan(resume: resume, delivered: delivered, clears: false)
+        }
+        let isOwn = situation.isFresh && delivered != nil
+        guard isEmpty || appends || isOwn || situation.mayOverwrite else {
+            throw RunFailure(
+                .cannotCreate, "\(title) has rows; set 'append: true' for it, or start it over with --overwrite")
+        }
+        return DeliveryPlan(resume: DeliveryResume.new(), delivered: 0, clears: !isEmpty && !appends)
+    }
+}
+
 /// What holds for the columns of tables, whatever keeps them.
 package enum TableColumns {
     /// `named`: columns that the output names, for an index or a key.

@@ -60,18 +60,7 @@ package struct BacktestPage {
         """
 
     private static func escaped(_ text: String) -> String {
-        var result = ""
-        for character in SafeText.shown(text) {
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "'": result += "&#39;"
-            default: result.append(character)
-            }
-        }
-        return result
+        SVGText.escaped(SafeText.shown(text)).replacing("'", with: "&#39;")
     }
 
     private static func table(_ header: [String], _ rows: [[String]]) -> String {

@@ -51,28 +51,12 @@ struct TableOutput: OutputDefinition {
                 throw RunFailure(.inputOutput, "the database '\(path)' cannot be used, \(error.description)")
             }
         }
-        func planned(_ resume: DeliveryResume, delivered: Int64, clears: Bool) -> PlannedTable {
-            PlannedTable(
-                settings: settings, path: path, name: situation.name, columns: columns, resume: resume,
-                delivered: delivered, clears: clears, zone: situation.zone)
-        }
-        if let resume, !situation.isFresh {
-            guard let delivered = delivered ?? (resume.rows == 0 ? 0 : nil), delivered >= resume.rows else {
-                throw RunFailure(
-                    .badData,
-                    "table '\(settings.table)' of '\(path)' is not as checkpoint \(situation.checkpoint) left it; "
-                        + "restore that database, or start over with --fresh")
-            }
-            return planned(resume, delivered: delivered, clears: false)
-        }
-        let isOwn = situation.isFresh && delivered != nil
-        guard isEmpty || settings.appends || isOwn || situation.mayOverwrite else {
-            throw RunFailure(
-                .cannotCreate,
-                "table '\(settings.table)' of '\(path)' has rows; set 'append: true' for it, or start it over with "
-                    + "--overwrite")
-        }
-        return planned(DeliveryResume.new(), delivered: 0, clears: !isEmpty && !settings.appends)
+        return PlannedTable(
+            settings: settings, path: path, name: situation.name, columns: columns,
+            delivery: try DeliveryPlan.of(
+                situation, resume: resume, delivered: delivered, isEmpty: isEmpty, appends: settings.appends,
+                title: "table '\(settings.table)' of '\(path)'"),
+            zone: situation.zone)
     }
 
     private func check(_ store: TableStore, _ columns: [StreamColumn]) throws(StoreError) {
@@ -93,10 +77,7 @@ private struct PlannedTable: PlannedOutput {
     let path: String
     let name: String
     let columns: [StreamColumn]
-    let resume: DeliveryResume
-    /// The number of rows that are there already.
-    let delivered: Int64
-    let clears: Bool
+    let delivery: DeliveryPlan
     let zone: TimeZoneRules
 
     var isStream: Bool { false }
@@ -112,10 +93,11 @@ private struct PlannedTable: PlannedOutput {
             shared[key] = store
             try store.createTable(
                 settings.table, columns: TableSink.declarations(columns), indexes: settings.indexes.map(\.text))
-            if clears { try store.clear(settings.table) }
+            if delivery.clears { try store.clear(settings.table) }
             return try TableSink(
                 store, settings, columns: columns, values: ValueEncoder(zone), name: name,
-                path: OutputTarget.realPath(path), delivery: resume.delivery, made: resume.rows, delivered: delivered)
+                path: OutputTarget.realPath(path), delivery: delivery.resume.delivery,
+                made: delivery.resume.rows, delivered: delivery.delivered)
         } catch {
             throw RunFailure(.inputOutput, "the database '\(path)' cannot be used, \(error.description)")
         }
