@@ -11,8 +11,9 @@ let package = Package(
         .library(name: "FaultyDisk", type: .dynamic, targets: ["FaultyDisk"]),
     ],
     traits: [
+        .trait(name: "Kafka", description: "Inputs and outputs that are topics of Kafka."),
         .trait(name: "PostgreSQL", description: "Outputs into tables of PostgreSQL."),
-        .default(enabledTraits: ["PostgreSQL"]),
+        .default(enabledTraits: ["Kafka", "PostgreSQL"]),
     ],
     targets: [
         .target(name: "CBytes"),
@@ -37,6 +38,10 @@ let package = Package(
                 "Arguments", "AssayCore", "CBytes", "CEL", "CYAML", "CivilTime", "Compression", "StateStore",
             ],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
+        .target(name: "CKafka"),
+        .target(
+            name: "Kafka",
+            dependencies: ["Arguments", "Assay", "AssayCore", "CEL", "CKafka", "CivilTime", "StateStore"]),
         .target(name: "CPostgreSQL"),
         .target(
             name: "PostgreSQL", dependencies: ["Arguments", "Assay", "AssayCore", "CEL", "CPostgreSQL", "StateStore"]),
@@ -44,6 +49,7 @@ let package = Package(
             name: "assay",
             dependencies: [
                 "Arguments", "Assay", "AssayCore", "CEL", "Compression",
+                .target(name: "Kafka", condition: .when(traits: ["Kafka"])),
                 .target(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ]),
         .executableTarget(
@@ -61,6 +67,15 @@ let package = Package(
         .testTarget(
             name: "CommandTests", dependencies: ["assay", "assayctl", "TestSupport"], exclude: ["check-backtest.py"]),
         .testTarget(name: "Recovery", dependencies: ["assay", "assayctl", "TestSupport", "CSQLite"]),
+        // Brokers in memory, and topics of others, for tests.
+        .executableTarget(
+            name: "BrokerTool", path: "Tests/BrokerTool", linkerSettings: [.linkedLibrary("rdkafka")]),
+        .testTarget(
+            name: "KafkaTests",
+            dependencies: [
+                "assay", "assayctl", "AssayCore", "BrokerTool", "TestSupport",
+                .target(name: "Kafka", condition: .when(traits: ["Kafka"])),
+            ]),
         .testTarget(
             name: "PostgreSQLTests",
             dependencies: [

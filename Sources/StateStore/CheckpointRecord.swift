@@ -72,7 +72,8 @@ package struct CheckpointRecord: Equatable, Sendable {
             }
         }
         digest.add(Int64(stage.logs.count))
-        for input in inputs {
+        // The store has them by name, whatever order the run reads them in.
+        for input in inputs.sorted(by: { $0.name < $1.name }) {
             for text in [input.name, input.path, input.format] { digest.add(text) }
             for number in [input.offset, input.line] { digest.add(Int64(bitPattern: number)) }
             digest.add(input.position)

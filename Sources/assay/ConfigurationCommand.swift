@@ -77,14 +77,14 @@ enum ConfigurationCommand {
         }
         for drawing in rules?.patternDrawings ?? [] { print("pattern \(drawing.heading)") }
         for doubt in loaded.file.doubts { Diagnostics.warning(doubt) }
-        if arguments.flag("connect") { try connect(loaded.file.inputs, outputs) }
+        if arguments.flag("connect") { try connect(loaded.file.inputs, outputs + loaded.file.rejects) }
         print("\(path): good")
     }
 
     private static func checkPipeline(_ path: String, connects: Bool) throws(Failure) {
         let pipeline = try Pipelines.load(path)
         for (name, columns) in pipeline.outlines { print("stream \(name) makes \(columns)") }
-        if connects { try connect(pipeline.inputs, pipeline.sinks) }
+        if connects { try connect(pipeline.inputs, pipeline.sinks + pipeline.rejects) }
         print("\(path): good")
     }
 
@@ -105,8 +105,8 @@ enum ConfigurationCommand {
         }
         for input in inputs {
             attempt { () throws(RunFailure) in
-                _ = try input.definition.find(nil, SourceOpening())
-                return "input \(input.name) from \(input.definition.path)"
+                let title = try input.definition.probe(seconds: max(0, end - MonotonicClock.seconds))
+                return "input \(input.name) from \(title)"
             }
         }
         for output in outputs {

@@ -1,5 +1,8 @@
 import Assay
 
+#if Kafka
+    import Kafka
+#endif
 #if PostgreSQL
     import PostgreSQL
 #endif
@@ -7,12 +10,23 @@ import Assay
 /// The kinds of inputs and outputs that files can name: the only place where a connector is registered.
 enum Connectors {
     static let all = ConnectorKinds(
-        sources: [FileSourceKind()], outputs: outputs, standardOutput: StandardOutputKind.definition)
+        sources: sources, outputs: outputs, standardOutput: StandardOutputKind.definition)
+
+    private static var sources: [any SourceKind] {
+        var kinds: [any SourceKind] = [FileSourceKind()]
+        #if Kafka
+            kinds.append(KafkaSourceKind())
+        #endif
+        return kinds
+    }
 
     private static var outputs: [any OutputKind] {
         var kinds: [any OutputKind] = [
             StandardOutputKind(), FileOutputKind.jsonLines, FileOutputKind.csv, PartOutputKind(), TableOutputKind(),
         ]
+        #if Kafka
+            kinds.append(KafkaOutputKind())
+        #endif
         #if PostgreSQL
             kinds.append(PostgresOutputKind())
         #endif

@@ -76,8 +76,7 @@ final class Console: Sendable {
 
     private func warn(rejected line: RejectedLine) {
         if isQuiet { return }
-        let place = line.source.map { "input '\($0)', " } ?? ""
-        warn("\(place)line \(line.line) rejected, \(line.reason.code): \(line.message)")
+        warn("\(line.place(withByte: false)) rejected, \(line.reason.code): \(line.message)")
     }
 
     private func warn(_ message: String) {

@@ -19,7 +19,7 @@ enum RunCommand {
         let inputPath = arguments.operands.dropFirst().first ?? "-"
         try RunOptions.checkTogether(arguments, input: inputPath, output: "streams")
         let (inputs, totalBytes) = try inputs(pipeline, inputPath, arguments)
-        var running = try Running(arguments, inputs: inputs, totalBytes: totalBytes)
+        var running = try Running(arguments, totalBytes: totalBytes)
         running.parts.keepsOpen = arguments.flag("keep-open")
         running.parts.lingerSeconds = lingerSeconds
         let run = Run<StreamStage>(running.parts)
@@ -33,8 +33,11 @@ enum RunCommand {
         guard request.outputFolder.isEmpty || Files.isFolder(request.outputFolder) else {
             throw Failure(code: .cannotCreate, message: "there is no folder '\(request.outputFolder)'")
         }
-        let stage = StreamStage(pipeline.plan, sources: inputs.count, isSaved: request.folder != nil)
-        if let result = try running.carryOut(run, stage, request) { try running.end(result) }
+        let isSaved = request.folder != nil
+        let result = try running.carryOut(run, request) {
+            StreamStage(pipeline.plan, sources: $0, isSaved: isSaved)
+        }
+        if let result { try running.end(result) }
     }
 
     /// The inputs of the file, or that of the command line.

@@ -19,6 +19,8 @@ enum RunOptions {
                 "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
                 help: "the input of the last checkpoint (same), another one (new), or decide from its content (auto)",
                 default: "auto"),
+            .flag("until-end", help: "end where topics end now, instead of waiting for more"),
+            .flag("accept-gap", help: "go on where a topic has lost what was to come next, and say what is lost"),
             .value("snapshot-interval", "TIME", .duration, help: "make snapshots of the state this often"),
             .value(
                 "snapshots-keep", "N", .integer(1...10_000), help: "keep the last N snapshots", default: "3"),

@@ -12,9 +12,9 @@ struct Running {
     private static let leastMemory: Int64 = 64 << 20
 
     /// `sizes`: those of the inputs, if they are known.
-    init(_ arguments: ParsedArguments, inputs: [NamedInput], totalBytes: UInt64?) throws(Failure) {
+    init(_ arguments: ParsedArguments, totalBytes: UInt64?) throws(Failure) {
         self.arguments = arguments
-        parts = RunParts(inputs: inputs)
+        parts = RunParts()
         parts.isLast = true
         parts.isStrict = arguments.flag("strict")
         parts.checkpointIntervalSeconds = Double(arguments.integer("checkpoint-interval") ?? 10_000) / 1000
@@ -43,9 +43,11 @@ struct Running {
     func completed(_ request: RunRequest, stateDefault: String) -> RunRequest {
         var request = request
         request.folder = arguments.flag("no-checkpoints") ? nil : arguments.text("state") ?? stateDefault
-        request.rejects = arguments.text("rejects").map { OutputTarget(path: $0) }
+        if let path = arguments.text("rejects") { request.reject(into: OutputTarget(path: path)) }
         request.expectation = arguments.text("input-is").flatMap { InputExpectation(rawValue: $0) } ?? .auto
         request.isFresh = arguments.flag("fresh")
+        request.stopsAtEnd = arguments.flag("until-end")
+        request.acceptsGap = arguments.flag("accept-gap")
         request.mayOverwrite = arguments.flag("overwrite")
         request.interruption = parts.interruption.descriptor
         return request
@@ -53,7 +55,7 @@ struct Running {
 
     /// Performs a run; nil when there was nothing to do.
     func carryOut<Stage: RunStage & ~Copyable>(
-        _ run: consuming Run<Stage>, _ stage: consuming Stage, _ request: RunRequest
+        _ run: consuming Run<Stage>, _ request: RunRequest, _ stage: (_ sources: Int) -> Stage
     ) throws(Failure) -> RunResult? {
         let isQuiet = arguments.flag("quiet")
         let started = MonotonicClock.seconds
@@ -65,8 +67,8 @@ struct Running {
         }
         for warning in preparation.warnings { Diagnostics.warning(warning) }
         if !isQuiet { for notice in preparation.notices { Diagnostics.say(notice) } }
-        if preparation.isFinished, !parts.inputs.contains(where: { $0.definition.isEndless }) { return nil }
-        let result = run.run(stage, preparation)
+        if preparation.isFinished, !request.inputs.contains(where: { $0.definition.isEndless }) { return nil }
+        let result = run.run(stage(preparation.sourceCount), preparation)
         console.end()
         if parts.interruption.isTriggered { sayStopped(result, request) }
         let summary = Summary(result, seconds: MonotonicClock.seconds - started)

@@ -12,7 +12,7 @@ enum ScoreCommand {
         if arguments.text("config") != nil { StopSignals.hold(SIGHUP) }
         let configuration = try Configurations.load(arguments.text("config"))
         let scoring = try Scoring(arguments, configuration, inputPath: inputPath)
-        var running = try Running(arguments, inputs: scoring.inputs, totalBytes: scoring.totalBytes)
+        var running = try Running(arguments, totalBytes: scoring.totalBytes)
         running.parts.keepsOpen = arguments.flag("keep-open")
         let run = Run<ScoringStage>(running.parts)
         var reload: (@Sendable () -> Void)?
@@ -25,7 +25,7 @@ enum ScoreCommand {
         StopSignals.watch(running.parts.interruption, checkpoint: run.requestCheckpoint, reload: reload)
         var request = running.completed(scoring.request, stateDefault: "Checkpoints")
         request.definitionPaths = arguments.text("config").map { [$0] + configuration.file.listFiles(of: $0) } ?? []
-        guard let result = try running.carryOut(run, scoring.stage, request) else { return }
+        guard let result = try running.carryOut(run, request, { _ in scoring.stage }) else { return }
         if result.failure?.kind == .closed { try scoring.saveDelivered(running.parts, request, result) }
         try running.end(result)
     }
@@ -98,7 +98,8 @@ private struct Scoring {
 
     var request: RunRequest {
         RunRequest.scoring(
-            inputs: inputs, outputs: outputs, configuration.file, zone: configuration.resolved.zone)
+            inputs: inputs, outputs: outputs, rejects: configuration.file.rejects, configuration.file,
+            zone: configuration.resolved.zone)
     }
 
     var stage: ScoringStage { stage(rules: configuration.resolved.rules) }

@@ -10,7 +10,7 @@ final class PostgresServer: Sendable {
 
     init() throws {
         data = try TemporaryFolder()
-        port = try Self.freePort()
+        port = try FreePort.number()
         try data.url.withUnsafeFileSystemRepresentation { path in
             guard chmod(path!, 0o755) == 0 else { throw POSIXError(.EACCES) }
         }
@@ -66,19 +66,4 @@ final class PostgresServer: Sendable {
     }
 
     /// One that nobody uses at the moment.
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard isBound else { throw POSIXError(.EADDRINUSE) }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
 }

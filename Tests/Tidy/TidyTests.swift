@@ -54,6 +54,10 @@ import Testing
         ("Sources/Assay/Generation/", ["AssayCore", "Glibc"]),
         // A connector knows the ports and what stands above them.
         (
+            "Sources/Kafka/",
+            ["Arguments", "Assay", "AssayCore", "CEL", "CKafka", "CivilTime", "Glibc", "StateStore", "Synchronization"]
+        ),
+        (
             "Sources/PostgreSQL/",
             ["Arguments", "Assay", "AssayCore", "CEL", "CPostgreSQL", "CivilTime", "Glibc", "StateStore"]
         ),
@@ -63,7 +67,10 @@ import Testing
         ("Sources/CivilTime/", ["Glibc", "Synchronization"]),
         (
             "Sources/assay/",
-            ["Arguments", "Assay", "AssayCore", "CEL", "Compression", "Glibc", "PostgreSQL", "Synchronization"]
+            [
+                "Arguments", "Assay", "AssayCore", "CEL", "Compression", "Glibc", "Kafka", "PostgreSQL",
+                "Synchronization",
+            ]
         ),
     ]
 
@@ -122,6 +129,10 @@ import Testing
                 let text = line.dropFirst(indent)
                 if text.hasPrefix("}"), let last = open.last, last.indent == indent {
                     #expect(index - last.line < 70, "\(file.path):\(last.line + 1) has \(index - last.line + 1) lines")
+                    open.removeLast()
+                }
+                // The end of what a protocol asks for over several lines.
+                if text.hasPrefix(")"), !text.hasSuffix("{"), let last = open.last, last.indent == indent {
                     open.removeLast()
                 }
                 let words = text.split(whereSeparator: { $0 == " " || $0 == "(" || $0 == "<" || $0 == "?" })

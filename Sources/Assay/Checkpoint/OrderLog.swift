@@ -37,6 +37,9 @@ struct OrderLog: ~Copyable {
     /// A smaller log is not worth rewriting.
     private static let smallestLog = 64 << 10
 
+    /// An entry has fifteen bits for its source.
+    static let mostSources = 1 << 15
+
     static func path(in folder: String) -> String { "\(folder)/order.log" }
 
     private static let largestLog = 1 << 30
@@ -155,11 +158,16 @@ struct OrderLog: ~Copyable {
     private static func bytes(_ entry: OrderEntry, number: UInt64) -> [UInt8] {
         var words: [UInt8] =
             switch entry {
-            case .lines(let source, let offset): [UInt8(source), 0] + offset.littleEndianBytes
-            case .idle(let source): [UInt8(source), 1] + UInt64(0).littleEndianBytes
+            case .lines(let source, let offset): head(source, isIdle: false) + offset.littleEndianBytes
+            case .idle(let source): head(source, isIdle: true) + UInt64(0).littleEndianBytes
             }
         words += checksum(words, number).littleEndianBytes.prefix(6)
         return words
+    }
+
+    /// The low bits of the source, then what it is, then the high bits.
+    private static func head(_ source: Int, isIdle: Bool) -> [UInt8] {
+        [UInt8(truncatingIfNeeded: source), UInt8(source >> 8) << 1 | (isIdle ? 1 : 0)]
     }
 
     private static func checksum(_ words: some Collection<UInt8>, _ number: UInt64) -> UInt64 {
@@ -171,8 +179,9 @@ struct OrderLog: ~Copyable {
     private static func entry(_ bytes: ArraySlice<UInt8>, number: UInt64) -> OrderEntry? {
         let words = bytes.prefix(10)
         guard bytes.dropFirst(10).elementsEqual(checksum(words, number).littleEndianBytes.prefix(6)) else { return nil }
-        let source = Int(bytes[bytes.startIndex])
+        let kind = bytes[bytes.startIndex + 1]
+        let source = Int(bytes[bytes.startIndex]) | Int(kind >> 1) << 8
         let offset = UInt64(littleEndianBytes: words.dropFirst(2))
-        return bytes[bytes.startIndex + 1] == 0 ? .lines(source: source, upTo: offset) : .idle(source: source)
+        return kind & 1 == 0 ? .lines(source: source, upTo: offset) : .idle(source: source)
     }
 }

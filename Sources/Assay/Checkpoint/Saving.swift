@@ -25,6 +25,7 @@ final class Saving {
     private var nextConfiguration: String?
     /// By source.
     private var positions: [SourcePosition]
+    private let numbers: [StageRecord.Field]
     private var hasMoved = false
     /// The number of the order log's next entry; nil with a single source.
     private var order: UInt64?
@@ -47,6 +48,8 @@ final class Saving {
         let loaded: CheckpointRecord?
         /// Where each source begins.
         let positions: [SourcePosition]
+        /// The numbers of several sources.
+        var numbers: [StageRecord.Field] = []
         var isNewInput = false
         /// The number of the order log's next entry.
         var order: UInt64?
@@ -75,7 +78,7 @@ final class Saving {
                 try stage.load(loaded.stage, from: pages, memoryLimit: plan.memoryLimit)
             }
             if plan.isNewInput { stage.beginInput() }
-            record.stage = Self.stamped(stage.record, order: plan.order)
+            record.stage = Self.stamped(stage.record, plan.numbers, order: plan.order)
             record = try Self.commitFirst(record, saved.store, plan.files)
             stage.attach(pages)
         } catch {
@@ -90,14 +93,18 @@ final class Saving {
         every = plan.every
         sequenceAtCut = record.stage.sequence
         positions = plan.positions
+        numbers = plan.numbers
         order = plan.order
         nextAttempt = MonotonicClock.seconds + plan.intervalSeconds
         committer = Committer(store: saved.store, folder: saved.folder, snapshots: plan.snapshots, report: outcome)
     }
 
-    private static func stamped(_ record: StageRecord, order: UInt64?) -> StageRecord {
+    private static func stamped(
+        _ record: StageRecord, _ numbers: [StageRecord.Field], order: UInt64?
+    ) -> StageRecord {
         guard let order else { return record }
         var record = record
+        record.fields += numbers
         record.fields.append(StageRecord.Field(name: orderName, value: Int64(order)))
         record.fields.sort { $0.name < $1.name }
         return record
@@ -191,7 +198,7 @@ final class Saving {
             (cut.inputs[index].offset, cut.inputs[index].line) = (position.offset, position.line)
             cut.inputs[index].position = position.bytes
         }
-        cut.stage = Self.stamped(stage.beginCut(), order: order)
+        cut.stage = Self.stamped(stage.beginCut(), numbers, order: order)
         hasMoved = false
         sequenceAtCut = cut.stage.sequence
         cutBegun = now

@@ -17,6 +17,8 @@ package struct Configuration: Sendable {
     /// Where transactions come from, unless the command line names inputs, and where assessments go.
     package var inputs: [NamedInput] = []
     package var outputs: [OutputEntry] = []
+    /// Where rejected lines go.
+    package var rejects: [NamedOutput] = []
     /// The position of each setting in the file, by its path.
     var positions: [String: TextPosition] = [:]
 

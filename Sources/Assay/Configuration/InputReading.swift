@@ -6,8 +6,9 @@ struct InputReading {
     let kinds: [any SourceKind]
     /// The format of inputs that don't name one.
     let format: InputFormat
+    let shared: SharedSettings
 
-    /// An order log has one byte for a source.
+    /// As many threads read them.
     private static let mostInputs = 64
 
     func inputs(
@@ -27,7 +28,7 @@ struct InputReading {
     }
 
     private func input(_ node: YAMLNode, _ name: String) throws(ConfigurationError) -> any SourceDefinition {
-        var members = try YAMLMembers(node, "input '\(name)'", path: path)
+        var members = try YAMLMembers(shared.complete(node), "input '\(name)'", path: path)
         for kind in kinds {
             guard let definition = try kind.read(&members, format: format) else { continue }
             try members.finish()

@@ -10,14 +10,31 @@ package struct OutputEntry: Sendable {
     var columns: [NamedExpression]?
 }
 
+extension OutputEntry {
+    /// The same as an output for rejected lines.
+    func rejects(path: String) throws(ConfigurationError) -> NamedOutput {
+        func fault(_ message: String) -> ConfigurationError {
+            ConfigurationError(path: path, position: position, message: message)
+        }
+        guard condition == nil, columns == nil else {
+            throw fault("'rejects' goes out whole: it has no 'where' and no 'columns'")
+        }
+        switch definition.form {
+        case .json, .record(key: nil): break
+        case .record: throw fault("what is rejected keeps its own key; leave out 'key'")
+        case .tagged, .csv, .values: throw fault("'rejects' goes into a file of JSON lines or a topic")
+        }
+        return NamedOutput(stream: stream.text, definition, columns: nil)
+    }
+}
+
 /// Reads where streams or assessments go.
 struct OutputReading {
     let path: String
     let kinds: [any OutputKind]
     /// Whether outputs may select rows and columns.
     var selects = false
-    /// By the key of a kind, the settings that its outputs share.
-    var shared: [String: YAMLNode] = [:]
+    var shared = SharedSettings()
 
     /// By stream, one output or a list of them.
     func outputs(
@@ -39,7 +56,7 @@ struct OutputReading {
         _ node: YAMLNode, of stream: SourceText
     ) throws(ConfigurationError) -> OutputEntry {
         let name = "an output of '\(stream.text)'"
-        let (rest, condition, columns) = try selection(completed(node), name)
+        let (rest, condition, columns) = try selection(lifted(shared.complete(node)), name)
         for kind in kinds {
             guard let definition = try kind.read(rest, name, path: path) else { continue }
             return OutputEntry(
@@ -52,21 +69,17 @@ struct OutputReading {
             message: "an output is \(forms.dropLast().joined(separator: ", ")) or \(forms.last ?? "nothing")")
     }
 
-    /// The output with what its kind shares, where it lacks that; `where` and `columns` are moved out of its settings.
-    private func completed(_ node: YAMLNode) -> YAMLNode {
-        guard case .map(let all) = node.content,
-            let place = all.firstIndex(where: { member in kinds.contains { $0.key == member.key } }),
-            case .map(var own) = all[place].value.content
+    /// The output with `where` and `columns` beside its settings, where they are among them.
+    private func lifted(_ node: YAMLNode) -> YAMLNode {
+        guard selects, case .map(var outer) = node.content,
+            let place = outer.firstIndex(where: { member in kinds.contains { $0.key == member.key } }),
+            case .map(var own) = outer[place].value.content
         else { return node }
-        if case .map(let common)? = shared[all[place].key]?.content {
-            own += common.filter { member in !own.contains { $0.key == member.key } }
-        }
-        var outer = all
-        for name in ["where", "columns"] where selects {
+        for name in ["where", "columns"] {
             guard let inner = own.firstIndex(where: { $0.key == name }) else { continue }
             outer.append(own.remove(at: inner))
         }
-        outer[place].value = YAMLNode(content: .map(own), position: all[place].value.position)
+        outer[place].value = YAMLNode(content: .map(own), position: outer[place].value.position)
         return YAMLNode(content: .map(outer), position: node.position)
     }
 

@@ -136,8 +136,12 @@ package enum ReferenceConfiguration {
             "outputs": {
               "description": "Where assessments go, with 'where' and 'columns' if needed.",
               "type": "object", "additionalProperties": false,
-              "properties": {"assessments": {"type": ["string", "object", "array"]}}
+              "properties": {
+                "assessments": {"type": ["string", "object", "array"]},
+                "rejects": {"description": "Where rejected lines go.", "type": ["object", "array"]}
+              }
             },
+            "kafka": {"description": "What topics of Kafka share: 'brokers' and 'options'.", "type": "object"},
             "postgres": {"description": "What outputs into PostgreSQL share, such as the 'uri'.", "type": "object"},
             "lists": {
               "description": "Lists of texts, for rules.", "type": "object",

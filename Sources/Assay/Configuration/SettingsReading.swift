@@ -78,22 +78,29 @@ struct SettingsReading {
         _ key: String, _ node: YAMLNode, _ members: YAMLMembers
     ) throws(ConfigurationError) {
         guard let kinds else { return }
+        let shared = SharedSettings(members.shared(kinds.keys))
         if key == "inputs" {
-            configuration.inputs = try InputReading(path: path, kinds: kinds.sources, format: .jsonl)
-                .inputs(node, members)
+            configuration.inputs = try InputReading(
+                path: path, kinds: kinds.sources, format: .jsonl, shared: shared
+            ).inputs(node, members)
             return
         }
-        configuration.outputs = try OutputReading(
-            path: path, kinds: kinds.outputs, selects: true, shared: members.shared(kinds.keys)
-        ).outputs(node, members)
-        for output in configuration.outputs where output.stream.text != "assessments" {
-            throw fault(
-                "'outputs' of scoring are of 'assessments', not of '\(output.stream.text)'", output.stream.position)
+        let outputs = try OutputReading(path: path, kinds: kinds.outputs, selects: true, shared: shared)
+            .outputs(node, members)
+        for output in outputs {
+            switch output.stream.text {
+            case "assessments": configuration.outputs.append(output)
+            case NamedOutput.rejects: configuration.rejects.append(try output.rejects(path: path))
+            default:
+                throw fault(
+                    "'outputs' of scoring are of 'assessments' and 'rejects', not of '\(output.stream.text)'",
+                    output.stream.position)
+            }
         }
     }
 
     /// Known to builds without the connector and to readers of settings alone, which pass over them.
-    private static let connectorKeys = ["postgres"]
+    private static let connectorKeys = ["kafka", "postgres"]
 
     private func unknown(_ key: String, prefix: String, _ position: TextPosition) -> ConfigurationError {
         let siblings =

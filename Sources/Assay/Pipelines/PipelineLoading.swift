@@ -5,17 +5,21 @@ package struct Pipeline: Sendable {
     package let plan: StreamPlan
     /// By number.
     package let sinks: [NamedOutput]
+    /// Where rejected lines go.
+    package let rejects: [NamedOutput]
     /// The streams as the file has them, by name.
     let definitions: [String: PipelineDefinition.Stream]
     /// Where events come from, unless the command line names an input.
     package let inputs: [NamedInput]
 
     init(
-        plan: StreamPlan, sinks: [NamedOutput], inputs: [NamedInput], definitions: [PipelineDefinition.Stream] = []
+        plan: StreamPlan, sinks: [NamedOutput], rejects: [NamedOutput] = [], inputs: [NamedInput],
+        definitions: [PipelineDefinition.Stream] = []
     ) {
         self.plan = plan
         self.definitions = Dictionary(uniqueKeysWithValues: definitions.map { ($0.name, $0) })
         self.sinks = sinks
+        self.rejects = rejects
         self.inputs = inputs
     }
 

@@ -74,15 +74,17 @@ struct PipelineReading {
         switch section {
         case "input": try readInput(node)
         case "inputs":
-            pipeline.inputs = try InputReading(path: path, kinds: kinds.sources, format: pipeline.input.format)
-                .inputs(node, members)
+            pipeline.inputs = try InputReading(
+                path: path, kinds: kinds.sources, format: pipeline.input.format,
+                shared: SharedSettings(members.shared(kinds.keys))
+            ).inputs(node, members)
         case "lists": pipeline.lists = try RuleReading(path: path).lists(node)
         case "derive": pipeline.derived = try columns(node, "derive", members)
         case "patterns": try readPatterns(node, members, &mistakes)
         case "streams": try readStreams(node, members, &mistakes)
         default:
             pipeline.outputs = try OutputReading(
-                path: path, kinds: kinds.outputs, shared: members.shared(kinds.keys)
+                path: path, kinds: kinds.outputs, shared: SharedSettings(members.shared(kinds.keys))
             ).outputs(node, members)
         }
     }

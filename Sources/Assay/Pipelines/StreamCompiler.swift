@@ -96,7 +96,12 @@ struct StreamCompiler {
             identity: PipelineIdentity.text(
                 pipeline, lists: lists, scored: scored,
                 columns: Dictionary(uniqueKeysWithValues: streams.map { ($0.name, $0.columns ?? []) })))
-        return Pipeline(plan: plan, sinks: sinks, inputs: pipeline.inputs, definitions: pipeline.streams)
+        var rejects: [NamedOutput] = []
+        for output in pipeline.outputs where isRejects(output) {
+            rejects.append(try output.rejects(path: pipeline.path))
+        }
+        return Pipeline(
+            plan: plan, sinks: sinks, rejects: rejects, inputs: pipeline.inputs, definitions: pipeline.streams)
     }
 
     // MARK: Names
@@ -297,7 +302,7 @@ struct StreamCompiler {
         var sinks: [NamedOutput] = []
         var names: [String] = []
         var files: Set<String> = []
-        for output in pipeline.outputs.isEmpty ? unread : pipeline.outputs {
+        for output in pipeline.outputs.isEmpty ? unread : pipeline.outputs.filter({ !isRejects($0) }) {
             guard let source = sources[output.stream.text] else {
                 let near = NearestName.of(output.stream.text, among: Array(sources.keys).sorted())
                 throw fault(
@@ -320,9 +325,31 @@ struct StreamCompiler {
             }
             outputs.append(
                 StreamOutput(
-                    source: source, stream: output.stream.text, form: definition.form, sink: sink, columns: columns))
+                    source: source, stream: output.stream.text, form: definition.form, sink: sink, columns: columns,
+                    keys: keys(of: source)))
         }
         return (outputs, sinks)
+    }
+
+    /// Whether an output takes what is rejected, unless a stream has that name.
+    private func isRejects(_ output: OutputEntry) -> Bool {
+        output.stream.text == NamedOutput.rejects && sources[NamedOutput.rejects] == nil
+    }
+
+    /// The columns of a stream's key. A whole sequence has it in one.
+    private func keys(of source: StreamPlan.Source) -> [String] {
+        switch source {
+        case .input, .late: []
+        case .timeouts: ["key"]
+        case .stream(let index):
+            if case .pattern = streams[index].operation,
+                streams[index].columns?.contains(where: { $0.name == "key" }) == true
+            {
+                ["key"]
+            } else {
+                streams[index].keys.map(\.name)
+            }
+        }
     }
 
     /// The path of a claim, in one form.
@@ -330,7 +357,7 @@ struct StreamCompiler {
         let path: String? =
             switch claim {
             case .file(let path)?, .folder(let path)?: path
-            case .table?, nil: nil
+            case .table?, .topic?, nil: nil
             }
         return path.map { path in
             (path.hasPrefix("/") ? "/" : "")

@@ -3,11 +3,17 @@ import AssayCore
 /// An input of a run with its name in checkpoints.
 package struct NamedInput: Sendable {
     package let name: String
+    /// The input that it is a part of; its own name where it is the whole.
+    let whole: String
     package let definition: any SourceDefinition
 
     package init(name: String, _ definition: any SourceDefinition) {
-        self.name = name
-        self.definition = definition
+        (self.name, whole, self.definition) = (name, name, definition)
+    }
+
+    /// A part of an input.
+    init(_ part: SourcePart, of whole: String) {
+        (name, self.whole, definition) = ("\(whole)/\(part.name)", whole, part.definition)
     }
 
     /// The name of the input of a run with only one.
@@ -26,6 +32,9 @@ package struct NamedOutput: Sendable {
         self.definition = definition
         self.columns = columns
     }
+
+    /// The name under which files have outputs for rejected lines.
+    package static let rejects = "rejects"
 
     package var form: RowForm { definition.form }
 

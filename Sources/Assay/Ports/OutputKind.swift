@@ -59,6 +59,8 @@ package enum OutputClaim: Equatable, Sendable {
     case folder(String)
     /// One table; others in the database are free.
     case table(String, database: String)
+    /// A topic, or one partition of it.
+    case topic(String)
 }
 
 /// The facts that an output's plan is made from.
@@ -117,8 +119,11 @@ package struct ConnectorKinds: Sendable {
     /// Where rows go without an output in the file.
     package let standardOutput: any OutputDefinition
 
-    /// Members at the top of a file with what outputs of a kind share.
-    package var keys: [String] { outputs.compactMap(\.key) }
+    /// Members at the top of a file with what inputs and outputs of a kind share.
+    package var keys: [String] {
+        let keys = sources.compactMap(\.key) + outputs.compactMap(\.key)
+        return keys.enumerated().filter { keys.firstIndex(of: $0.element) == $0.offset }.map(\.element)
+    }
 
     package init(
         sources: [any SourceKind], outputs: [any OutputKind], standardOutput: any OutputDefinition

@@ -43,10 +43,15 @@ package protocol Source: AnyObject {
     /// A checkpoint with this position is durable: nothing before it is read again. May be called while another thread
     /// is in `fill`. Not called for checkpoints of earlier runs.
     func committed(_ position: SourcePosition)
+
+    /// How many lines are there and not read yet; nil where nobody knows. May be called while another thread is in
+    /// `fill`.
+    var lag: UInt64? { get }
 }
 
 extension Source {
     package func committed(_ position: SourcePosition) {}
+    package var lag: UInt64? { nil }
 }
 
 /// What a run found out about an input.
@@ -66,6 +71,12 @@ package enum InputExpectation: String, CaseIterable, Sendable {
 /// What a source is opened with, besides its own settings.
 package struct SourceOpening {
     package var expectation = InputExpectation.auto
+    /// Whether the run goes on where the input has lost what the checkpoint names.
+    package var acceptsGap = false
+    /// Whether an endless input ends where it ends now.
+    package var stopsAtEnd = false
+    /// Whether it joins others of its input that the checkpoint has: then nothing of it was read.
+    package var isAdded = false
     /// Becomes readable when waiting has to end; -1 for never.
     package var interruption: Int32 = -1
 
@@ -104,12 +115,37 @@ package protocol SourceDefinition: Sendable {
     /// Its file, which no output may be.
     var file: String? { get }
 
+    /// Its parts, where it has several that are read side by side; none where it is read as a whole. Waits until they
+    /// are known.
+    func parts(_ opening: SourceOpening) throws(RunFailure) -> [SourcePart]
+
     /// Opens the input and compares it with what a checkpoint recorded of it. Changes nothing.
     func find(_ recorded: CheckpointRecord.Input?, _ opening: SourceOpening) throws(RunFailure) -> any FoundSource
+
+    /// Tries whether it could be read, for so many seconds at most, and reads nothing. Returns a title for people.
+    func probe(seconds: Double) throws(RunFailure) -> String
 }
 
 extension SourceDefinition {
     package var dialect: CSVDialect { CSVDialect() }
+    package func parts(_ opening: SourceOpening) throws(RunFailure) -> [SourcePart] { [] }
+
+    package func probe(seconds: Double) throws(RunFailure) -> String {
+        _ = try find(nil, SourceOpening())
+        return path
+    }
+}
+
+/// A part of an input that is read on its own, such as a partition.
+package struct SourcePart {
+    /// Its name within the input.
+    package let name: String
+    package let definition: any SourceDefinition
+
+    package init(name: String, _ definition: any SourceDefinition) {
+        self.name = name
+        self.definition = definition
+    }
 }
 
 /// An input that was found, but not read yet.
@@ -124,7 +160,20 @@ package protocol FoundSource: AnyObject {
     /// The size, if everything is already there.
     var totalBytes: UInt64? { get }
 
+    /// Where it is read from, for people.
+    var place: String { get }
+    /// Whether it goes on behind lines that are lost.
+    var hasGap: Bool { get }
+    /// Something about it that people should know.
+    var notice: String? { get }
+
     func open(_ reading: SourceReading) -> any Source
+}
+
+extension FoundSource {
+    package var place: String { "byte \(position.offset), line \(position.line + 1)" }
+    package var hasGap: Bool { false }
+    package var notice: String? { nil }
 }
 
 /// A kind of input that files can name.
@@ -132,6 +181,14 @@ package protocol SourceKind: Sendable {
     /// The syntax in a file: `{file: PATH}`.
     var form: String { get }
 
+    /// The member that an input of this kind has with a map of its settings: a member of that name at the top of the
+    /// file has what they share. Nil for kinds without.
+    var key: String? { get }
+
     /// Reads an input of this kind; nil when the map is of another kind.
     func read(_ members: inout YAMLMembers, format: InputFormat) throws(ConfigurationError) -> (any SourceDefinition)?
+}
+
+extension SourceKind {
+    package var key: String? { nil }
 }

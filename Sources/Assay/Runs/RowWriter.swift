@@ -5,10 +5,10 @@ import StateStore
 final class RowWriter<Stage: RunStage & ~Copyable> {
     private var formatter: Stage.Formatter
     private let sinks: [any RowSink]
-    private let rejects: FileSink?
+    private let rejects: [RejectSink]
     private let rejectEncoder = RejectEncoder()
     private let isStrict: Bool
-    /// The names of the sources, if there are several.
+    /// By source, the name of its input; empty where there is only one.
     private let sourceNames: [String]
     private let report: @Sendable (RunReport) -> Void
     private var reported = 0
@@ -17,12 +17,14 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     /// The most rejected lines that are reported one by one.
     private static var mostReported: Int { 10 }
 
-    init(_ formatter: Stage.Formatter, sinks: [any RowSink], rejects: FileSink?, _ parts: RunParts) {
+    init(
+        _ formatter: Stage.Formatter, sinks: [any RowSink], rejects: [RejectSink], inputs: [String], _ parts: RunParts
+    ) {
         self.formatter = formatter
         self.sinks = sinks
         self.rejects = rejects
         isStrict = parts.isStrict
-        sourceNames = parts.inputs.count > 1 ? parts.inputs.map(\.name) : []
+        sourceNames = Set(inputs).count > 1 ? inputs : []
         report = parts.report
     }
 
@@ -109,7 +111,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     private func writeRejects(_ batch: Stage.Batch) throws(RunFailure) {
         let all = batch.rejects
         if all.isEmpty { return }
-        guard let rejects else {
+        if rejects.isEmpty {
             for reject in all {
                 guard reported < Self.mostReported else { return }
                 report(.rejected(RejectedLine(reject, text: batch.text, of: sourceName(batch))))
@@ -117,11 +119,15 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
             }
             return
         }
-        try guarded { () throws(SinkFault) in
-            try rejects.write { buffer in
-                let source = sourceName(batch)
-                for reject in all { rejectEncoder.encode(reject, text: batch.text, of: source, into: &buffer) }
-                return UInt64(all.count)
+        let source = sourceName(batch)
+        for rejects in rejects {
+            try guarded { () throws(SinkFault) in
+                try rejects.sink.write { buffer in
+                    for reject in all {
+                        rejectEncoder.encode(reject, text: batch.text, of: source, as: rejects.form, into: &buffer)
+                    }
+                    return UInt64(all.count)
+                }
             }
         }
     }
@@ -143,7 +149,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
 
     // MARK: What is held back
 
-    private var all: [any RowSink] { rejects.map { sinks + [$0] } ?? sinks }
+    private var all: [any RowSink] { sinks + rejects.map(\.sink) }
 
     /// When something will have been held back too long.
     private var due: Double { all.reduce(.infinity) { min($0, $1.due) } }
@@ -177,6 +183,12 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     }
 }
 
+/// Where rejected lines go, and in what form.
+struct RejectSink {
+    let sink: any RowSink
+    let form: RowForm
+}
+
 /// A rejected line as it is reported.
 package struct RejectedLine: Sendable, Equatable, CustomStringConvertible {
     /// The name of its input, if there are several.
@@ -185,20 +197,23 @@ package struct RejectedLine: Sendable, Equatable, CustomStringConvertible {
     package let offset: UInt64
     package let reason: RejectReason
     package let message: String
+    /// Where it is if it is a record.
+    package let record: String?
 
     init(_ reject: Reject, text: borrowing InputText, of source: String? = nil) {
         self.source = source
         line = text.firstLine + UInt64(reject.lineIndex)
         offset = text.offset + UInt64(reject.line.offset)
         reason = reject.reason
-        let field = (reject.field.map { "\($0.name)" } ?? reject.fieldName).map { $0 + " " } ?? ""
-        let position = reject.position.map { " at byte \($0 + 1) of the line" } ?? ""
-        let value = reject.value.map { ", not '\($0)'" } ?? ""
-        message = "\(field)\(reject.message)\(value)\(position)"
+        message = reject.sentence
+        record = text.origin.map { "\($0.topic)/\($0.partition), offset \($0.offset(ofLine: Int(reject.lineIndex)))" }
     }
 
-    package var description: String {
-        let place = source.map { "input '\($0)', " } ?? ""
-        return "\(place)line \(line) at byte \(offset), \(reason.code): \(message)"
+    /// Where it is, for people.
+    package func place(withByte: Bool) -> String {
+        (source.map { "input '\($0)', " } ?? "")
+            + (record ?? "line \(line)" + (withByte ? " at byte \(offset)" : ""))
     }
+
+    package var description: String { "\(place(withByte: true)), \(reason.code): \(message)" }
 }

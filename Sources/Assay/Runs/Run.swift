@@ -5,7 +5,6 @@ import StateStore
 
 /// The parts of a run, whatever its stage.
 package struct RunParts {
-    package var inputs: [NamedInput]
     package var interruption = Interruption()
     /// Whether what is open stays open at the end of the input.
     package var keepsOpen = false
@@ -28,9 +27,7 @@ package struct RunParts {
     /// Receives reports for people, on several threads.
     package var report: @Sendable (RunReport) -> Void = { _ in }
 
-    package init(inputs: [NamedInput]) {
-        self.inputs = inputs
-    }
+    package init() {}
 
     /// The part of the memory for states. Less than half, which leaves room for the index of keys that will be away,
     /// since the allocator doesn't give freed memory of states back. The rest is for batches, states that are being
@@ -44,7 +41,7 @@ package struct RunParts {
     /// checkpoint behind it, so that with little memory batches are smaller.
     var batchBytes: Int { min(InputText.batchBytes, max(Self.leastBatchBytes, memoryBytes / Self.batchesInMemory)) }
 
-    private static let leastBatchBytes = 16 << 10
+    static let leastBatchBytes = 16 << 10
     private static let batchesInMemory = 2048
 }
 
@@ -138,7 +135,9 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         let (parts, inbox) = (parts, inbox)
         var result = RunResult()
         let writing = RowWriter<Stage>(
-            stage.makeFormatter(), sinks: preparation.sinks, rejects: preparation.rejects, parts)
+            stage.makeFormatter(), sinks: preparation.sinks, rejects: preparation.rejects,
+            inputs: preparation.inputs.all.map(\.input.whole), parts)
+        let inputs = preparation.inputs.all
         var saving: Saving?
         do throws(RunFailure) {
             if let saved = preparation.saved {
@@ -147,7 +146,8 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
                 record.outputs = sinks.map(\.output)
                 let plan = Saving.Plan(
                     saved: saved, record: record, loaded: preparation.loaded,
-                    positions: preparation.inputs.map(\.position), isNewInput: preparation.finding == .new,
+                    positions: inputs.map(\.found.position), numbers: preparation.inputs.numbers,
+                    isNewInput: preparation.finding == .new,
                     order: preparation.nextOrder, files: sinks.compactMap(\.unsynced),
                     memoryLimit: parts.stateBytes(), intervalSeconds: parts.checkpointIntervalSeconds,
                     every: parts.checkpointEvery, snapshots: parts.snapshots,
@@ -162,22 +162,22 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         if preparation.totalBytes != nil { BulkWork.begin() }
         let turns = Turns(min(parts.threads, Turns.most))
         let outputBox = Mailbox<WriterMessage<Stage>>()
-        let count = max(Self.leastBatchCount, Self.batchCount / preparation.inputs.count)
+        let count = max(Self.leastBatchCount, Self.batchCount / inputs.count)
+        let batchBytes = max(parts.batchBytes * Self.batchCount / (count * inputs.count), RunParts.leastBatchBytes)
         var free: [Mailbox<Stage.Batch>] = []
         var readers: [SourceThread] = []
         var sources: [any Source] = []
-        for (number, input) in preparation.inputs.enumerated() {
+        for (number, input) in inputs.enumerated() {
             let box = Mailbox<Stage.Batch>()
             for _ in 0..<count {
                 let batch = stage.makeBatch()
-                batch.text = InputText(capacity: parts.batchBytes)
+                batch.text = InputText(capacity: batchBytes)
                 batch.source = number
                 box.send(batch)
             }
             free.append(box)
             let decoder = stage.makeDecoder(
-                parts.inputs[number].definition.format, parts.inputs[number].definition.dialect,
-                csvHeader: input.csvHeader)
+                input.input.definition.format, input.input.definition.dialect, csvHeader: input.found.csvHeader)
             let reader = SourceReader<Stage>(
                 number, input, decoder, parts, isSaved: preparation.saved != nil,
                 limits: OrderReplay.limits(of: number, in: preparation.replayed), turns: turns, free: box,
@@ -189,8 +189,8 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
             outputBox, free: free, inbox: inbox, turns: turns, order: preparation.order)
         var loop = RunLoop(
             stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
-            turns: turns, parts: parts, replay: OrderReplay(preparation.replayed, sources: preparation.inputs.count),
-            nextOrder: preparation.nextOrder)
+            names: inputs.map(\.input.name), turns: turns, parts: parts,
+            replay: OrderReplay(preparation.replayed, sources: inputs.count), nextOrder: preparation.nextOrder)
         loop.run()
         result = loop.finish()
         for box in free { box.close() }

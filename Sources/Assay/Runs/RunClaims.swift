@@ -24,14 +24,21 @@ struct RunClaims {
         var targets: [(role: String, target: OutputTarget)] = []
         var folders: [(stream: String, folder: String)] = []
         var tables: Set<String> = []
-        for output in request.outputs {
-            let role = request.outputs.count == 1 ? "the output" : "an output of '\(output.stream)'"
+        for output in request.outputs + request.rejects {
+            let isRejects = output.stream == NamedOutput.rejects
+            let role =
+                isRejects
+                ? "the rejects" : request.outputs.count == 1 ? "the output" : "an output of '\(output.stream)'"
             switch output.definition.claim(in: request.outputFolder) {
             case nil: targets.append((role, OutputTarget(path: nil)))
             case .file(let path)?: targets.append((role, OutputTarget(path: path)))
             case .folder(let folder)?:
                 folders.append((output.stream, folder))
                 targets.append((role, OutputTarget(path: folder)))
+            case .topic(let topic)?:
+                guard tables.insert("topic \(topic)").inserted else {
+                    throw RunFailure(.usage, "topic '\(topic)' is an output twice")
+                }
             case .table(let table, let database)?:
                 guard tables.insert("\(database) \(table.lowercased())").inserted else {
                     throw RunFailure(.usage, "table '\(table)' of '\(database)' is an output twice")
@@ -41,7 +48,6 @@ struct RunClaims {
                 }
             }
         }
-        if let rejects = request.rejects { targets.append(("the rejects", rejects)) }
         for (_, target) in targets { try check(target, outside: folders) }
         for (role, target) in targets { try take(target, role) }
     }

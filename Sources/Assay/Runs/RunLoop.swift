@@ -10,6 +10,8 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private let outputBox: Mailbox<WriterMessage<Stage>>
     private let sources: [any Source]
     private let free: [Mailbox<Stage.Batch>]
+    /// By source.
+    private let names: [String]
     private let turns: Turns
     private let parts: RunParts
 
@@ -46,8 +48,8 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
 
     init(
         stage: consuming Stage, saving: Saving?, inbox: Mailbox<RunMessage<Stage>>,
-        outputBox: Mailbox<WriterMessage<Stage>>, sources: [any Source], free: [Mailbox<Stage.Batch>], turns: Turns,
-        parts: RunParts, replay: OrderReplay, nextOrder: UInt64?
+        outputBox: Mailbox<WriterMessage<Stage>>, sources: [any Source], free: [Mailbox<Stage.Batch>], names: [String],
+        turns: Turns, parts: RunParts, replay: OrderReplay, nextOrder: UInt64?
     ) {
         (result.counts, result.earlier) = (stage.counts, stage.counts)
         let now = MonotonicClock.seconds
@@ -58,6 +60,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         self.outputBox = outputBox
         self.sources = sources
         self.free = free
+        self.names = names
         self.turns = turns
         self.parts = parts
         self.replay = replay
@@ -155,7 +158,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
                 fail(
                     RunFailure(
                         .badData,
-                        "input '\(parts.inputs[source].name)' ended before what the previous run read of it; give all "
+                        "input '\(names[source])' ended before what the previous run read of it; give all "
                             + "of it again, or start over with --fresh"))
             case .wait: return finishIfEnded()
             }

@@ -19,8 +19,13 @@ package struct RunRequest {
     package var folder: String?
     package var inputs: [NamedInput]
     package var outputs: [NamedOutput]
-    package var rejects: OutputTarget?
+    /// Where rejected lines go; reported one by one without any.
+    package var rejects: [NamedOutput] = []
     package var expectation = InputExpectation.auto
+    /// Whether it goes on where an input has lost what the checkpoint names.
+    package var acceptsGap = false
+    /// Whether endless inputs end where they end now.
+    package var stopsAtEnd = false
     package var isFresh = false
     package var mayOverwrite = false
     /// Prepended to output names that are not absolute.
@@ -39,6 +44,14 @@ package struct RunRequest {
     /// Whether a checkpoint is of a stage that has ended.
     let hasEnded: (StageRecord) -> Bool
 
+    /// Adds the file of the command line.
+    package mutating func reject(into target: OutputTarget) {
+        rejects.append(
+            NamedOutput(
+                stream: NamedOutput.rejects,
+                FileOutput(target, form: .json, name: NamedOutput.rejects), columns: nil))
+    }
+
     /// Discards what is written: only checkpoints are wanted. `unread`: what the readers of pipes had not taken, by
     /// output.
     package mutating func discardOutputs(unread: [String: [UInt8]]) {
@@ -54,10 +67,11 @@ package struct RunRequest {
 
     /// A request for scoring alone.
     package static func scoring(
-        inputs: [NamedInput], outputs: [NamedOutput], _ configuration: Configuration, zone: TimeZoneRules
+        inputs: [NamedInput], outputs: [NamedOutput], rejects: [NamedOutput] = [], _ configuration: Configuration,
+        zone: TimeZoneRules
     ) -> RunRequest {
         RunRequest(
-            inputs: inputs, outputs: outputs, zone: zone,
+            inputs: inputs, outputs: outputs, rejects: rejects, zone: zone,
             configuration: ReferenceConfiguration.yaml(configuration, commented: false),
             function: (ScoringStage.functionNumber, ScoringStage.functionName), words: .scoring,
             compare: { recorded in ConfigurationChange.warnings(from: recorded, to: configuration) },
@@ -68,7 +82,8 @@ package struct RunRequest {
     package static func pipeline(_ pipeline: Pipeline, inputs: [NamedInput]) -> RunRequest {
         let identity = pipeline.plan.identity
         return RunRequest(
-            inputs: inputs, outputs: pipeline.sinks, zone: pipeline.plan.zone, configuration: identity,
+            inputs: inputs, outputs: pipeline.sinks, rejects: pipeline.rejects, zone: pipeline.plan.zone,
+            configuration: identity,
             function: (StreamStage.functionNumber, StreamStage.functionName), words: .pipeline,
             compare: { recorded throws(RunFailure) in
                 // Patterns may differ: their open sequences end, and that is reported.

@@ -14,11 +14,12 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
     private let inbox: Mailbox<RunMessage<Stage>>
 
     init(
-        _ number: Int, _ found: any FoundSource, _ decoder: consuming Stage.Decoder, _ parts: RunParts, isSaved: Bool,
+        _ number: Int, _ input: FoundInput, _ decoder: consuming Stage.Decoder, _ parts: RunParts, isSaved: Bool,
         limits: [UInt64], turns: Turns, free: Mailbox<Stage.Batch>, inbox: Mailbox<RunMessage<Stage>>
     ) {
         self.number = number
-        path = parts.inputs[number].definition.path
+        path = input.input.definition.path
+        let found = input.found
         self.decoder = Handover(decoder)
         interruption = parts.interruption
         self.limits = limits.filter { $0 > found.position.offset }

@@ -28,7 +28,7 @@ package final class Interruption: Sendable {
     package var isTriggered: Bool { Self.isTriggered(descriptor) }
 
     /// The same of its descriptor; false for -1, which nobody triggers.
-    static func isTriggered(_ descriptor: Int32) -> Bool {
+    package static func isTriggered(_ descriptor: Int32) -> Bool {
         var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&event, 1, 0) > 0
     }

@@ -22,6 +22,11 @@ package struct YAMLMembers {
         position = node.position
     }
 
+    /// Those of a map among the values.
+    package func inner(_ node: YAMLNode, _ name: String) throws(ConfigurationError) -> YAMLMembers {
+        try YAMLMembers(node, name, path: path)
+    }
+
     package func fault(_ message: String, _ position: TextPosition?) -> ConfigurationError {
         ConfigurationError(path: path, position: position, message: message)
     }
@@ -76,7 +81,7 @@ package struct YAMLMembers {
             "'\(key)' must be one of \(names.joined(separator: ", ")), not '\(text)'\(near)", node.position)
     }
 
-    func milliseconds(
+    package func milliseconds(
         _ node: YAMLNode, _ key: String, from least: Int64 = 1
     ) throws(ConfigurationError) -> Int64 {
         let text = try text(node, key).text

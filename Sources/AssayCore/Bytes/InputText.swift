@@ -1,4 +1,5 @@
 import CBytes
+import Glibc
 
 /// The bytes of one batch: whole lines, the last one always ended by a newline, so that a scanner which stops at
 /// newlines needs no other bound. After them there is room for unescaped texts, for one reader or two.
@@ -24,6 +25,8 @@ package struct InputText: ~Copyable {
     package var cutLine: Int?
     /// Bytes of the input that belong to this batch but were discarded, less one if the closing newline was added.
     package var uncounted: Int64 = 0
+    /// Where its lines come from, if they are records.
+    package var origin: (any RecordOrigin)?
     /// The input ended without a newline.
     package var endsInsideLine = false
     private var unescapedCount = 0
@@ -60,6 +63,7 @@ package struct InputText: ~Copyable {
         cutLine = nil
         uncounted = 0
         endsInsideLine = false
+        origin = nil
         self.offset = offset
         self.firstLine = firstLine
     }
@@ -71,6 +75,7 @@ package struct InputText: ~Copyable {
         base.update(from: other.base, count: other.filled)
         (count, filled, isLast) = (other.count, other.filled, other.isLast)
         (cutLine, uncounted, endsInsideLine) = (other.cutLine, other.uncounted, other.endsInsideLine)
+        origin = other.origin
     }
 
     /// The position in the input after everything in this batch.
@@ -92,8 +97,9 @@ package struct InputText: ~Copyable {
         return ByteSlice(offset: UInt32(start), count: UInt32(written))
     }
 
-    /// The length of a byte order mark, which is only valid at the very start of an input.
+    /// The length of a byte order mark, which is only valid at the very start of a file.
     var byteOrderMarkCount: Int {
+        guard origin == nil else { return 0 }
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         return offset == 0 && count >= 3 && (0..<3).allSatisfy { base[$0] == mark[$0] } ? 3 : 0
     }
@@ -121,5 +127,47 @@ extension InputText {
             endsInsideLine = cutLine == nil
         }
         count = filled
+    }
+}
+
+/// For lines that are made of records.
+extension InputText {
+    /// Replaces line ends by spaces: everything from `start` on is one line.
+    package mutating func flatten(from start: Int) {
+        for end in [UInt8(ascii: "\n"), UInt8(ascii: "\r")] {
+            var place = start
+            while place < filled, let found = memchr(base + place, Int32(end), filled - place) {
+                found.storeBytes(of: UInt8(ascii: " "), as: UInt8.self)
+                place = found - UnsafeMutableRawPointer(base) + 1
+            }
+        }
+    }
+
+    /// Ends a line. There is room for its newline.
+    package mutating func endLine() {
+        base[filled] = UInt8(ascii: "\n")
+        filled += 1
+        count = filled
+    }
+
+    /// The place of the brace that ends an object, if the text from `start` on has one at its end.
+    package func closingBrace(from start: Int) -> Int? {
+        var place = filled - 1
+        while place > start, base[place] <= UInt8(ascii: " ") { place -= 1 }
+        return place > start && base[place] == UInt8(ascii: "}") ? place : nil
+    }
+
+    /// Whether nothing stands before the brace that ends an object.
+    package func isEmptyObject(from start: Int, upTo brace: Int) -> Bool {
+        let inside = (start..<brace).filter { base[$0] > UInt8(ascii: " ") }
+        return inside.count == 1 && base[inside[0]] == UInt8(ascii: "{")
+    }
+
+    /// Inserts bytes before a place. There is room for them.
+    package mutating func insert(_ bytes: UnsafeBufferPointer<UInt8>, at place: Int) {
+        guard let start = bytes.baseAddress else { return }
+        (base + place + bytes.count).update(from: base + place, count: filled - place)
+        (base + place).update(from: start, count: bytes.count)
+        filled += bytes.count
     }
 }

@@ -42,7 +42,7 @@ extension EventTime {
 
     /// `2025-12-30T21:10:15[.fraction][offset]` or `20251230T211015…`. Seconds may be absent, and in the first form
     /// the whole time of day, which is midnight then. Without an offset the time is local.
-    init?(iso8601 text: UnsafeBufferPointer<UInt8>, zone: TimeZoneRules) {
+    package init?(iso8601 text: UnsafeBufferPointer<UInt8>, zone: TimeZoneRules) {
         var reader = DigitReader(text: text)
         guard let year = reader.number(digits: 4) else { return nil }
         let isExtended = reader.take("-")

@@ -1,53 +1,98 @@
-/// Writes rejected lines as JSON lines.
+/// Writes rejected lines as lines of JSON, or as the records that they were.
 package struct RejectEncoder {
-    private static let longestFrame = 512 + 3 * OutputBuffer.longestNumber
+    private static let longestFrame = 128 + 3 * OutputBuffer.longestNumber
 
     package init() {}
 
     /// `source` is its name if there are several.
     package func encode(
-        _ reject: Reject, text: borrowing InputText, of source: String?, into buffer: inout OutputBuffer
+        _ reject: Reject, text: borrowing InputText, of source: String?, as form: RowForm = .json,
+        into buffer: inout OutputBuffer
     ) {
-        let quoted = Self.quotation(of: text.view.bytes(reject.line))
+        if case .record = form {
+            encodeRecord(reject, text: text, of: source, into: &buffer)
+        } else if let origin = text.origin {
+            origin.withRecord(ofLine: Int(reject.lineIndex)) { record in
+                encodeLine(reject, text: text, of: source, quoting: record.value, into: &buffer)
+            }
+        } else {
+            encodeLine(reject, text: text, of: source, quoting: text.view.bytes(reject.line), into: &buffer)
+        }
+    }
+
+    private func encodeLine(
+        _ reject: Reject, text: borrowing InputText, of source: String?, quoting line: UnsafeBufferPointer<UInt8>,
+        into buffer: inout OutputBuffer
+    ) {
+        let quoted = Self.quotation(of: line)
+        let sentence = reject.sentence
+        let names = (source?.utf8.count ?? 0) + (text.origin?.topic.utf8.count ?? 0)
         // An invalid byte becomes three, an escaped one six.
-        buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count))
+        buffer.reserve(
+            Self.longestFrame + OutputBuffer.longestEscaped(quoted.count + names + sentence.utf8.count))
         buffer.write("{")
         if let source {
-            buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count + source.utf8.count))
             buffer.write("\"source\":\"")
             buffer.write(escaping: source)
             buffer.write("\",")
         }
-        buffer.write("\"line\":")
-        buffer.write(integer: text.firstLine + UInt64(reject.lineIndex))
-        buffer.write(",\"offset\":")
-        buffer.write(integer: text.offset + UInt64(reject.line.offset))
+        if let origin = text.origin {
+            buffer.write("\"topic\":\"")
+            buffer.write(escaping: origin.topic)
+            buffer.write("\",\"partition\":")
+            buffer.write(integer: UInt64(origin.partition))
+            buffer.write(",\"offset\":")
+            buffer.write(integer: UInt64(origin.offset(ofLine: Int(reject.lineIndex))))
+        } else {
+            buffer.write("\"line\":")
+            buffer.write(integer: text.firstLine + UInt64(reject.lineIndex))
+            buffer.write(",\"offset\":")
+            buffer.write(integer: text.offset + UInt64(reject.line.offset))
+        }
         buffer.write(",\"reason\":\"")
         buffer.write(reject.reason.code)
         buffer.write("\",\"message\":\"")
-        if let field = reject.field {
-            buffer.write(field.name)
-            buffer.write(UInt8(ascii: " "))
-        } else if let name = reject.fieldName {
-            buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count + name.utf8.count))
-            buffer.write(escaping: name)
-            buffer.write(UInt8(ascii: " "))
-        }
-        buffer.write(reject.message)
-        if let value = reject.value {
-            buffer.reserve(Self.longestFrame + OutputBuffer.longestEscaped(quoted.count + value.utf8.count))
-            buffer.write(", not '")
-            buffer.write(escaping: value)
-            buffer.write("'")
-        }
-        if let position = reject.position {
-            buffer.write(" at byte ")
-            buffer.write(integer: UInt64(position) + 1)
-            buffer.write(" of the line")
-        }
+        buffer.write(escaping: sentence)
         buffer.write("\",\"input\":\"")
         Self.writeRepaired(quoted, into: &buffer)
         buffer.write("\"}\n")
+    }
+
+    /// What was rejected as it came, with the reason in headers.
+    private func encodeRecord(
+        _ reject: Reject, text: borrowing InputText, of source: String?, into buffer: inout OutputBuffer
+    ) {
+        guard let origin = text.origin else {
+            let place = RecordCoding.begin(key: nil, origin: nil, line: nil, into: &buffer)
+            let start = buffer.count
+            appendReason(reject, to: &buffer)
+            RecordCoding.append(
+                header: "assay-source",
+                text: "\(source.map { "\($0)/" } ?? "")\(text.firstLine + UInt64(reject.lineIndex))", to: &buffer)
+            RecordCoding.endHeaders(from: start, of: place, in: &buffer)
+            return append(text.view.bytes(reject.line), of: place, to: &buffer)
+        }
+        origin.withRecord(ofLine: Int(reject.lineIndex)) { record in
+            let place = RecordCoding.begin(
+                key: record.key, origin: origin, line: Int(reject.lineIndex), into: &buffer)
+            let start = buffer.count
+            for header in record.headers { RecordCoding.append(header: header.name, header.value, to: &buffer) }
+            appendReason(reject, to: &buffer)
+            RecordCoding.endHeaders(from: start, of: place, in: &buffer)
+            append(record.value, of: place, to: &buffer)
+        }
+    }
+
+    private func appendReason(_ reject: Reject, to buffer: inout OutputBuffer) {
+        RecordCoding.append(header: "assay-reason", text: "\(reject.reason.code)", to: &buffer)
+        RecordCoding.append(header: "assay-message", text: reject.sentence, to: &buffer)
+    }
+
+    private func append(_ value: UnsafeBufferPointer<UInt8>, of place: Int, to buffer: inout OutputBuffer) {
+        let start = buffer.count
+        buffer.reserve(value.count)
+        buffer.write(value)
+        RecordCoding.end(from: start, of: place, isLine: false, in: &buffer)
     }
 
     /// The part of the line that a reject quotes, cut at the end of a character.

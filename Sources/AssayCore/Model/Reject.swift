@@ -52,6 +52,13 @@ package struct Reject: Sendable {
     /// The position in the line, for malformed text.
     package var position: UInt32?
 
+    /// What is wrong, whole.
+    package var sentence: String {
+        let name = (field.map { "\($0.name)" } ?? fieldName).map { "\($0) " } ?? ""
+        let value = value.map { ", not '\($0)'" } ?? ""
+        return "\(name)\(message)\(value)" + (position.map { " at byte \($0 + 1) of the line" } ?? "")
+    }
+
     /// A value as it is quoted: its beginning.
     static func shown(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
         let text = String(decoding: bytes.prefix(quotedValueBytes), as: UTF8.self)

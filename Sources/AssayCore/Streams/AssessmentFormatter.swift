@@ -79,7 +79,7 @@ private final class SelectedAssessments {
             ValueEncoder(zone), EventSchema(columns: AssessmentColumn.columns, timeColumn: 0))
         isLine =
             switch form {
-            case .json, .tagged: selection.columns == nil
+            case .json, .tagged, .record: selection.columns == nil
             case .csv, .values: false
             }
     }
@@ -102,13 +102,15 @@ private final class SelectedAssessments {
             row.begin(transaction, text, at: place)
             guard isTaken else { continue }
             rows += 1
+            let origin = RowOrigin(transaction, text, batch.text.origin)
             if isLine {
                 var place = place
-                writing.write(into: &buffer) { buffer in
-                    scored.encoder.encode(transaction, text, scored.output, at: &place, rules, into: &buffer)
-                }
+                writing.write(
+                    from: origin, into: &buffer,
+                    line: { scored.encoder.encode(transaction, text, scored.output, at: &place, rules, into: &$0) },
+                    value: { row.valueIfAny(AssessmentRow.firstSlot + $0) })
             } else {
-                writing.write(values[...], shape, into: &buffer)
+                writing.write(values[...], shape, from: origin, into: &buffer)
             }
         }
         return rows

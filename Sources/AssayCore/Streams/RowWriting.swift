@@ -8,6 +8,15 @@ package final class RowWriting {
         case tagged([UInt8])
         case csv(isSafe: Bool)
         case values
+        case record(RecordKey)
+    }
+
+    /// What a record's key is made of.
+    private enum RecordKey {
+        /// The user of an assessment; other rows have none.
+        case user
+        case transaction
+        case columns([Int])
     }
 
     private let form: Form
@@ -28,7 +37,16 @@ package final class RowWriting {
         case .json: form = .json
         case .csv(let isSafe): form = .csv(isSafe: isSafe)
         case .values: form = .values
+        case .record(let key): form = .record(Self.recordKey(key, output))
         }
+    }
+
+    private static func recordKey(_ key: String?, _ output: StreamOutput) -> RecordKey {
+        let names = output.columns?.map(\.name) ?? []
+        if let key, let column = names.firstIndex(of: key) { return .columns([column]) }
+        if key == AssessmentColumn.transactionID.column.name { return .transaction }
+        let columns = output.keys.compactMap { names.firstIndex(of: $0) }
+        return key == nil && !columns.isEmpty && columns.count == output.keys.count ? .columns(columns) : .user
     }
 
     /// The header of a CSV file.
@@ -45,18 +63,32 @@ package final class RowWriting {
     /// Writes an event of a batch as it came.
     func write(event index: Int, of batch: EventBatch, into buffer: inout OutputBuffer) {
         event.begin(batch.events[index], at: index, of: batch)
-        write(into: &buffer, members: { event.writeJSON(into: &$0, encoder) }, value: { event.valueIfAny($0) ?? .null })
+        let origin = RowOrigin(records: batch.text.origin, line: Int(batch.events[index].lineIndex))
+        write(
+            into: &buffer, from: origin, members: { event.writeJSON(into: &$0, encoder) },
+            value: { event.valueIfAny($0) ?? .null })
     }
 
     /// Writes a row that a stream has made.
-    func write(_ row: ArraySlice<Value>, _ shape: RowShape, into buffer: inout OutputBuffer) {
+    func write(
+        _ row: ArraySlice<Value>, _ shape: RowShape, from origin: RowOrigin, into buffer: inout OutputBuffer
+    ) {
         write(
-            into: &buffer, members: { encoder.write(row, keys: shape.keys, into: &$0) },
+            into: &buffer, from: origin, members: { encoder.write(row, keys: shape.keys, into: &$0) },
             value: { row[row.startIndex + $0] })
     }
 
-    /// Writes a row that has no columns and exists as a whole line.
-    func write(into buffer: inout OutputBuffer, line: (inout OutputBuffer) -> Void) {
+    /// Writes the line of an assessment, whose columns `value` knows.
+    func write(
+        from origin: RowOrigin, into buffer: inout OutputBuffer, line: (inout OutputBuffer) -> Void,
+        value: (Int) -> Value = { _ in .null }
+    ) {
+        if case .record(let key) = form {
+            let place = beginRecord(key, origin, value, into: &buffer)
+            let start = buffer.count
+            line(&buffer)
+            return RecordCoding.end(from: start, of: place, isLine: true, in: &buffer)
+        }
         guard case .tagged(let tag) = form else { return line(&buffer) }
         append(tag, to: &buffer)
         // Drops the line's own brace.
@@ -67,9 +99,17 @@ package final class RowWriting {
 
     @inline(__always)
     private func write(
-        into buffer: inout OutputBuffer, members: (inout OutputBuffer) -> Void, value: (Int) -> Value
+        into buffer: inout OutputBuffer, from origin: RowOrigin, members: (inout OutputBuffer) -> Void,
+        value: (Int) -> Value
     ) {
         switch form {
+        case .record(let key):
+            let place = beginRecord(key, origin, value, into: &buffer)
+            let start = buffer.count
+            buffer.append(byte: UInt8(ascii: "{"))
+            members(&buffer)
+            buffer.append(byte: UInt8(ascii: "}"))
+            RecordCoding.end(from: start, of: place, isLine: false, in: &buffer)
         case .json:
             buffer.append(byte: UInt8(ascii: "{"))
             members(&buffer)
@@ -101,6 +141,24 @@ package final class RowWriting {
         }
     }
 
+    private func beginRecord(
+        _ key: RecordKey, _ origin: RowOrigin, _ value: (Int) -> Value, into buffer: inout OutputBuffer
+    ) -> Int {
+        func begin(_ key: UnsafeBufferPointer<UInt8>?) -> Int {
+            RecordCoding.begin(key: key, origin: origin.records, line: origin.line, into: &buffer)
+        }
+        switch key {
+        case .user: return begin(origin.user)
+        case .transaction: return begin(origin.transaction)
+        case .columns(let columns):
+            let values = columns.map(value)
+            if values.allSatisfy({ if case .null = $0 { true } else { false } }) { return begin(nil) }
+            // One column as its text, several as a list.
+            var text = encoder.values.text(values.count == 1 ? values[0] : .list(ListValue(values)))
+            return text.withUTF8 { begin($0) }
+        }
+    }
+
     private func append(_ tag: [UInt8], to buffer: inout OutputBuffer) {
         buffer.reserve(tag.count)
         tag.withUnsafeBufferPointer { buffer.write($0) }
@@ -120,5 +178,25 @@ package final class RowWriting {
             buffer.write(byte)
         }
         buffer.write(UInt8(ascii: "\""))
+    }
+}
+
+/// Where a row comes from, and what it is about: valid as long as its batch.
+struct RowOrigin {
+    var records: (any RecordOrigin)?
+    /// The line of its record.
+    var line: Int?
+    var user: UnsafeBufferPointer<UInt8>?
+    var transaction: UnsafeBufferPointer<UInt8>?
+
+    /// That of a row that many records have made.
+    static var many: RowOrigin { RowOrigin() }
+}
+
+extension RowOrigin {
+    init(_ transaction: Transaction, _ text: BatchText, _ records: (any RecordOrigin)?) {
+        self.init(
+            records: records, line: Int(transaction.lineIndex), user: text.bytes(transaction.userID),
+            transaction: text.bytes(transaction.id))
     }
 }

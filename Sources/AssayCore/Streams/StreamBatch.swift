@@ -45,8 +45,10 @@ final class RowBuffer {
             guard let writing = writing?.1 else { preconditionFailure("rows go to outputs that there are") }
             switch content {
             case .event(let index): writing.write(event: index, of: batch, into: &bytes)
-            case .values(let values, let shape): writing.write(values, shape, into: &bytes)
-            case .assessment(let index): writing.write(into: &bytes) { lines?.write(index, into: &$0) }
+            case .values(let values, let shape): writing.write(values, shape, from: .many, into: &bytes)
+            case .assessment(let index):
+                guard let lines else { preconditionFailure("assessments come from a batch that was scored") }
+                writing.write(from: lines.origin(index), into: &bytes, line: { lines.write(index, into: &$0) })
             }
         }
     }
@@ -60,6 +62,7 @@ private final class AssessmentLines {
     private let output: FraudDetection.Output
     private let rules: RuleTexts?
     private let written: [ScoredBatch.Written]
+    private let records: (any RecordOrigin)?
 
     init(_ scored: ScoredBatch, _ batch: StreamBatch) {
         encoder = scored.encoder
@@ -68,7 +71,10 @@ private final class AssessmentLines {
         output = scored.output
         rules = scored.output.rules.map(RuleTexts.init)
         written = scored.written
+        records = batch.text.origin
     }
+
+    func origin(_ index: Int) -> RowOrigin { RowOrigin(transactions[written[index].transaction], text, records) }
 
     /// Writes the line of a noted assessment.
     func write(_ index: Int, into buffer: inout OutputBuffer) {

@@ -200,26 +200,18 @@ package struct StreamOutput: Sendable {
     /// The number of its sink.
     package let sink: Int
     let columns: [StreamColumn]?
+    /// The columns of its key, if it has one.
+    let keys: [String]
 
-    package init(source: StreamPlan.Source, stream: String, form: RowForm, sink: Int, columns: [StreamColumn]?) {
+    package init(
+        source: StreamPlan.Source, stream: String, form: RowForm, sink: Int, columns: [StreamColumn]?,
+        keys: [String] = []
+    ) {
+        self.keys = keys
         self.source = source
         self.stream = stream
         self.form = form
         self.sink = sink
         self.columns = columns
     }
-}
-
-/// The form of rows on the way to a sink.
-package enum RowForm: Equatable, Sendable {
-    /// One JSON object per line.
-    case json
-    /// The same with the stream's name in front.
-    case tagged
-    /// `isSafe`: texts that a spreadsheet would take for formulas begin with an apostrophe.
-    case csv(isSafe: Bool)
-    /// The values of the columns, encoded one after another.
-    case values
-
-    package var isCSV: Bool { if case .csv = self { true } else { false } }
 }

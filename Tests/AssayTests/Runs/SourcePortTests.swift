@@ -77,7 +77,7 @@ import Testing
             inputs: inputs, outputs: [NamedOutput(stream: "assessments", output, columns: nil)], configuration,
             zone: .utc)
         request.folder = folder.appendingPathComponent("state").path
-        var parts = RunParts(inputs: inputs)
+        var parts = RunParts()
         parts.checkpointIntervalSeconds = 0.01
         // A process that another test starts holds every open lock until it is another program.
         for attempt in 0... {

@@ -25,7 +25,12 @@ package struct FileOutput: OutputDefinition {
     package var title: String { target.path ?? "standard output" }
 
     package func claim(in folder: String) -> OutputClaim? {
-        target.path.map { .file(OutputSituation.path($0, in: folder)) }
+        path(in: folder).map { .file($0) }
+    }
+
+    /// The folder is for the names of files of definitions.
+    private func path(in folder: String) -> String? {
+        target.path.map { OutputSituation.path($0, in: fixedName == nil ? folder : "") }
     }
 
     package func check(
@@ -37,12 +42,12 @@ package struct FileOutput: OutputDefinition {
             throw fault(
                 "standard output names the stream of each line as 'stream', and '\(stream)' has a column of that name; "
                     + "give the column another one", nil)
-        case .csv, .tagged, .json, .values: return
+        case .csv, .tagged, .json, .values, .record: return
         }
     }
 
     package func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
-        let target = OutputTarget(path: target.path.map(situation.path))
+        let target = OutputTarget(path: path(in: situation.folder))
         // A file that the checkpoint does not have begins here.
         let recorded = situation.recorded.flatMap { FileResume($0.resume) }
         let plan = try FilePlan.of(

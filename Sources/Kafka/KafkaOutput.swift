@@ -1,0 +1,175 @@
+import Arguments
+import Assay
+import AssayCore
+import CKafka
+import StateStore
+
+/// A topic as an output.
+struct KafkaOutput: OutputDefinition {
+    let settings: KafkaSettings
+    let topic: String
+    /// The column that rows are keyed by; nil for what they are about.
+    var key: String?
+    /// The only partition that rows go to.
+    var partition: Int32?
+    /// How long the ends of partitions have to stand still before a run that resumes believes them.
+    var settleSeconds = 1.0
+
+    var form: RowForm { .record(key: key) }
+
+    private var place: String { partition.map { "\(topic)/\($0)" } ?? topic }
+
+    func name(of stream: String) -> String { "kafka:\(place)" }
+
+    var title: String { "topic \(place) at \(settings.label)" }
+
+    func claim(in folder: String) -> OutputClaim? { .topic(place) }
+
+    func check(
+        _ columns: [StreamColumn]?, of stream: String, _ fault: (String, TextPosition?) -> ConfigurationError
+    ) throws(ConfigurationError) {
+        guard let key, !["user_id", "transaction_id"].contains(key) else { return }
+        guard let columns else { throw TableColumns.unknown("a key", stream, fault) }
+        guard !columns.contains(where: { $0.name == key }) else { return }
+        let near = NearestName.of(key, among: columns.map(\.name))
+        throw fault(
+            "stream '\(stream)' has no column '\(key)' for the key" + (near.map { "; did you mean '\($0)'?" } ?? ""),
+            nil)
+    }
+
+    func probe(_ columns: [StreamColumn]?, of stream: String, seconds: Double) throws(RunFailure) -> Bool {
+        try translated { () throws(KafkaFailure) in
+            let client = try producer(interruption: -1, deadline: MonotonicClock.seconds + seconds)
+            _ = try TopicTail.ends(of: topic, only: partition, client)
+        }
+        return true
+    }
+
+    func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
+        let resume = situation.isFresh ? nil : situation.recorded.flatMap { KafkaResume($0.resume) }
+        return try translated { () throws(KafkaFailure) in
+            let client = try producer(interruption: situation.interruption)
+            guard let resume else {
+                let ends = try TopicTail.ends(of: topic, only: partition, client)
+                return PlannedTopic(
+                    output: self, client: client, situation: situation,
+                    resume: KafkaResume(run: KafkaResume.newRun(), rows: 0, ends: ends),
+                    tail: TopicTail(ends: ends, delivered: Array(repeating: 0, count: ends.count)))
+            }
+            let ends = try TopicTail.settledEnds(of: topic, only: partition, client, seconds: settleSeconds)
+            guard ends.count >= resume.ends.count else {
+                throw .fault(
+                    KafkaFault(
+                        "it has \(ends.count) partitions, and the checkpoint has \(resume.ends.count): it was made "
+                            + "anew; start over with --fresh"))
+            }
+            let consumer: Consumer
+            do throws(KafkaFault) {
+                consumer = try Consumer(
+                    settings, topic: topic, group: "assay", partitions: ends.count,
+                    interruption: situation.interruption)
+            } catch {
+                throw .fault(error)
+            }
+            let tail = try TopicTail.read(consumer, behind: resume, upTo: ends)
+            return PlannedTopic(output: self, client: client, situation: situation, resume: resume, tail: tail)
+        } unfit: {
+            situation.recorded == nil || situation.isFresh ? nil : situation.checkpoint
+        }
+    }
+
+    private func producer(interruption: Int32, deadline: Double = .infinity) throws(KafkaFailure) -> Client {
+        do throws(KafkaFault) {
+            return try Client(
+                RD_KAFKA_PRODUCER, settings,
+                [
+                    ("enable.idempotence", "true"), ("message.timeout.ms", "0"), ("compression.codec", "lz4"),
+                    ("linger.ms", "5"),
+                ], interruption: interruption, deadline: deadline)
+        } catch {
+            throw .fault(error)
+        }
+    }
+
+    /// `unfit`: the checkpoint that a topic may not fit to any more.
+    private func translated<Result>(
+        _ body: () throws(KafkaFailure) -> Result, unfit: () -> Int64? = { nil }
+    ) throws(RunFailure) -> Result {
+        do throws(KafkaFailure) {
+            return try body()
+        } catch {
+            switch error {
+            case .fault(let fault) where unfit() != nil && fault.code == RD_KAFKA_RESP_ERR__FAIL:
+                throw RunFailure(
+                    .badData, "\(title) is not as checkpoint \(unfit() ?? 0) left it: \(fault.message)")
+            case .fault(let fault): throw RunFailure(.cannotCreate, "\(title) cannot be used: \(fault.message)")
+            case .interrupted: throw RunFailure(.cannotCreate, "\(title): stopped while waiting for the broker")
+            }
+        }
+    }
+}
+
+/// What a run does with a topic.
+private struct PlannedTopic: PlannedOutput {
+    let output: KafkaOutput
+    let client: Client
+    let situation: OutputSituation
+    let resume: KafkaResume
+    let tail: TopicTail
+
+    var isStream: Bool { false }
+
+    var notice: String? {
+        if tail.foreign > 0 {
+            return "\(output.title) has \(tail.foreign) records of others behind the checkpoint; they are left alone"
+        }
+        return situation.isFresh && situation.recorded != nil
+            ? "\(output.title) keeps what earlier runs wrote; the new rows come behind it" : nil
+    }
+
+    func open(_ shared: inout [String: any AnyObject & Sendable]) throws(RunFailure) -> any RowSink {
+        do throws(KafkaFault) {
+            return try KafkaSink(
+                client, topic: output.topic, partition: output.partition, name: situation.name, title: output.title,
+                isRejects: situation.stream == NamedOutput.rejects, resume: resume, tail: tail)
+        } catch {
+            throw RunFailure(.cannotCreate, "\(output.title) cannot be used: \(error.message)")
+        }
+    }
+}
+
+/// Topics of Kafka as outputs.
+package struct KafkaOutputKind: OutputKind {
+    package init() {}
+
+    package var form: String { "{kafka: {topic: NAME, brokers: HOST:PORT}}" }
+
+    package var key: String? { "kafka" }
+
+    private static let longestSettle: Double = 60
+
+    package func read(
+        _ node: YAMLNode, _ name: String, path: String
+    ) throws(ConfigurationError) -> (any OutputDefinition)? {
+        guard case .map = node.content else { return nil }
+        var outer = try YAMLMembers(node, name, path: path)
+        guard let inner = outer.take("kafka") else { return nil }
+        try outer.finish()
+        var members = try YAMLMembers(inner, "'kafka'", path: path)
+        let topic = try members.text(try members.require("topic"), "topic").text
+        var output = KafkaOutput(settings: try KafkaSettings(&members), topic: topic)
+        if let node = members.take("key") { output.key = try members.text(node, "key").text }
+        if let node = members.take("partition") {
+            let text = try members.text(node, "partition")
+            guard let number = Int32(text.text), number >= 0 else {
+                throw members.fault("'partition' is the number of a partition, not '\(text.text)'", text.position)
+            }
+            output.partition = number
+        }
+        if let node = members.take("settle") {
+            output.settleSeconds = Double(try members.milliseconds(node, "settle")) / 1000
+        }
+        try members.finish()
+        return output
+    }
+}
