@@ -14,6 +14,13 @@ final class Consumer: Sendable {
     /// Of records that are fetched and not taken yet, in all partitions together.
     private static let fetchedKilobytes = 65_536
     private static let leastFetchedKilobytes = 1024
+    /// How often partitions that have joined are looked for.
+    private let lookSeconds: Double
+    private let nextLook: Mutex<Double>
+
+    /// Unless librdkafka's own option says otherwise.
+    private static let usualLookSeconds = 60.0
+    private static let lookOption = "topic.metadata.refresh.interval.ms"
 
     init(
         _ settings: KafkaSettings, topic: String, group: String, partitions: Int, interruption: Int32,
@@ -28,6 +35,9 @@ final class Consumer: Sendable {
                 ("queued.max.messages.kbytes", "\(kilobytes)"),
             ], interruption: interruption, deadline: deadline)
         self.topic = topic
+        let given = settings.options.last { $0.name == Self.lookOption }.flatMap { Double($0.value) }
+        lookSeconds = given.map { $0 / 1000 } ?? Self.usualLookSeconds
+        nextLook = Mutex(MonotonicClock.seconds + lookSeconds)
     }
 
     /// A list of partitions, which `body` uses.
@@ -84,6 +94,23 @@ final class Consumer: Sendable {
         let code = client.library.pointee.get_watermark_offsets(client.handle, topic, partition, &low, &high)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
         return UInt64(max(0, high - next))
+    }
+
+    /// Whether the topic has more partitions than this, asked now and then.
+    func hasMorePartitions(than count: Int32) -> Bool {
+        let now = MonotonicClock.seconds
+        let isDue = nextLook.withLock { next in
+            guard now >= next else { return false }
+            next = now + lookSeconds
+            return true
+        }
+        guard isDue else { return false }
+        do throws(KafkaFailure) {
+            return try client.partitionCount(of: topic) > count
+        } catch {
+            // It is asked again; what is wrong is seen by those who read.
+            return false
+        }
     }
 
     /// Tells the group how far a checkpoint is. Nothing depends on it, so that failure is of no interest.

@@ -46,7 +46,10 @@ struct KafkaInput: SourceDefinition {
                 throw .fault(KafkaFault("it has \(count) partitions, and no \(unknown)"))
             }
             return (partitions ?? Array(0..<count)).map { number in
-                SourcePart(name: "\(number)", PartitionInput(input: self, number: number, consumer: consumer))
+                SourcePart(
+                    name: "\(number)",
+                    PartitionInput(
+                        input: self, number: number, consumer: consumer, count: partitions == nil ? count : nil))
             }
         }
     }
@@ -82,6 +85,8 @@ private struct PartitionInput: SourceDefinition {
     let input: KafkaInput
     let number: Int32
     let consumer: Consumer
+    /// Of the topic, if all of its partitions are read.
+    let count: Int32?
 
     var path: String { "\(input.path)/\(number)" }
     var format: InputFormat { .jsonl }
@@ -97,7 +102,8 @@ private struct PartitionInput: SourceDefinition {
         guard let recorded else {
             let first = try first(opening, bounds)
             return FoundPartition(
-                input, consumer, number, KafkaPosition(next: first), stops: opening.stopsAtEnd ? bounds.high : nil)
+                input, consumer, number, of: count, KafkaPosition(next: first),
+                stops: opening.stopsAtEnd ? bounds.high : nil)
         }
         guard let position = KafkaPosition(recorded.position), recorded.path == path else {
             throw RunFailure(
@@ -106,7 +112,7 @@ private struct PartitionInput: SourceDefinition {
                     + "or start over with --fresh")
         }
         let found = FoundPartition(
-            input, consumer, number, position, records: recorded.line, finding: .same,
+            input, consumer, number, of: count, position, records: recorded.line, finding: .same,
             stops: opening.stopsAtEnd ? bounds.high : nil, acceptsGap: opening.acceptsGap)
         if let gap = Gap(position, bounds) { try found.take(gap, title) }
         return found

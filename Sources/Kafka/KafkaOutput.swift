@@ -14,6 +14,8 @@ struct KafkaOutput: OutputDefinition {
     var partition: Int32?
     /// How long the ends of partitions have to stand still before a run that resumes believes them.
     var settleSeconds = 1.0
+    /// Whether rows wait for the checkpoint that has them, for readers who read what is committed.
+    var isTransactional = false
 
     var form: RowForm { .record(key: key) }
 
@@ -39,7 +41,7 @@ struct KafkaOutput: OutputDefinition {
 
     func probe(_ columns: [StreamColumn]?, of stream: String, seconds: Double) throws(RunFailure) -> Bool {
         try translated { () throws(KafkaFailure) in
-            let client = try producer(interruption: -1, deadline: MonotonicClock.seconds + seconds)
+            let client = try producer(nil, interruption: -1, deadline: MonotonicClock.seconds + seconds)
             _ = try TopicTail.ends(of: topic, only: partition, client)
         }
         return true
@@ -48,12 +50,14 @@ struct KafkaOutput: OutputDefinition {
     func plan(_ situation: OutputSituation) throws(RunFailure) -> any PlannedOutput {
         let resume = situation.isFresh ? nil : situation.recorded.flatMap { KafkaResume($0.resume) }
         return try translated { () throws(KafkaFailure) in
-            let client = try producer(interruption: situation.interruption)
+            let run = resume?.run ?? KafkaResume.newRun()
+            let client = try producer(run, interruption: situation.interruption)
+            if isTransactional { try Transaction.fence(client) }
             guard let resume else {
                 let ends = try TopicTail.ends(of: topic, only: partition, client)
                 return PlannedTopic(
                     output: self, client: client, situation: situation,
-                    resume: KafkaResume(run: KafkaResume.newRun(), rows: 0, ends: ends),
+                    resume: KafkaResume(run: run, rows: 0, ends: ends),
                     tail: TopicTail(ends: ends, delivered: Array(repeating: 0, count: ends.count)))
             }
             let ends = try TopicTail.settledEnds(of: topic, only: partition, client, seconds: settleSeconds)
@@ -78,18 +82,26 @@ struct KafkaOutput: OutputDefinition {
         }
     }
 
-    private func producer(interruption: Int32, deadline: Double = .infinity) throws(KafkaFailure) -> Client {
+    /// `run`: nil for one that only looks.
+    private func producer(
+        _ run: String?, interruption: Int32, deadline: Double = .infinity
+    ) throws(KafkaFailure) -> Client {
+        var own = [
+            ("enable.idempotence", "true"), ("message.timeout.ms", "0"), ("compression.codec", "lz4"),
+            ("linger.ms", "5"),
+        ]
+        if isTransactional, let run {
+            own += [("transactional.id", "assay-\(run)"), ("transaction.timeout.ms", Self.longestTransaction)]
+        }
         do throws(KafkaFault) {
-            return try Client(
-                RD_KAFKA_PRODUCER, settings,
-                [
-                    ("enable.idempotence", "true"), ("message.timeout.ms", "0"), ("compression.codec", "lz4"),
-                    ("linger.ms", "5"),
-                ], interruption: interruption, deadline: deadline)
+            return try Client(RD_KAFKA_PRODUCER, settings, own, interruption: interruption, deadline: deadline)
         } catch {
             throw .fault(error)
         }
     }
+
+    /// In milliseconds: brokers take no more, unless told to. Checkpoints have to come sooner.
+    private static let longestTransaction = "900000"
 
     /// `unfit`: the checkpoint that a topic may not fit to any more.
     private func translated<Result>(
@@ -131,7 +143,8 @@ private struct PlannedTopic: PlannedOutput {
         do throws(KafkaFault) {
             return try KafkaSink(
                 client, topic: output.topic, partition: output.partition, name: situation.name, title: output.title,
-                isRejects: situation.stream == NamedOutput.rejects, resume: resume, tail: tail)
+                isRejects: situation.stream == NamedOutput.rejects, resume: resume, tail: tail,
+                isTransactional: output.isTransactional)
         } catch {
             throw RunFailure(.cannotCreate, "\(output.title) cannot be used: \(error.message)")
         }
@@ -168,6 +181,9 @@ package struct KafkaOutputKind: OutputKind {
         }
         if let node = members.take("settle") {
             output.settleSeconds = Double(try members.milliseconds(node, "settle")) / 1000
+        }
+        if let node = members.take("transactions") {
+            output.isTransactional = try members.truth(node, "transactions")
         }
         try members.finish()
         return output

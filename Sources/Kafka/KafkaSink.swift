@@ -23,6 +23,9 @@ final class KafkaSink: RowSink {
     private let lastRepeated: Int64
     private let formerCount: Int32
 
+    /// Set where readers see only what is committed.
+    private var transaction: Transaction?
+
     private var made: Int64
     private var ends: [Int64]
     /// Queued and not reported as delivered yet.
@@ -39,7 +42,7 @@ final class KafkaSink: RowSink {
 
     init(
         _ client: Client, topic: String, partition: Int32?, name: String, title: String, isRejects: Bool,
-        resume: KafkaResume, tail: TopicTail
+        resume: KafkaResume, tail: TopicTail, isTransactional: Bool
     ) throws(KafkaFault) {
         guard let object = client.library.pointee.topic_new(client.handle, topic, nil) else {
             throw KafkaFault("'\(topic)' is no name of a topic")
@@ -48,6 +51,7 @@ final class KafkaSink: RowSink {
         (self.client, self.name, self.title, self.isRejects) = (client, name, title, isRejects)
         (run, made, fixed) = (Array(resume.run.utf8), resume.rows, partition)
         self.tail = tail
+        transaction = isTransactional ? Transaction(client) : nil
         ends = tail.ends
         lastRepeated = tail.delivered.max() ?? 0
         formerCount = Int32(resume.ends.count)
@@ -128,6 +132,11 @@ final class KafkaSink: RowSink {
     }
 
     private func produce(_ attempt: () -> rd_kafka_resp_err_t) throws(SinkFault) {
+        do throws(KafkaFault) {
+            try transaction?.begin()
+        } catch {
+            throw SinkFault(sink: title, reason: .store(error.message))
+        }
         var patience = Patience(self)
         while true {
             let code = attempt()
@@ -276,9 +285,23 @@ final class KafkaSink: RowSink {
 
     func settle(isLast: Bool) throws(SinkFault) -> SettledSink {
         try drain()
+        try commit()
         let resume = KafkaResume(run: String(decoding: run, as: UTF8.self), rows: made, ends: ends)
         return SettledSink(
             CheckpointRecord.Output(name: name, path: title, length: UInt64(made), resume: resume.bytes))
+    }
+
+    private func commit() throws(SinkFault) {
+        do throws(KafkaFailure) {
+            try transaction?.commit()
+        } catch {
+            let message =
+                switch error {
+                case .fault(let fault): fault.message
+                case .interrupted: "the broker was away when the run was stopped"
+                }
+            throw SinkFault(sink: title, reason: .store("\(message); the same command goes on where it was"))
+        }
     }
 
     func release() throws(SinkFault) {}

@@ -9,6 +9,7 @@ final class FoundPartition: FoundSource {
     private let input: KafkaInput
     private let consumer: Consumer
     private let number: Int32
+    private let count: Int32?
     private var state: KafkaPosition
     private let records: UInt64
     let finding: InputFinding
@@ -18,10 +19,10 @@ final class FoundPartition: FoundSource {
     private(set) var notice: String?
 
     init(
-        _ input: KafkaInput, _ consumer: Consumer, _ number: Int32, _ state: KafkaPosition, records: UInt64 = 0,
-        finding: InputFinding = .first, stops: Int64?, acceptsGap: Bool = false
+        _ input: KafkaInput, _ consumer: Consumer, _ number: Int32, of count: Int32?, _ state: KafkaPosition,
+        records: UInt64 = 0, finding: InputFinding = .first, stops: Int64?, acceptsGap: Bool = false
     ) {
-        (self.input, self.consumer, self.number, self.state) = (input, consumer, number, state)
+        (self.input, self.consumer, self.number, self.count, self.state) = (input, consumer, number, count, state)
         (self.records, self.finding, self.stops, self.acceptsGap) = (records, finding, stops, acceptsGap)
     }
 
@@ -45,7 +46,7 @@ final class FoundPartition: FoundSource {
 
     func open(_ reading: SourceReading) -> any Source {
         PartitionSource(
-            input, consumer, number, state, records: records, stops: stops, acceptsGap: acceptsGap, reading)
+            input, consumer, number, of: count, state, records: records, stops: stops, acceptsGap: acceptsGap, reading)
     }
 }
 
@@ -59,13 +60,13 @@ final class PartitionSource: Source, Sendable {
     private let taken: Atomic<Int64>
 
     init(
-        _ input: KafkaInput, _ consumer: Consumer, _ number: Int32, _ state: KafkaPosition, records: UInt64,
-        stops: Int64?, acceptsGap: Bool, _ reading: SourceReading
+        _ input: KafkaInput, _ consumer: Consumer, _ number: Int32, of count: Int32?, _ state: KafkaPosition,
+        records: UInt64, stops: Int64?, acceptsGap: Bool, _ reading: SourceReading
     ) {
         (self.input, self.consumer, self.number) = (input, consumer, number)
         taken = Atomic(state.next)
         self.reading = Reading(
-            input, consumer, number, state, records: records, stops: stops, acceptsGap: acceptsGap, reading)
+            input, consumer, number, of: count, state, records: records, stops: stops, acceptsGap: acceptsGap, reading)
     }
 
     func fill(_ text: inout InputText, upTo limit: UInt64) throws(RunFailure) -> SourceOutcome {
@@ -90,6 +91,8 @@ private final class Reading: @unchecked Sendable {
     private let input: KafkaInput
     private let consumer: Consumer
     private let number: Int32
+    /// Of the topic, if all of its partitions are read.
+    private let count: Int32?
     private let reading: SourceReading
     private var state: KafkaPosition
     /// The same after the batch that was filled last.
@@ -112,10 +115,10 @@ private final class Reading: @unchecked Sendable {
     private static let waitMilliseconds: Int32 = 250
 
     init(
-        _ input: KafkaInput, _ consumer: Consumer, _ number: Int32, _ state: KafkaPosition, records: UInt64,
-        stops: Int64?, acceptsGap: Bool, _ reading: SourceReading
+        _ input: KafkaInput, _ consumer: Consumer, _ number: Int32, of count: Int32?, _ state: KafkaPosition,
+        records: UInt64, stops: Int64?, acceptsGap: Bool, _ reading: SourceReading
     ) {
-        (self.input, self.consumer, self.number, self.state) = (input, consumer, number, state)
+        (self.input, self.consumer, self.number, self.count, self.state) = (input, consumer, number, count, state)
         (self.records, self.stops, self.acceptsGap, self.reading) = (records, stops, acceptsGap, reading)
         next = state
         isChecked = state.last < 0
@@ -128,6 +131,7 @@ private final class Reading: @unchecked Sendable {
 
     func fill(_ text: inout InputText, upTo limit: Int64) throws(RunFailure) -> SourceOutcome {
         if !isAssigned { try assign() }
+        if let count, consumer.hasMorePartitions(than: count) { reading.hasGrown() }
         text.reset(offset: 0, firstLine: records + 1)
         let batch = BatchRecords(input.topic, number)
         text.origin = batch
@@ -138,6 +142,7 @@ private final class Reading: @unchecked Sendable {
             guard let message = try nextMessage(linger: batch.count > 0 ? begun + reading.lingerSeconds : nil) else {
                 if batch.count > 0 { return .lines }
                 if Interruption.isTriggered(reading.interruption) { return .interrupted }
+                if let count, consumer.hasMorePartitions(than: count) { reading.hasGrown() }
                 continue
             }
             switch place(of: message, limit) {

@@ -32,7 +32,7 @@ final class Console: Sendable {
         case .checkpointFailed(let message), .input(let message): warn(message)
         case .stage(let notice): warn(Self.text(notice))
         case .changed(let sequence): sayChanged(sequence)
-        case .progress(let counts, let bytes, let checkpoint): show(counts.lines, bytes, checkpoint)
+        case .progress(let counts, let bytes, let lag, let checkpoint): show(counts.lines, bytes, lag, checkpoint)
         }
     }
 
@@ -69,9 +69,9 @@ final class Console: Sendable {
         }
     }
 
-    private func show(_ lines: UInt64, _ bytes: UInt64, _ checkpoint: Int64?) {
+    private func show(_ lines: UInt64, _ bytes: UInt64, _ lag: UInt64?, _ checkpoint: Int64?) {
         guard showsProgress else { return }
-        state.withLock { $0.progress.update(lines, bytes: bytes, checkpoint: checkpoint) }
+        state.withLock { $0.progress.update(lines, bytes: bytes, lag: lag, checkpoint: checkpoint) }
     }
 
     private func warn(rejected line: RejectedLine) {

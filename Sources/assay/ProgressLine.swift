@@ -18,7 +18,7 @@ struct ProgressLine {
     }
 
     /// `done`: lines.
-    mutating func update(_ done: UInt64, bytes: UInt64, checkpoint id: Int64?) {
+    mutating func update(_ done: UInt64, bytes: UInt64, lag: UInt64?, checkpoint id: Int64?) {
         let now = MonotonicClock.seconds
         if let id, id != checkpoint?.id { checkpoint = (id, now) }
         guard now - lastShown >= Self.secondsBetween else { return }
@@ -30,6 +30,8 @@ struct ProgressLine {
             let part = min(Double(bytes) / Double(total), 1)
             text += ", \(Figures.decimal(part * 100, digits: 0))% of \(Figures.bytes(total))"
             text += ", \(Figures.span(seconds: elapsed / part - elapsed)) left"
+        } else if let lag {
+            text += ", \(Figures.grouped(lag)) behind"
         } else {
             text += ", \(Figures.bytes(bytes))"
         }

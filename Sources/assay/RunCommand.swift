@@ -22,10 +22,10 @@ enum RunCommand {
         var running = try Running(arguments, totalBytes: totalBytes)
         running.parts.keepsOpen = arguments.flag("keep-open")
         running.parts.lingerSeconds = lingerSeconds
-        let run = Run<StreamStage>(running.parts)
+        let present = PresentRun<StreamStage>()
+        let reloads = PipelineReload(path, pipeline, running.console)
         StopSignals.watch(
-            running.parts.interruption, checkpoint: run.requestCheckpoint,
-            reload: Pipelines.reload(path, pipeline, running.console, run.change))
+            stop: present.stop, checkpoint: present.requestCheckpoint, reload: { reloads.reload(present.change) })
         var request = running.completed(
             RunRequest.pipeline(pipeline, inputs: inputs), stateDefault: stateFolder(path))
         request.definitionPaths = [path]
@@ -34,10 +34,10 @@ enum RunCommand {
             throw Failure(code: .cannotCreate, message: "there is no folder '\(request.outputFolder)'")
         }
         let isSaved = request.folder != nil
-        let result = try running.carryOut(run, request) {
-            StreamStage(pipeline.plan, sources: $0, isSaved: isSaved)
+        let result = try running.carryOut(present, request) { sources, former in
+            StreamStage((former == nil ? pipeline : reloads.present).plan, sources: sources, isSaved: isSaved)
         }
-        if let result { try running.end(result) }
+        if let result { try running.end(result, isStopped: present.isStopped) }
     }
 
     /// The inputs of the file, or that of the command line.
@@ -83,23 +83,31 @@ enum Pipelines {
             throw Failure(error)
         }
     }
+}
 
-    /// Reads the file's patterns again: all of them are taken or none.
-    static func reload(
-        _ path: String, _ pipeline: Pipeline, _ console: Console,
-        _ take: @escaping @Sendable (RunChange<StreamStage>) -> Void
-    ) -> @Sendable () -> Void {
-        let present = Mutex(pipeline)
-        return {
-            present.withLock { present in
-                do throws(ConfigurationError) {
-                    let next = try present.reloaded(path, Connectors.all)
-                    console.expect(changed: present.patternsChanged(to: next))
-                    present = next
-                    take(RunChange(next))
-                } catch {
-                    Diagnostics.error("the patterns stay as they were: \(error.tellAllButLast())")
-                }
+/// Reads a pipeline's patterns again: all of them are taken or none.
+private final class PipelineReload: Sendable {
+    private let path: String
+    private let console: Console
+    private let state: Mutex<Pipeline>
+
+    init(_ path: String, _ pipeline: Pipeline, _ console: Console) {
+        (self.path, self.console) = (path, console)
+        state = Mutex(pipeline)
+    }
+
+    /// The pipeline as it was read last.
+    var present: Pipeline { state.withLock { $0 } }
+
+    func reload(_ take: (RunChange<StreamStage>) -> Void) {
+        state.withLock { present in
+            do throws(ConfigurationError) {
+                let next = try present.reloaded(path, Connectors.all)
+                console.expect(changed: present.patternsChanged(to: next))
+                present = next
+                take(RunChange(next))
+            } catch {
+                Diagnostics.error("the patterns stay as they were: \(error.tellAllButLast())")
             }
         }
     }

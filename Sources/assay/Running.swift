@@ -49,16 +49,42 @@ struct Running {
         request.stopsAtEnd = arguments.flag("until-end")
         request.acceptsGap = arguments.flag("accept-gap")
         request.mayOverwrite = arguments.flag("overwrite")
-        request.interruption = parts.interruption.descriptor
         return request
     }
 
-    /// Performs a run; nil when there was nothing to do.
+    /// Performs runs until there is an end; nil when there was nothing to do. `stage`: for so many sources, with what
+    /// the run before had changed.
     func carryOut<Stage: RunStage & ~Copyable>(
-        _ run: consuming Run<Stage>, _ request: RunRequest, _ stage: (_ sources: Int) -> Stage
+        _ present: PresentRun<Stage>, _ request: RunRequest,
+        _ stage: (_ sources: Int, _ former: RunResult?) throws(Failure) -> Stage
     ) throws(Failure) -> RunResult? {
-        let isQuiet = arguments.flag("quiet")
         let started = MonotonicClock.seconds
+        var request = request
+        var former: RunResult?
+        while true {
+            guard
+                var result = try performOne(present, request, { sources throws(Failure) in try stage(sources, former) })
+            else { return nil }
+            if let former { result.follow(former) }
+            if result.hasGrown, result.failure == nil, !present.isStopped {
+                request.isFresh = false
+                if let configuration = result.configuration { request.configuration = configuration }
+                former = result
+                continue
+            }
+            end(result, request, isStopped: present.isStopped, started)
+            return result
+        }
+    }
+
+    private func performOne<Stage: RunStage & ~Copyable>(
+        _ present: PresentRun<Stage>, _ request: RunRequest, _ stage: (_ sources: Int) throws(Failure) -> Stage
+    ) throws(Failure) -> RunResult? {
+        var (parts, request) = (parts, request)
+        parts.interruption = Interruption()
+        request.interruption = parts.interruption.descriptor
+        let run = Run<Stage>(parts)
+        present.begin(run, parts.interruption)
         let preparation: RunPreparation
         do throws(RunFailure) {
             preparation = try RunPreparation.make(request)
@@ -66,15 +92,18 @@ struct Running {
             throw Failure(error)
         }
         for warning in preparation.warnings { Diagnostics.warning(warning) }
-        if !isQuiet { for notice in preparation.notices { Diagnostics.say(notice) } }
+        if !arguments.flag("quiet") { for notice in preparation.notices { Diagnostics.say(notice) } }
         if preparation.isFinished, !request.inputs.contains(where: { $0.definition.isEndless }) { return nil }
-        let result = run.run(stage(preparation.sourceCount), preparation)
+        return run.run(try stage(preparation.sourceCount), preparation)
+    }
+
+    private func end(_ result: RunResult, _ request: RunRequest, isStopped: Bool, _ started: Double) {
+        let isQuiet = arguments.flag("quiet")
         console.end()
-        if parts.interruption.isTriggered { sayStopped(result, request) }
+        if isStopped { sayStopped(result, request) }
         let summary = Summary(result, seconds: MonotonicClock.seconds - started)
         if !isQuiet, result.failure?.kind != .closed { for line in summary.lines { Diagnostics.say(line) } }
         if let warning = summary.warning { Diagnostics.warning(warning) }
-        return result
     }
 
     /// A signal ended the run before its input did.
@@ -88,9 +117,9 @@ struct Running {
     }
 
     /// Ends the command as its options say, once everything is written.
-    func end(_ result: RunResult) throws(Failure) {
+    func end(_ result: RunResult, isStopped: Bool) throws(Failure) {
         try Self.end(result)
-        if parts.interruption.isTriggered, let code = arguments.integer("exit-on-signal") { exit(Int32(code)) }
+        if isStopped, let code = arguments.integer("exit-on-signal") { exit(Int32(code)) }
     }
 
     /// The reader of the output may close it: that ends the command without a message.

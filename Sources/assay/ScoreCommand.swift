@@ -14,20 +14,23 @@ enum ScoreCommand {
         let scoring = try Scoring(arguments, configuration, inputPath: inputPath)
         var running = try Running(arguments, totalBytes: scoring.totalBytes)
         running.parts.keepsOpen = arguments.flag("keep-open")
-        let run = Run<ScoringStage>(running.parts)
+        let present = PresentRun<ScoringStage>()
         var reload: (@Sendable () -> Void)?
         if let path = arguments.text("config") {
-            let (take, present) = (run.change, configuration.file)
+            let file = configuration.file
             reload = { [console = running.console] in
-                Configurations.reload(path, instead: present, console, take)
+                Configurations.reload(path, instead: file, console, present.change)
             }
         }
-        StopSignals.watch(running.parts.interruption, checkpoint: run.requestCheckpoint, reload: reload)
+        StopSignals.watch(stop: present.stop, checkpoint: present.requestCheckpoint, reload: reload)
         var request = running.completed(scoring.request, stateDefault: "Checkpoints")
         request.definitionPaths = arguments.text("config").map { [$0] + configuration.file.listFiles(of: $0) } ?? []
-        guard let result = try running.carryOut(run, request, { _ in scoring.stage }) else { return }
+        let result = try running.carryOut(present, request) { _, former throws(Failure) in
+            try scoring.stage(after: former?.configuration)
+        }
+        guard let result else { return }
         if result.failure?.kind == .closed { try scoring.saveDelivered(running.parts, request, result) }
-        try running.end(result)
+        try running.end(result, isStopped: present.isStopped)
     }
 }
 
@@ -102,7 +105,19 @@ private struct Scoring {
             zone: configuration.resolved.zone)
     }
 
-    var stage: ScoringStage { stage(rules: configuration.resolved.rules) }
+    /// `configuration`: that of a reload, as checkpoints record it.
+    func stage(after configuration: String?) throws(Failure) -> ScoringStage {
+        do throws(ConfigurationError) {
+            return stage(rules: try rules(after: configuration))
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    private func rules(after text: String?) throws(ConfigurationError) -> RuleSet? {
+        guard let text else { return configuration.resolved.rules }
+        return try Configuration.recorded(text).resolve(path: "the reloaded configuration").rules
+    }
 
     private func stage(rules: RuleSet?) -> ScoringStage {
         let resolved = configuration.resolved
@@ -122,18 +137,15 @@ private struct Scoring {
         parts.inputEnd = offset
         parts.interruption = Interruption()
         parts.report = { _ in }
-        var rules = configuration.resolved.rules
+        let rules: RuleSet?
         do throws(ConfigurationError) {
             // A reload has its own checkpoint: everything after the last one was scored with the last rules.
-            if let text = result.configuration {
-                let reloaded = try Configuration.recorded(text)
-                rules = try reloaded.resolve(path: "the reloaded configuration").rules
-                request.configuration = text
-            }
+            rules = try self.rules(after: result.configuration)
         } catch {
             // Its lists may have changed: then the next run resumes from the last checkpoint.
             return
         }
+        if let text = result.configuration { request.configuration = text }
         request.interruption = parts.interruption.descriptor
         request.isFresh = false
         request.discardOutputs(unread: result.unread)

@@ -9,7 +9,8 @@ import Glibc
 enum StopSignals {
     /// Called before any other thread is created, since threads inherit the signal mask.
     static func watch(
-        _ interruption: Interruption, checkpoint: @escaping @Sendable () -> Void, reload: (@Sendable () -> Void)?
+        stop: @escaping @Sendable () -> Void, checkpoint: @escaping @Sendable () -> Void,
+        reload: (@Sendable () -> Void)?
     ) {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -17,7 +18,7 @@ enum StopSignals {
         if reload != nil { sigaddset(&signals, SIGHUP) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         let context = Unmanaged.passRetained(
-            Context(signals: signals, interruption: interruption, checkpoint: checkpoint, reload: reload))
+            Context(signals: signals, stop: stop, checkpoint: checkpoint, reload: reload))
         var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
@@ -44,16 +45,16 @@ enum StopSignals {
 
     private final class Context {
         private var signals: sigset_t
-        private let interruption: Interruption
+        private let stop: @Sendable () -> Void
         private let checkpoint: @Sendable () -> Void
         private let reload: (@Sendable () -> Void)?
 
         init(
-            signals: sigset_t, interruption: Interruption, checkpoint: @escaping @Sendable () -> Void,
+            signals: sigset_t, stop: @escaping @Sendable () -> Void, checkpoint: @escaping @Sendable () -> Void,
             reload: (@Sendable () -> Void)?
         ) {
             self.signals = signals
-            self.interruption = interruption
+            self.stop = stop
             self.checkpoint = checkpoint
             self.reload = reload
         }
@@ -70,7 +71,7 @@ enum StopSignals {
                     _exit(128 + signal)
                 } else {
                     isStopping = true
-                    interruption.trigger()
+                    stop()
                 }
             }
         }

@@ -1,6 +1,7 @@
 // What tests need of brokers.
 //
 //     BrokerTool create ADDRESS TOPIC PARTITIONS
+//     BrokerTool grow ADDRESS TOPIC PARTITIONS
 //     BrokerTool delete ADDRESS TOPIC
 //     BrokerTool mock BROKERS
 //
@@ -42,20 +43,19 @@ static int report(const rd_kafka_topic_result_t **results, size_t count) {
     return 0;
 }
 
-static int change(const char *brokers, const char *topic, int partitions) {
+enum change { CREATE, GROW, DELETE };
+
+static int change(const char *brokers, const char *topic, enum change change, int partitions) {
     rd_kafka_t *admin = client(brokers);
     if (!admin) return 1;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(admin);
     char text[512];
-    rd_kafka_NewTopic_t *made = NULL;
-    rd_kafka_DeleteTopic_t *gone = NULL;
-    if (partitions > 0) {
-        made = rd_kafka_NewTopic_new(topic, partitions, 1, text, sizeof text);
-        rd_kafka_CreateTopics(admin, &made, 1, NULL, queue);
-    } else {
-        gone = rd_kafka_DeleteTopic_new(topic);
-        rd_kafka_DeleteTopics(admin, &gone, 1, NULL, queue);
-    }
+    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(topic, partitions ? partitions : 1, 1, text, sizeof text);
+    rd_kafka_NewPartitions_t *more = rd_kafka_NewPartitions_new(topic, partitions ? partitions : 1, text, sizeof text);
+    rd_kafka_DeleteTopic_t *gone = rd_kafka_DeleteTopic_new(topic);
+    if (change == CREATE) rd_kafka_CreateTopics(admin, &made, 1, NULL, queue);
+    if (change == GROW) rd_kafka_CreatePartitions(admin, &more, 1, NULL, queue);
+    if (change == DELETE) rd_kafka_DeleteTopics(admin, &gone, 1, NULL, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MILLISECONDS);
     int code = 1;
     size_t count;
@@ -63,14 +63,18 @@ static int change(const char *brokers, const char *topic, int partitions) {
         fprintf(stderr, "no answer\n");
     } else if (rd_kafka_event_error(event)) {
         fprintf(stderr, "%s\n", rd_kafka_event_error_string(event));
-    } else if (made) {
+    } else if (change == CREATE) {
         code = report(rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count), count);
+    } else if (change == GROW) {
+        code = report(
+            rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &count), count);
     } else {
         code = report(rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &count), count);
     }
     if (event) rd_kafka_event_destroy(event);
-    if (made) rd_kafka_NewTopic_destroy(made);
-    if (gone) rd_kafka_DeleteTopic_destroy(gone);
+    rd_kafka_NewTopic_destroy(made);
+    rd_kafka_NewPartitions_destroy(more);
+    rd_kafka_DeleteTopic_destroy(gone);
     rd_kafka_queue_destroy(queue);
     rd_kafka_destroy(admin);
     return code;
@@ -117,8 +121,11 @@ static int mock(int brokers) {
 
 int main(int count, char **arguments) {
     if (count == 3 && !strcmp(arguments[1], "mock")) return mock(atoi(arguments[2]));
-    if (count == 5 && !strcmp(arguments[1], "create")) return change(arguments[2], arguments[3], atoi(arguments[4]));
-    if (count == 4 && !strcmp(arguments[1], "delete")) return change(arguments[2], arguments[3], 0);
+    if (count == 5 && !strcmp(arguments[1], "create"))
+        return change(arguments[2], arguments[3], CREATE, atoi(arguments[4]));
+    if (count == 5 && !strcmp(arguments[1], "grow"))
+        return change(arguments[2], arguments[3], GROW, atoi(arguments[4]));
+    if (count == 4 && !strcmp(arguments[1], "delete")) return change(arguments[2], arguments[3], DELETE, 0);
     fprintf(stderr, "see the first lines of the source\n");
     return 64;
 }

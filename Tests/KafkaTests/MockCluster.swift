@@ -63,6 +63,8 @@ struct Topic {
     /// Makes it, as an administrator would.
     func create(partitions: Int) throws { try change("create \(brokers) \(name) \(partitions)") }
 
+    func grow(partitions: Int) throws { try change("grow \(brokers) \(name) \(partitions)") }
+
     func delete() throws { try change("delete \(brokers) \(name)") }
 
     private func change(_ arguments: String) throws {

@@ -112,4 +112,84 @@ import Testing
         #expect(moved > 0, "no kill came after a row was there")
         try Self.expectExact(cluster.brokers)
     }
+
+    @Test("With transactions, readers see only what a checkpoint has, each record once after kills")
+    func transactions() throws {
+        let (broker, folder) = (
+            try Broker(topics: ["payments": 2, "assessments": 2, "rejected": 1]), try TemporaryFolder()
+        )
+        let payments = try Self.payments(4000)
+        let topic = Topic(brokers: broker.address, name: "payments")
+        let output = Topic(brokers: broker.address, name: "assessments")
+        _ = try folder.write(
+            "c.yaml",
+            Self.configuration(broker.address).replacing(
+                "topic: assessments,", with: "topic: assessments, transactions: true,"))
+        try topic.write(Array(payments[..<500]))
+        // The next checkpoint is an hour away.
+        let engine = try Binary.start(
+            ["score", "-c", "c.yaml", "-q", "--checkpoint-interval", "1h"], in: folder)
+        var unseen: [Topic.Record] = []
+        for _ in 0..<100 where unseen.isEmpty {
+            usleep(50_000)
+            unseen = try output.records(options: "-X isolation.level=read_uncommitted")
+        }
+        #expect(!unseen.isEmpty)
+        #expect(try output.records().isEmpty)
+        kill(engine.processIdentifier, SIGUSR1)
+        var seen: [Topic.Record] = []
+        for _ in 0..<100 where seen.isEmpty {
+            usleep(50_000)
+            seen = try output.records()
+        }
+        #expect(seen.count == 480)
+        kill(engine.processIdentifier, SIGKILL)
+        engine.waitUntilExit()
+        var rest = payments[500...]
+        for _ in 0..<6 {
+            try topic.write(Array(rest.prefix(500)))
+            rest = rest.dropFirst(500)
+            let engine = try Binary.start(
+                ["score", "-c", "c.yaml", "-q", "--checkpoint-interval", "50ms"], in: folder)
+            usleep(useconds_t.random(in: 300_000...900_000))
+            kill(engine.processIdentifier, SIGKILL)
+            engine.waitUntilExit()
+        }
+        try topic.write(Array(rest))
+        let run = try Binary.shell("timeout 60 $ASSAY score -c c.yaml -q --until-end", in: folder)
+        #expect(run.code == 0, "\(run.errors)")
+        try Self.expectExact(broker.address)
+    }
+
+    @Test("Partitions that join a topic while it is read are read too, in an order that explains all results")
+    func growth() throws {
+        let (broker, folder) = (
+            try Broker(topics: ["payments": 1, "assessments": 2, "rejected": 1]), try TemporaryFolder()
+        )
+        let payments = try Self.payments(3000)
+        let topic = Topic(brokers: broker.address, name: "payments")
+        _ = try folder.write(
+            "c.yaml",
+            Self.configuration(broker.address).replacing(
+                "topic: payments}", with: "topic: payments, options: {topic.metadata.refresh.interval.ms: 300}}"))
+        try topic.write(Array(payments[..<1000]))
+        let engine = try Binary.start(["score", "-c", "c.yaml"], in: folder)
+        usleep(700_000)
+        try topic.grow(partitions: 3)
+        try topic.write(Array(payments[1000...]))
+        let output = Topic(brokers: broker.address, name: "assessments")
+        for _ in 0..<100 {
+            usleep(50_000)
+            if try output.records().count == 2880 { break }
+        }
+        kill(engine.processIdentifier, SIGKILL)
+        engine.waitUntilExit()
+        let told = try String(contentsOfFile: folder.path("stderr"), encoding: .utf8)
+        #expect(told.contains("resuming 1 of 3 parts"), "\(told)")
+        let run = try Binary.shell("timeout 60 $ASSAY score -c c.yaml -q --until-end", in: folder)
+        #expect(run.code == 0, "\(run.errors)")
+        try Self.expectExact(broker.address)
+        #expect(
+            Set(try output.records().compactMap { $0.headers["assay-source"]?.split(separator: "/")[1] }).count == 3)
+    }
 }

@@ -118,15 +118,11 @@ enum StatusCommands {
             entries.append(("clock", clock.text(time.milliseconds)))
         }
         for input in record.inputs {
-            entries.append(
-                (
-                    "input",
-                    "\(Page.shown(input.path)): \(Figures.grouped(input.line)) lines, "
-                        + "\(Figures.grouped(input.offset)) bytes read"
-                ))
+            entries.append(("input", "\(Page.shown(input.path)): \(extent(input, record))"))
         }
         for output in record.outputs {
-            let unit = output.name.hasPrefix("table:") ? "rows" : "bytes"
+            let hasRows = ["table:", "postgres:", "kafka:"].contains { output.name.hasPrefix($0) }
+            let unit = hasRows ? "rows" : "bytes"
             entries.append(
                 (
                     output.name,
@@ -136,6 +132,14 @@ enum StatusCommands {
                 ))
         }
         return entries
+    }
+
+    private static func extent(_ input: CheckpointRecord.Input, _ record: CheckpointRecord) -> String {
+        let lines = Figures.grouped(input.line)
+        guard let lag = record.stage[field: StageRecord.lagPrefix + input.name] else {
+            return "\(lines) lines, \(Figures.grouped(input.offset)) bytes read"
+        }
+        return "\(lines) records, offset \(Figures.grouped(input.offset)), \(Figures.grouped(UInt64(lag))) behind"
     }
 
     private static func isLevel(_ name: String) -> Bool { RiskLevel.allCases.contains { $0.label == name } }
@@ -174,11 +178,13 @@ enum StatusCommands {
             (
                 "inputs",
                 .array(
-                    record.inputs.map {
-                        .object([
-                            ("name", .string($0.name)), ("path", .string($0.path)), ("offset", .unsigned($0.offset)),
-                            ("line", .unsigned($0.line)),
-                        ])
+                    record.inputs.map { input in
+                        let lag = record.stage[field: StageRecord.lagPrefix + input.name]
+                        return .object(
+                            [
+                                ("name", .string(input.name)), ("path", .string(input.path)),
+                                ("offset", .unsigned(input.offset)), ("line", .unsigned(input.line)),
+                            ] + (lag.map { [("lag", .integer($0))] } ?? []))
                     })
             ),
             (

@@ -26,6 +26,7 @@ final class Saving {
     /// By source.
     private var positions: [SourcePosition]
     private let numbers: [StageRecord.Field]
+    private var lags: [StageRecord.Field] = []
     private var hasMoved = false
     /// The number of the order log's next entry; nil with a single source.
     private var order: UInt64?
@@ -100,12 +101,11 @@ final class Saving {
     }
 
     private static func stamped(
-        _ record: StageRecord, _ numbers: [StageRecord.Field], order: UInt64?
+        _ record: StageRecord, _ numbers: [StageRecord.Field], _ lags: [StageRecord.Field] = [], order: UInt64?
     ) -> StageRecord {
-        guard let order else { return record }
         var record = record
-        record.fields += numbers
-        record.fields.append(StageRecord.Field(name: orderName, value: Int64(order)))
+        record.fields += lags
+        if let order { record.fields += numbers + [StageRecord.Field(name: orderName, value: Int64(order))] }
         record.fields.sort { $0.name < $1.name }
         return record
     }
@@ -140,6 +140,13 @@ final class Saving {
     func note(_ position: SourcePosition, of source: Int) {
         positions[source] = position
         hasMoved = true
+    }
+
+    /// How many lines the sources are behind, for people.
+    func note(lags: [(name: String, lines: UInt64)]) {
+        self.lags = lags.map {
+            StageRecord.Field(name: StageRecord.lagPrefix + $0.name, value: Int64(clamping: $0.lines))
+        }
     }
 
     func note(order: UInt64) {
@@ -198,7 +205,7 @@ final class Saving {
             (cut.inputs[index].offset, cut.inputs[index].line) = (position.offset, position.line)
             cut.inputs[index].position = position.bytes
         }
-        cut.stage = Self.stamped(stage.beginCut(), numbers, order: order)
+        cut.stage = Self.stamped(stage.beginCut(), numbers, lags, order: order)
         hasMoved = false
         sequenceAtCut = cut.stage.sequence
         cutBegun = now

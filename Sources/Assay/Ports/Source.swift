@@ -96,6 +96,8 @@ package struct SourceReading {
     package var end: UInt64
     /// Called before waiting for input that is not there yet.
     package var willWait: () -> Void
+    /// Called once there are parts of the input that the run does not have.
+    package var hasGrown: () -> Void = {}
     /// Tells people of something about the input.
     package var notice: (String) -> Void = { _ in }
 

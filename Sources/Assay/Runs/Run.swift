@@ -50,7 +50,8 @@ package enum RunReport: Sendable {
     /// A rejected line that is written nowhere else.
     case rejected(RejectedLine)
     /// What this run has done so far, with the bytes of input read.
-    case progress(RunCounts, bytes: UInt64, checkpoint: Int64?)
+    /// `lag`: lines that wait to be read, where that is known.
+    case progress(RunCounts, bytes: UInt64, lag: UInt64?, checkpoint: Int64?)
     case checkpointFailed(String)
     /// Something about an input.
     case input(String)
@@ -95,12 +96,21 @@ package struct RunResult: Sendable {
     package var keys = 0
     package var checkpoints = 0
     package var failure: RunFailure?
+    /// It ended because its inputs have more parts: another run takes them too.
+    package var hasGrown = false
     /// The last change of the configuration, as checkpoints record it.
     package var configuration: String?
     /// The only input up to here is written out, or held for a file.
     package var deliveredOffset: UInt64 = 0
     /// By output, what the readers of pipes had not taken of that when one went away.
     package var unread: [String: [UInt8]] = [:]
+
+    /// The same as the end of a run that had another part before.
+    package mutating func follow(_ former: RunResult) {
+        earlier = former.earlier
+        checkpoints += former.checkpoints
+        if configuration == nil { configuration = former.configuration }
+    }
 }
 
 /// Runs a stage over its inputs from beginning to end: one thread reads each source, one owns all states, one writes,

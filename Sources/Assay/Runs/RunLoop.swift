@@ -22,6 +22,9 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     /// Batches that were processed and not yet written.
     private var underWay = 0
     private var lastBytes: UInt64 = 0
+    /// How far the sources were behind, and when to ask them again.
+    private var lag: UInt64?
+    private var nextLook = 0.0
 
     /// Batches that have arrived and were not taken yet, by source.
     private var waiting: [[(batch: Stage.Batch, position: SourcePosition)]]
@@ -107,6 +110,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             replay.noteBatch(of: source, upTo: position.offset)
             workOnWaiting()
         case .inputIsIdle: outputBox.send(.flush)
+        case .inputHasGrown: endForMore()
         case .inputEnded(let source, let isWhole):
             unended.remove(source)
             self.isWhole = self.isWhole && isWhole
@@ -120,7 +124,10 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             if bytes > 0 { lastBytes = bytes }
             result.counts = counts
             result.deliveredOffset = lastBytes
-            parts.report(.progress(counts.since(result.earlier), bytes: lastBytes, checkpoint: saving?.last?.id))
+            lookAtLag()
+            parts.report(
+                .progress(
+                    counts.since(result.earlier), bytes: lastBytes, lag: lag, checkpoint: saving?.last?.id))
         case .outputFailed(let failure, let unread):
             result.unread = unread
             fail(failure)
@@ -132,6 +139,31 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         case .change(let change): begin(change)
         }
     }
+
+    /// Ends the run, so that another one takes what has joined its inputs.
+    private mutating func endForMore() {
+        guard result.failure == nil, !parts.interruption.isTriggered else { return }
+        guard saving != nil else {
+            return parts.report(.input("an input has more parts now; start again to read them too"))
+        }
+        result.hasGrown = true
+        parts.interruption.trigger()
+    }
+
+    /// Asks the sources now and then, as far as they know.
+    private mutating func lookAtLag() {
+        let now = MonotonicClock.seconds
+        guard now >= nextLook else { return }
+        let lags = sources.map(\.lag)
+        let known = lags.compactMap(\.self)
+        // Sources that know nothing now never do.
+        nextLook = known.isEmpty && lastBytes > 0 ? .infinity : now + Self.lookSeconds
+        guard !known.isEmpty else { return }
+        lag = known.reduce(0, +)
+        saving?.note(lags: zip(names, lags).compactMap { name, lag in lag.map { (name, $0) } })
+    }
+
+    private static var lookSeconds: Double { 0.2 }
 
     private func giveBack(_ batch: Stage.Batch) {
         if let source = batch.source { free[source].send(batch) }

@@ -6,6 +6,8 @@ enum RunMessage<Stage: RunStage & ~Copyable>: Sendable {
     case batch(Stage.Batch, source: Int, SourcePosition)
     /// There is nothing to read at the moment.
     case inputIsIdle
+    /// An input has parts that the run does not have.
+    case inputHasGrown
     /// `isWhole`: there is nothing more, ever; otherwise reading was stopped.
     case inputEnded(source: Int, isWhole: Bool)
     case inputFailed(RunFailure)

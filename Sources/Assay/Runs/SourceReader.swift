@@ -30,7 +30,8 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
             SourceReading(
                 interruption: parts.interruption.descriptor, isSaved: isSaved, lingerSeconds: parts.lingerSeconds,
                 leavesUnfinished: parts.keepsOpen, end: parts.inputEnd,
-                willWait: { inbox.send(.inputIsIdle) }, notice: { [report = parts.report] in report(.input($0)) }))
+                willWait: { inbox.send(.inputIsIdle) }, hasGrown: { inbox.send(.inputHasGrown) },
+                notice: { [report = parts.report] in report(.input($0)) }))
     }
 
     func start() -> WorkerThread {

@@ -51,6 +51,9 @@ package struct StageRecord: Equatable, Sendable {
 
     package var keys: Int64 { logs.reduce(0) { $0 + $1.keys } }
 
+    /// Of fields that say how many lines an input was behind.
+    package static let lagPrefix = "lag:"
+
     package subscript(field name: String) -> Int64? { fields.first { $0.name == name }?.value }
 
     package func log(of function: Int64) -> LogExtent {

@@ -1,0 +1,38 @@
+import Assay
+import AssayCore
+import Synchronization
+
+/// The run that signals are for. A command that goes on with more inputs performs several, one after the other.
+final class PresentRun<Stage: RunStage & ~Copyable>: Sendable {
+    private struct State {
+        var interruption = Interruption()
+        var checkpoint: @Sendable () -> Void = {}
+        var change: @Sendable (RunChange<Stage>) -> Void = { _ in }
+        var isStopped = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Takes the place of the run before.
+    func begin(_ run: borrowing Run<Stage>, _ interruption: Interruption) {
+        let (checkpoint, change) = (run.requestCheckpoint, run.change)
+        state.withLock { state in
+            (state.interruption, state.checkpoint, state.change) = (interruption, checkpoint, change)
+            if state.isStopped { interruption.trigger() }
+        }
+    }
+
+    /// Whether somebody has asked for the end.
+    var isStopped: Bool { state.withLock { $0.isStopped } }
+
+    func stop() {
+        state.withLock { state in
+            state.isStopped = true
+            state.interruption.trigger()
+        }
+    }
+
+    func requestCheckpoint() { state.withLock { $0.checkpoint }() }
+
+    func change(_ change: RunChange<Stage>) { state.withLock { $0.change }(change) }
+}
