@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -58,6 +58,15 @@ bench-postgres: build
 	@tools/install-packages.sh python3 python3-psycopg2 postgresql util-linux
 	@tools/bench/postgres.py .build/release/assay
 
+# What going from topic to topic costs, beside a loop that only copies and a script.
+bench-kafka: build .build/bench/kafka-copy .build/bench/brokers
+	@tools/install-packages.sh python3 python3-confluent-kafka kcat
+	@tools/bench/kafka.py .build/release/assay .build/bench/kafka-copy .build/bench/brokers
+
+.build/bench/brokers: Tests/BrokerTool/main.c
+	@mkdir -p $(@D)
+	gcc -O2 -Wall -Wextra -o $@ $< -lrdkafka
+
 # What a pattern costs a transaction, and a user who always begins and never ends.
 bench-patterns: build
 	@tools/install-packages.sh python3
@@ -76,7 +85,7 @@ bench-instructions: build
 .build/bench/%: tools/bench/%.cpp
 	@tools/install-packages.sh g++ libsimdjson-dev python3
 	@mkdir -p $(@D)
-	g++ -O3 -std=c++17 -Wall -Wextra -pthread -o $@ $< $(if $(filter floor,$*),-lsimdjson)
+	g++ -O3 -std=c++17 -Wall -Wextra -pthread -o $@ $< $(if $(filter floor,$*),-lsimdjson) $(if $(filter kafka-copy,$*),-lrdkafka)
 
 # What checkpoints cost, in CPU and in waiting.
 checkpoint-cost: build

@@ -19,6 +19,8 @@ final class Client: @unchecked Sendable {
     /// What went wrong last, until something goes right.
     private let trouble = Mutex<KafkaFault?>(nil)
     private let isTold = Mutex(false)
+    /// One of these is set: asked for each record, by many threads.
+    private let isTroubled = Atomic(false)
 
     private static let attemptMilliseconds: Int32 = 1000
     /// A topic that is being made is not there for a while.
@@ -83,6 +85,7 @@ final class Client: @unchecked Sendable {
                 let text = library.pointee.event_error_string(event).map { String(cString: $0) } ?? ""
                 let fault = KafkaFault(text, library.pointee.event_error(event))
                 trouble.withLock { if $0?.isRefusal != true { $0 = fault } }
+                isTroubled.store(true, ordering: .relaxed)
             case RD_KAFKA_EVENT_DR:
                 var messages = [UnsafePointer<rd_kafka_message_t>?](repeating: nil, count: Self.deliveriesAtOnce)
                 while case let count = library.pointee.event_message_array(event, &messages, messages.count), count > 0
@@ -101,6 +104,8 @@ final class Client: @unchecked Sendable {
 
     /// Something went right.
     func noteSuccess() {
+        guard isTroubled.load(ordering: .relaxed) else { return }
+        isTroubled.store(false, ordering: .relaxed)
         trouble.withLock { $0 = nil }
         let wasTold = isTold.withLock { told in
             defer { told = false }
@@ -111,6 +116,7 @@ final class Client: @unchecked Sendable {
 
     /// Says once that it is waited for.
     func tellWaiting(_ fault: KafkaFault) {
+        isTroubled.store(true, ordering: .relaxed)
         let isNew = isTold.withLock { told in
             defer { told = true }
             return !told

@@ -21,7 +21,7 @@ final class KafkaSink: RowSink {
     private let tail: TopicTail
     /// Rows up to this one may be there already, and went by the number of partitions that there was then.
     private let lastRepeated: Int64
-    private let formerCount: Int32
+    private let formerEnds: [Int64]
 
     /// Set where readers see only what is committed.
     private var transaction: Transaction?
@@ -54,7 +54,7 @@ final class KafkaSink: RowSink {
         transaction = isTransactional ? Transaction(client) : nil
         ends = tail.ends
         lastRepeated = tail.delivered.max() ?? 0
-        formerCount = Int32(resume.ends.count)
+        formerEnds = resume.ends
     }
 
     deinit { client.library.pointee.topic_destroy(topic) }
@@ -67,7 +67,7 @@ final class KafkaSink: RowSink {
         var reader = RecordReader(buffer.bytes)
         while let record = reader.next() {
             made += 1
-            let count = made <= lastRepeated ? formerCount : Int32(ends.count)
+            let count = Int32(made <= lastRepeated ? formerEnds.count : ends.count)
             let partition = fixed ?? Partitioner.partition(of: record.key, row: made, count: count)
             if made <= tail.delivered[Int(partition)] { continue }
             if isRejects { try sendRejected(record, to: partition) } else { try send(record, to: partition) }
@@ -286,7 +286,9 @@ final class KafkaSink: RowSink {
     func settle(isLast: Bool) throws(SinkFault) -> SettledSink {
         try drain()
         try commit()
-        let resume = KafkaResume(run: String(decoding: run, as: UTF8.self), rows: made, ends: ends)
+        // While rows are missing here that may be there, the next run has to read them too.
+        let resume = KafkaResume(
+            run: String(decoding: run, as: UTF8.self), rows: made, ends: made < lastRepeated ? formerEnds : ends)
         return SettledSink(
             CheckpointRecord.Output(name: name, path: title, length: UInt64(made), resume: resume.bytes))
     }

@@ -113,6 +113,29 @@ import Testing
         try Self.expectExact(cluster.brokers)
     }
 
+    @Test("A run that is killed before a checkpoint of its own leaves what was delivered to be found by the next")
+    func twoKills() throws {
+        let (cluster, folder) = (try Self.cluster(), try TemporaryFolder())
+        _ = try folder.write("c.yaml", Self.configuration(cluster.brokers))
+        try Topic(brokers: cluster.brokers, name: "payments").write(try Self.payments(2000))
+        let output = Topic(brokers: cluster.brokers, name: "assessments")
+        for _ in 0..<2 {
+            let engine = try Binary.start(
+                ["score", "-c", "c.yaml", "-q", "--checkpoint-interval", "1h"], in: folder)
+            for _ in 0..<100 {
+                if try output.records().count == 1920 { break }
+                usleep(50_000)
+            }
+            // The second run has begun when the ends have stood still long enough.
+            usleep(1_500_000)
+            kill(engine.processIdentifier, SIGKILL)
+            engine.waitUntilExit()
+        }
+        let run = try Binary.shell("timeout 60 $ASSAY score -c c.yaml -q --until-end", in: folder)
+        #expect(run.code == 0, "\(run.errors)")
+        try Self.expectExact(cluster.brokers)
+    }
+
     @Test("With transactions, readers see only what a checkpoint has, each record once after kills")
     func transactions() throws {
         let (broker, folder) = (

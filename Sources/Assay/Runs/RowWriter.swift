@@ -13,6 +13,8 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     private let report: @Sendable (RunReport) -> Void
     private var reported = 0
     private var order: OrderLog?
+    /// Received, and not worked on yet: the order of these is durable.
+    private var ahead: [WriterMessage<Stage>] = []
 
     /// The most rejected lines that are reported one by one.
     private static var mostReported: Int { 10 }
@@ -49,13 +51,13 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     ) {
         var hasFailed = false
         while true {
-            let message = box.receive(until: hasFailed ? .infinity : due)
+            let message = ahead.isEmpty ? box.receive(until: hasFailed ? .infinity : due) : ahead.removeFirst()
             do throws(RunFailure) {
                 switch message {
                 case .batch(let batch, let entries, let counts)?:
                     defer { if let source = batch.source { free[source].send(batch) } }
                     if hasFailed { continue }
-                    try note(entries)
+                    try note(entries, box)
                     try write(batch, turns)
                     inbox.send(.written(counts, bytes: batch.text.endOffset))
                 case .flush?: if !hasFailed { try flush() }
@@ -75,10 +77,19 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         }
     }
 
-    /// Nothing of a batch may become visible before its place in the order is durable.
-    private func note(_ entries: [OrderEntry]) throws(RunFailure) {
+    /// Nothing of a batch may become visible before its place in the order is durable. Those that wait behind it are
+    /// made durable with it, since that costs more than a batch.
+    private func note(_ entries: [OrderEntry], _ box: Mailbox<WriterMessage<Stage>>) throws(RunFailure) {
         guard !entries.isEmpty, order != nil else { return }
         for entry in entries { order?.append(entry) }
+        while let message = box.receiveNow() {
+            guard case .batch(let batch, let more, let counts) = message else {
+                ahead.append(message)
+                continue
+            }
+            for entry in more { order?.append(entry) }
+            ahead.append(.batch(batch, [], counts))
+        }
         try order?.sync()
     }
 

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""What going from topic to topic costs: the engine beside a loop that only copies, a script, and files.
+
+    kafka.py ASSAY COPY BROKERTOOL
+
+Brokers are a process of their own, in memory, on the same cores: CPU is that of the client alone.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+RECORDS, PARTITIONS, ROUNDS = 120_000, 12, 3
+assay, copy, tool = (os.path.abspath(path) for path in sys.argv[1:])
+script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kafka-script.py")
+
+
+def measure(command, folder):
+    """CPU and wall seconds of a command that has to succeed."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE)
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"{command[0]}: {errors.decode()}")
+    return usage.ru_utime + usage.ru_stime, time.monotonic() - began
+
+
+class Brokers:
+    """A cluster in memory, with the input in it."""
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen(
+            [tool, "mock", "3"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self.address = self.process.stdout.readline().decode().strip()
+        for topic in ["payments", "results"]:
+            self.process.stdin.write(f"topic {topic} {PARTITIONS}\n".encode())
+            self.process.stdin.flush()
+            self.process.stdout.readline()
+        subprocess.run(
+            ["kcat", "-P", "-b", self.address, "-t", "payments", "-K", "\t", "-X", "partitioner=murmur2_random"]
+            + ["-X", "compression.codec=lz4", "-l", "keyed"],
+            cwd=folder,
+            check=True,
+        )
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def configuration(address):
+    return f"""
+inputs: {{payments: {{kafka: {{topic: payments}}}}}}
+outputs: {{assessments: {{kafka: {{topic: results}}}}}}
+kafka: {{brokers: "{address}"}}
+"""
+
+
+def topics(folder, command):
+    """A cluster of its own each time: topics in memory keep only so much."""
+    brokers = Brokers(folder)
+    try:
+        with open(f"{folder}/c.yaml", "w", encoding="utf-8") as file:
+            file.write(configuration(brokers.address))
+        return measure([part.replace("BROKERS", brokers.address) for part in command], folder)
+    finally:
+        brokers.end()
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [assay, "generate", "-n", str(RECORDS), "--users", "20000", "-o", "lines"],
+            cwd=folder, check=True, stderr=subprocess.DEVNULL,
+        )
+        with open(f"{folder}/lines", encoding="utf-8") as lines, open(f"{folder}/keyed", "w", encoding="utf-8") as keyed:
+            for line in lines:
+                keyed.write(line.split('"user_id":"', 1)[1].split('"', 1)[0] + "\t" + line)
+        loop = ["BROKERS", "payments", "results", str(PARTITIONS), str(RECORDS)]
+        engine = [assay, "score", "-q", "--fresh", "--checkpoint-interval", "1s"]
+        best = {}
+        for _ in range(ROUNDS):
+            for name, run in [
+                ("floor, a loop that copies", lambda: topics(folder, [copy] + loop)),
+                ("engine, topic to topic", lambda: topics(folder, engine + ["-c", "c.yaml", "--until-end"])),
+                ("engine, file to file", lambda: measure(engine + ["lines", "-o", "out", "--overwrite"], folder)),
+                ("script, topic to topic", lambda: topics(folder, ["/usr/bin/python3", script] + loop)),
+            ]:
+                best[name] = min(best.get(name, (1e9, 1e9)), run())
+        floor = best["floor, a loop that copies"][0]
+        print(f"{RECORDS:,} records, {PARTITIONS} partitions on 3 brokers; the best of {ROUNDS} rounds")
+        for name, (cpu, wall) in best.items():
+            print(
+                f"{name:28}{RECORDS / wall:12,.0f}/s{cpu / RECORDS * 1e6:8.2f} µs of CPU each"
+                f"{cpu / floor:8.2f} × the floor"
+            )
+
+
+main()
