@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo demo-kafka test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -26,6 +26,11 @@ uninstall:
 
 demo: build
 	@tools/demo.sh .build/release/assay
+
+# The examples of Examples/kafka, with brokers in memory and a database of their own.
+demo-kafka: build .build/bench/brokers
+	@tools/install-packages.sh kcat postgresql python3 util-linux
+	@tools/demo-kafka.sh .build/release/assay .build/bench/brokers
 
 # The long form of the faults that are part of the tests: more kills, more bits, more subsets of what a power cut loses.
 test-faults: dependencies test-dependencies

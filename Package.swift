@@ -81,7 +81,7 @@ let package = Package(
             dependencies: [
                 "assay", "AssayCore", "CEL", "TestSupport",
                 .target(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
-            ]),
+            ], exclude: ["cutting-proxy.py"]),
         .testTarget(name: "Tidy"),
     ],
     swiftLanguageModes: [.v6],

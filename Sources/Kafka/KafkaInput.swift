@@ -194,18 +194,7 @@ package struct KafkaSourceKind: SourceKind {
         let topic = try members.text(try members.require("topic"), "topic").text
         var input = KafkaInput(settings: try KafkaSettings(&members), topic: topic)
         if let node = members.take("start") { input.start = try start(node, members) }
-        if let node = members.take("partitions") {
-            var numbers: [Int32] = []
-            for element in try members.elements(node, "partitions") {
-                let number = try number(element, "partitions", members)
-                guard let small = Int32(exactly: number), !numbers.contains(small) else {
-                    throw members.fault("'partitions' has numbers of partitions, each once", element.position)
-                }
-                numbers.append(small)
-            }
-            guard !numbers.isEmpty else { throw members.fault("'partitions' names one at least", node.position) }
-            input.partitions = numbers
-        }
+        if let node = members.take("partitions") { input.partitions = try PartitionList.read(node, members) }
         if let node = members.take("group") { input.group = try members.text(node, "group").text }
         if let node = members.take("envelope") { input.hasEnvelope = try members.truth(node, "envelope") }
         try members.finish()
@@ -244,5 +233,21 @@ package struct KafkaSourceKind: SourceKind {
             }
             return .time(time.milliseconds)
         }
+    }
+}
+
+/// The numbers of partitions, as inputs and outputs name them.
+enum PartitionList {
+    static func read(_ node: YAMLNode, _ members: YAMLMembers) throws(ConfigurationError) -> [Int32] {
+        var numbers: [Int32] = []
+        for element in try members.elements(node, "partitions") {
+            let text = try members.text(element, "partitions")
+            guard let number = Int32(text.text), number >= 0, !numbers.contains(number) else {
+                throw members.fault("'partitions' has numbers of partitions, each once", text.position)
+            }
+            numbers.append(number)
+        }
+        guard !numbers.isEmpty else { throw members.fault("'partitions' names one at least", node.position) }
+        return numbers
     }
 }

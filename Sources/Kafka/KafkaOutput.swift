@@ -10,8 +10,8 @@ struct KafkaOutput: OutputDefinition {
     let topic: String
     /// The column that rows are keyed by; nil for what they are about.
     var key: String?
-    /// The only partition that rows go to.
-    var partition: Int32?
+    /// The partitions that rows go to, which nobody else writes; nil for all.
+    var partitions: [Int32]?
     /// How long the ends of partitions have to stand still before a run that resumes believes them.
     var settleSeconds = 1.0
     /// Whether rows wait for the checkpoint that has them, for readers who read what is committed.
@@ -19,7 +19,9 @@ struct KafkaOutput: OutputDefinition {
 
     var form: RowForm { .record(key: key) }
 
-    private var place: String { partition.map { "\(topic)/\($0)" } ?? topic }
+    private var place: String {
+        partitions.map { "\(topic)/" + $0.map { "\($0)" }.joined(separator: ",") } ?? topic
+    }
 
     func name(of stream: String) -> String { "kafka:\(place)" }
 
@@ -42,7 +44,7 @@ struct KafkaOutput: OutputDefinition {
     func probe(_ columns: [StreamColumn]?, of stream: String, seconds: Double) throws(RunFailure) -> Bool {
         try translated { () throws(KafkaFailure) in
             let client = try producer(nil, interruption: -1, deadline: MonotonicClock.seconds + seconds)
-            _ = try TopicTail.ends(of: topic, only: partition, client)
+            _ = try TopicTail.ends(of: topic, only: partitions, client)
         }
         return true
     }
@@ -54,13 +56,13 @@ struct KafkaOutput: OutputDefinition {
             let client = try producer(run, interruption: situation.interruption)
             if isTransactional { try Transaction.fence(client) }
             guard let resume else {
-                let ends = try TopicTail.ends(of: topic, only: partition, client)
+                let ends = try TopicTail.ends(of: topic, only: partitions, client)
                 return PlannedTopic(
                     output: self, client: client, situation: situation,
                     resume: KafkaResume(run: run, rows: 0, ends: ends),
                     tail: TopicTail(ends: ends, delivered: Array(repeating: 0, count: ends.count)))
             }
-            let ends = try TopicTail.settledEnds(of: topic, only: partition, client, seconds: settleSeconds)
+            let ends = try TopicTail.settledEnds(of: topic, only: partitions, client, seconds: settleSeconds)
             guard ends.count >= resume.ends.count else {
                 throw .fault(
                     KafkaFault(
@@ -142,7 +144,7 @@ private struct PlannedTopic: PlannedOutput {
     func open(_ shared: inout [String: any AnyObject & Sendable]) throws(RunFailure) -> any RowSink {
         do throws(KafkaFault) {
             return try KafkaSink(
-                client, topic: output.topic, partition: output.partition, name: situation.name, title: output.title,
+                client, topic: output.topic, partitions: output.partitions, name: situation.name, title: output.title,
                 isRejects: situation.stream == NamedOutput.rejects, resume: resume, tail: tail,
                 isTransactional: output.isTransactional)
         } catch {
@@ -172,13 +174,7 @@ package struct KafkaOutputKind: OutputKind {
         let topic = try members.text(try members.require("topic"), "topic").text
         var output = KafkaOutput(settings: try KafkaSettings(&members), topic: topic)
         if let node = members.take("key") { output.key = try members.text(node, "key").text }
-        if let node = members.take("partition") {
-            let text = try members.text(node, "partition")
-            guard let number = Int32(text.text), number >= 0 else {
-                throw members.fault("'partition' is the number of a partition, not '\(text.text)'", text.position)
-            }
-            output.partition = number
-        }
+        if let node = members.take("partitions") { output.partitions = try PartitionList.read(node, members) }
         if let node = members.take("settle") {
             output.settleSeconds = Double(try members.milliseconds(node, "settle")) / 1000
         }

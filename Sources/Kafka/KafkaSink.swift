@@ -14,8 +14,8 @@ final class KafkaSink: RowSink {
     private let name: String
     private let title: String
     private let run: [UInt8]
-    /// Where all rows go that have no partition of their own.
-    private let fixed: Int32?
+    /// The partitions that rows go to; nil for all.
+    private let partitions: [Int32]?
     /// What is rejected has headers of its own, and may leave its value behind.
     private let isRejects: Bool
     private let tail: TopicTail
@@ -41,7 +41,7 @@ final class KafkaSink: RowSink {
     private static let lookSeconds = 0.2
 
     init(
-        _ client: Client, topic: String, partition: Int32?, name: String, title: String, isRejects: Bool,
+        _ client: Client, topic: String, partitions: [Int32]?, name: String, title: String, isRejects: Bool,
         resume: KafkaResume, tail: TopicTail, isTransactional: Bool
     ) throws(KafkaFault) {
         guard let object = client.library.pointee.topic_new(client.handle, topic, nil) else {
@@ -49,7 +49,7 @@ final class KafkaSink: RowSink {
         }
         self.topic = object
         (self.client, self.name, self.title, self.isRejects) = (client, name, title, isRejects)
-        (run, made, fixed) = (Array(resume.run.utf8), resume.rows, partition)
+        (run, made, self.partitions) = (Array(resume.run.utf8), resume.rows, partitions)
         self.tail = tail
         transaction = isTransactional ? Transaction(client) : nil
         ends = tail.ends
@@ -68,7 +68,7 @@ final class KafkaSink: RowSink {
         while let record = reader.next() {
             made += 1
             let count = Int32(made <= lastRepeated ? formerEnds.count : ends.count)
-            let partition = fixed ?? Partitioner.partition(of: record.key, row: made, count: count)
+            let partition = Partitioner.partition(of: record.key, row: made, count: count, among: partitions)
             if made <= tail.delivered[Int(partition)] { continue }
             if isRejects { try sendRejected(record, to: partition) } else { try send(record, to: partition) }
         }

@@ -1,9 +1,14 @@
 /// Which partition a key belongs to: as Java's own producers have it, so that topics of others can be joined.
 enum Partitioner {
-    /// Of a topic with so many partitions. Rows without a key are dealt out by their number.
-    static func partition(of key: UnsafeRawBufferPointer?, row: Int64, count: Int32) -> Int32 {
-        guard let key else { return Int32(row % Int64(count)) }
-        return Int32(murmur2(key) & 0x7FFF_FFFF) % count
+    /// Of a topic with so many partitions. Rows without a key are dealt out by their number. Those that belong to none
+    /// `among` the partitions are dealt out to these.
+    static func partition(
+        of key: UnsafeRawBufferPointer?, row: Int64, count: Int32, among partitions: [Int32]? = nil
+    ) -> Int32 {
+        let number = key.map { Int64(murmur2($0) & 0x7FFF_FFFF) } ?? row
+        let partition = Int32(number % Int64(count))
+        guard let partitions, !partitions.contains(partition) else { return partition }
+        return partitions[Int(number % Int64(partitions.count))]
     }
 
     /// MurmurHash2 with the seed that Kafka has.

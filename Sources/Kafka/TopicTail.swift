@@ -18,22 +18,22 @@ struct TopicTail {
     /// The end of a partition that somebody else writes.
     static let unwatched: Int64 = -1
 
-    /// The ends of a topic's partitions as they are; of only one if there is one to watch.
-    static func ends(of topic: String, only: Int32?, _ client: Client) throws(KafkaFailure) -> [Int64] {
+    /// The ends of a topic's partitions as they are; of only some if not all are to be watched.
+    static func ends(of topic: String, only: [Int32]?, _ client: Client) throws(KafkaFailure) -> [Int64] {
         let count = try client.partitionCount(of: topic)
-        if let only, only >= count {
-            throw .fault(KafkaFault("it has \(count) partitions, and no \(only)"))
+        if let unknown = only?.first(where: { $0 >= count }) {
+            throw .fault(KafkaFault("it has \(count) partitions, and no \(unknown)"))
         }
         var ends: [Int64] = []
         for partition in 0..<count {
-            ends.append(only ?? partition == partition ? try client.bounds(of: topic, partition).high : unwatched)
+            ends.append(only?.contains(partition) != false ? try client.bounds(of: topic, partition).high : unwatched)
         }
         return ends
     }
 
     /// The same once they have not moved for a while: what a process that was killed has sent may still arrive.
     static func settledEnds(
-        of topic: String, only: Int32?, _ client: Client, seconds: Double
+        of topic: String, only: [Int32]?, _ client: Client, seconds: Double
     ) throws(KafkaFailure) -> [Int64] {
         var ends = try ends(of: topic, only: only, client)
         var since = MonotonicClock.seconds

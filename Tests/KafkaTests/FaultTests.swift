@@ -153,7 +153,7 @@ import Testing
         let text = OnceTests.configuration(broker.address)
         let cases: [(String, String, Int32, String)] = [
             ("topic: payments", "topic: nowhere", 66, "there is no topic 'nowhere'"),
-            ("topic: assessments", "topic: assessments, partition: 2", 73, "it has 2 partitions, and no 2"),
+            ("topic: assessments", "topic: assessments, partitions: [2]", 73, "it has 2 partitions, and no 2"),
             ("topic: payments", "topic: payments, partitions: [4]", 66, "it has 1 partitions, and no 4"),
             ("topic: payments", "topic: payments, start: {0: 9}", 65, "'start' asks for 9"),
             ("topic: payments", "topic: payments, start: soon", 78, "'start' is earliest, latest"),

@@ -22,6 +22,8 @@ import Testing
     @Test("Rows without a key are dealt out by their numbers")
     func keyless() {
         #expect((1...6).map { Partitioner.partition(of: nil, row: $0, count: 3) } == [1, 2, 0, 1, 2, 0])
+        let among = (1...6).map { Partitioner.partition(of: nil, row: $0, count: 3, among: [0, 2]) }
+        #expect(among == [2, 2, 0, 0, 2, 0])
     }
 
     @Test("Positions and resume points come back from their bytes, and damaged ones do not")

@@ -77,8 +77,8 @@ def main():
             [assay, "generate", "-n", str(RECORDS), "--users", "20000", "-o", "lines"],
             cwd=folder, check=True, stderr=subprocess.DEVNULL,
         )
-        with open(f"{folder}/lines", encoding="utf-8") as lines, open(f"{folder}/keyed", "w", encoding="utf-8") as keyed:
-            for line in lines:
+        with open(f"{folder}/keyed", "w", encoding="utf-8") as keyed:
+            for line in open(f"{folder}/lines", encoding="utf-8"):
                 keyed.write(line.split('"user_id":"', 1)[1].split('"', 1)[0] + "\t" + line)
         loop = ["BROKERS", "payments", "results", str(PARTITIONS), str(RECORDS)]
         engine = [assay, "score", "-q", "--fresh", "--checkpoint-interval", "1s"]

@@ -319,6 +319,9 @@ struct StreamCompiler {
             }
             let name = definition.name(of: output.stream.text)
             let sink = names.firstIndex(of: name) ?? names.count
+            guard sink == names.count || definition.form.isShared else {
+                throw fault("\(definition.title) is an output twice", output.position)
+            }
             if sink == names.count {
                 names.append(name)
                 sinks.append(NamedOutput(stream: output.stream.text, definition, columns: columns))

@@ -11,5 +11,13 @@ package enum RowForm: Equatable, Sendable {
     /// The same line of JSON, with a key: that of a column, or else what the rows are about.
     case record(key: String?)
 
+    /// Whether rows of several streams may go to one place.
+    package var isShared: Bool {
+        switch self {
+        case .tagged, .record: true
+        case .json, .csv, .values: false
+        }
+    }
+
     package var isCSV: Bool { if case .csv = self { true } else { false } }
 }
