@@ -34,12 +34,14 @@ enum RunOptions {
             default: "found from the header"),
         .value(
             "decimal", "CHARACTER", .choice([".", ","]), help: "before the fraction of numbers in CSV", default: "."),
+        .value("columns", "NAMES", help: "the columns of CSV without a header, such as user_id,amount"),
     ]
 
     static func dialect(_ arguments: ParsedArguments) -> CSVDialect {
         var dialect = CSVDialect()
         dialect.delimiter = arguments.text("delimiter").flatMap { CSVDialect.delimiter(named: $0) }
         dialect.hasDecimalComma = arguments.text("decimal") == ","
+        dialect.columns = arguments.text("columns").map { $0.split(separator: ",").map(String.init) }
         return dialect
     }
 

@@ -41,6 +41,40 @@ import Testing
         #expect(run.lines == (try Self.score(file("."))).lines && run.lines[8].contains(#""amount":99.75"#), "\(run)")
     }
 
+    @Test("Columns that are named for a file without a header read as those of a header, also when it is resumed")
+    func noHeader() throws {
+        let folder = try TemporaryFolder()
+        let run = try Binary.shell(
+            """
+            cat > csv.yaml <<END
+            input: {time: timestamp}
+            streams:
+              all:
+                select: {transaction_id: transaction_id, user_id: user_id, amount: amount, timestamp: timestamp}
+            outputs: {all: {csv: with.csv}}
+            END
+            $ASSAY generate -n 20000 --users 50 | $ASSAY run csv.yaml --no-checkpoints -q
+            columns=$(head -n 1 with.csv); tail -n +2 with.csv > without.csv
+            $ASSAY score with.csv --format csv --no-checkpoints -q > expected
+            for round in 1 2 3; do
+                timeout -s KILL 0.1 $ASSAY score without.csv --format csv --columns $columns -o out -q \
+                    --checkpoint-interval 5ms 2> /dev/null || true
+            done
+            $ASSAY score without.csv --format csv --columns $columns -o out -q
+            cmp out expected && echo same
+            cat > c.yaml <<END
+            inputs: {all: {file: without.csv, format: csv, header: false, columns: [${columns//,/, }]}}
+            END
+            $ASSAY score -c c.yaml --state other -q | cmp - expected && echo same
+            printf 'input: {format: csv, time: timestamp}\nstreams: {all: {select: {u: user_id}}}' > p.yaml
+            $ASSAY run p.yaml without.csv --columns $columns --no-checkpoints -q | wc -l
+            $ASSAY sort without.csv --format csv --columns $columns | cmp - without.csv && echo same
+            code=0; $ASSAY score without.csv --format csv --columns a,b --no-checkpoints 2> told || code=$?; echo $code
+            grep -c 'lacks transaction_id' told
+            """, in: folder)
+        #expect(run.lines == ["same", "same", "20000", "same", "65", "1"], "\(run)")
+    }
+
     @Test(
         "A header that nothing can be read under is an error before the first line",
         arguments: [

@@ -48,7 +48,10 @@ package struct EventSort: ~Copyable {
 
     package consuming func run(input: Int32) throws(SortFault) -> Outcome {
         let header = try read(input)
-        if !header.isEmpty { try header.withUnsafeBufferPointer { line throws(SortFault) in try output.write(line) } }
+        // A file without a header stays one.
+        if !header.isEmpty, plan.dialect.columns == nil {
+            try header.withUnsafeBufferPointer { line throws(SortFault) in try output.write(line) }
+        }
         if runs.isEmpty {
             // Apart from the rest, which the lines go to.
             var sorted = SortBuffer(capacity: 0)

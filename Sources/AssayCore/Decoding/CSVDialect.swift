@@ -4,8 +4,18 @@ package struct CSVDialect: Equatable, Sendable {
     package var delimiter: UInt8?
     /// Numbers have a comma before their fraction.
     package var hasDecimalComma = false
+    /// The names of the columns, in a file without a header.
+    package var columns: [String]?
 
     package init() {}
+
+    /// The header that a file lacks, separated as its first line is; nil for a file that has one.
+    func header(before line: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+        guard let columns else { return nil }
+        let delimiter = delimiter(of: line)
+        let cells = columns.map { Array("\"\($0.replacing("\"", with: "\"\""))\"".utf8) }
+        return Array(cells.joined(separator: [delimiter]))
+    }
 
     /// The names under which people give delimiters.
     package static func delimiter(named name: String) -> UInt8? {

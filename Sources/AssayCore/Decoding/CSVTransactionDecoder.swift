@@ -30,6 +30,8 @@ struct CSVTransactionDecoder {
         header.withUnsafeBufferPointer { text.append($0) }
         text.isLast = true
         text.endLastLine()
+        // It is no beginning of a file.
+        text.offset = 1
         var nothing = DecodedBatch()
         decode(&text, into: &nothing)
     }
@@ -41,10 +43,14 @@ struct CSVTransactionDecoder {
 
     private mutating func decodeRecords(_ text: inout InputText, into batch: inout DecodedBatch) {
         // Another file has a header of its own.
-        if text.offset == 0 { (columns, header) = (nil, []) }
         let base = UnsafePointer(text.base)
         let end = base + (text.cutLine ?? text.count)
         var cursor = base + text.byteOrderMarkCount
+        if text.offset == 0 {
+            (columns, header) = (nil, [])
+            let first = LineBounds(from: cursor, searchingFrom: cursor).bytes
+            if let given = dialect.header(before: first) { resume(header: given) }
+        }
         while cursor < end {
             if columns == nil {
                 delimiter = dialect.delimiter(of: LineBounds(from: cursor, searchingFrom: cursor).bytes)

@@ -30,16 +30,22 @@ package struct CSVEventDecoder {
         }
         batch.text.isLast = true
         batch.text.endLastLine()
+        // It is no beginning of a file.
+        batch.text.offset = 1
         decode(batch)
     }
 
     /// Takes whole records from the batch's text and cuts the text after them; the rest belongs to the next batch.
     mutating func decode(_ batch: EventBatch) {
         // Another file has a header of its own.
-        if batch.text.offset == 0 { (header, columns, width, headerBytes) = (nil, [], schema.columns.count, []) }
         let base = UnsafePointer(batch.text.base)
         let end = base + (batch.text.cutLine ?? batch.text.count)
         var cursor = base + batch.text.byteOrderMarkCount
+        if batch.text.offset == 0 {
+            (header, columns, width, headerBytes) = (nil, [], schema.columns.count, [])
+            let first = LineBounds(from: cursor, searchingFrom: cursor).bytes
+            if let given = dialect.header(before: first) { resume(header: given) }
+        }
         (batch.width, batch.schemaColumns, batch.csvColumns) = (width, schema.columns.count, columns)
         while cursor < end {
             if header == nil {

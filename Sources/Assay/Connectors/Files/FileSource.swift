@@ -307,19 +307,39 @@ package struct FileSourceKind: SourceKind {
         var format = format
         if let node = members.take("format") { format = try members.choice(node, "format") }
         var input = FileInput(path: path, format: format)
+        input.dialect = try Self.dialect(&members)
+        if let follow = members.take("follow") { input.isFollowed = try members.truth(follow, "follow") }
+        return input
+    }
+
+    private static func dialect(_ members: inout YAMLMembers) throws(ConfigurationError) -> CSVDialect {
+        var dialect = CSVDialect()
         if let node = members.take("delimiter") {
             let text = try members.text(node, "delimiter")
             guard let delimiter = CSVDialect.delimiter(named: text.text) else {
                 throw members.fault("'delimiter' is ',', ';' or 'tab'", text.position)
             }
-            input.dialect.delimiter = delimiter
+            dialect.delimiter = delimiter
         }
         if let node = members.take("decimal") {
             let text = try members.text(node, "decimal")
             guard [",", "."].contains(text.text) else { throw members.fault("'decimal' is ',' or '.'", text.position) }
-            input.dialect.hasDecimalComma = text.text == ","
+            dialect.hasDecimalComma = text.text == ","
         }
-        if let follow = members.take("follow") { input.isFollowed = try members.truth(follow, "follow") }
-        return input
+        let header = members.take("header")
+        let hasHeader = try header.map { node throws(ConfigurationError) in try members.truth(node, "header") } ?? true
+        guard let node = members.take("columns") else {
+            guard hasHeader else { throw members.fault("'header: false' needs 'columns'", header?.position) }
+            return dialect
+        }
+        guard !hasHeader else {
+            throw members.fault("'columns' are those of a file without a header; set 'header: false'", node.position)
+        }
+        var columns: [String] = []
+        for element in try members.elements(node, "columns") {
+            columns.append(try members.text(element, "columns").text)
+        }
+        dialect.columns = columns
+        return dialect
     }
 }
