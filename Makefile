@@ -65,8 +65,8 @@ bench-postgres: build
 
 # What going from topic to topic costs, beside a loop that only copies and a script.
 bench-kafka: build .build/bench/kafka-copy .build/bench/brokers
-	@tools/install-packages.sh python3 python3-confluent-kafka kcat
-	@tools/bench/kafka.py .build/release/assay .build/bench/kafka-copy .build/bench/brokers
+	@tools/install-packages.sh python3 python3-confluent-kafka python3-psycopg2 postgresql util-linux kcat
+	@tools/bench/kafka.py .build/release/assay .build/bench/kafka-copy .build/bench/brokers Examples/kafka/shop.yaml
 
 .build/bench/brokers: Tests/BrokerTool/main.c
 	@mkdir -p $(@D)
@@ -102,10 +102,10 @@ test-address: dependencies test-dependencies
 
 # A run with all its threads under helgrind: Swift 6.3's own thread sanitizer fails to compile the engine. Helgrind has
 # to see the calls of the C library, so that library is not linked in here.
-test-thread: dependencies
-	@tools/install-packages.sh valgrind binutils
+test-thread: dependencies .build/bench/brokers
+	@tools/install-packages.sh valgrind binutils kcat
 	swift build -c release --static-swift-stdlib --scratch-path .build-dynamic --product assay
-	@tools/check-threads.sh .build-dynamic/release/assay
+	@tools/check-threads.sh .build-dynamic/release/assay .build/bench/brokers
 
 format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests tools

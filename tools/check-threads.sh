@@ -1,11 +1,16 @@
 #!/bin/sh
 # Scores a stream with rules, and runs pipelines, under helgrind, with checkpoints and snapshots all the time. Fails
-# when two threads touch one place without a lock between them. What Swift's runtime does in its own caches, which use
-# atomics that helgrind can't see, is passed over.
+# when two threads touch one place without a lock between them. What Swift's runtime and librdkafka do by themselves,
+# with atomics that helgrind can't see, is passed over.
+#
+#   check-threads.sh ASSAY BROKERTOOL
 set -eu
 
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+keeper=
+cluster=
+trap 'kill $keeper $cluster 2>/dev/null; rm -rf "$folder"' EXIT
+brokertool=$(realpath "$2")
 # Valgrind stumbles over the debugging information of newer compilers.
 cp "$1" "$folder/assay"
 strip -g "$folder/assay"
@@ -20,7 +25,7 @@ watch() {
     valgrind --tool=helgrind --history-level=approx --log-file=report ./assay "$@" $often
     awk '
         /Possible data race|lock order|destroy|unlocked/ { kind = $0; getline; while ($0 !~ / at 0x/) getline
-            if ($0 !~ /swift::|: swift_/) { print kind; print; found = 1 } }
+            if ($0 !~ /swift::|: swift_|librdkafka/) { print kind; print; found = 1 } }
         /ERROR SUMMARY/ { sub(/^==[0-9]+== /, ""); print "helgrind: " $0 ", all in the runtime unless shown" }
         END { exit found }
     ' report >&2
@@ -58,3 +63,22 @@ diff -r one two
 
 ./assay generate --kind orders -n 20000 --days 0.01 >orders
 watch run ecommerce.yaml orders -q
+
+# From topic to topic, four partitions side by side.
+mkfifo commands
+sleep 3600 >commands &
+keeper=$!
+"$brokertool" mock 3 <commands >answers 2>/dev/null &
+cluster=$!
+until [ -s answers ]; do sleep 0.1; done
+brokers=$(head -n 1 answers)
+for topic in "payments 4" "assessments 4" "rejected 1"; do echo "topic $topic" >commands; done
+sed 's/.*"user_id":"\([^"]*\)".*/\1	&/; 1000~1000s/"amount"/"amuont"/' in |
+    kcat -P -b "$brokers" -t payments -K '	' -X partitioner=murmur2_random
+cat >topics.yaml <<END
+inputs: {payments: {kafka: {topic: payments}}}
+outputs: {assessments: {kafka: {topic: assessments}}, rejects: {kafka: {topic: rejected}}}
+kafka: {brokers: "$brokers"}
+END
+watch score -c topics.yaml -q --state topics --until-end
+[ "$(kcat -C -b "$brokers" -t assessments -o beginning -e -q -f '%h\n' | sort -u | wc -l)" = 29970 ]

@@ -88,8 +88,8 @@ enum ConfigurationCommand {
         print("\(path): good")
     }
 
-    /// All together.
-    private static let connectSeconds = 15.0
+    /// All together; what has begun by then may take a server's ten seconds more.
+    private static let connectSeconds = 9.0
 
     /// Tries inputs and outputs, and tells of each; the first failure ends the command after the others were tried.
     private static func connect(_ inputs: [NamedInput], _ outputs: [NamedOutput]) throws(Failure) {
@@ -97,8 +97,12 @@ enum ConfigurationCommand {
         let end = MonotonicClock.seconds + connectSeconds
         func attempt(_ body: () throws(RunFailure) -> String?) {
             do throws(RunFailure) {
+                guard MonotonicClock.seconds < end else {
+                    throw RunFailure(.cannotCreate, "the others were not tried: those before took too long")
+                }
                 if let title = try body() { print("\(title): reached") }
             } catch {
+                if failure?.message == error.message { return }
                 if let failure { Diagnostics.error(failure.message) }
                 failure = Failure(error)
             }

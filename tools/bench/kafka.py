@@ -1,19 +1,25 @@
 #!/usr/bin/python3
-"""What going from topic to topic costs: the engine beside a loop that only copies, a script, and files.
+"""What going from topic to topic costs: the engine beside a loop that only copies, a script, and files. Then the shop:
+ten thousand orders a second from a topic into four tables of PostgreSQL.
 
-    kafka.py ASSAY COPY BROKERTOOL
+    kafka.py ASSAY COPY BROKERTOOL SHOP
 
 Brokers are a process of their own, in memory, on the same cores: CPU is that of the client alone.
 """
 
 import os
+import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 
+from postgres import Server
+
 RECORDS, PARTITIONS, ROUNDS = 120_000, 12, 3
-assay, copy, tool = (os.path.abspath(path) for path in sys.argv[1:])
+RATE, SECONDS = 10_000, 40
+assay, copy, tool, shop = (os.path.abspath(path) for path in sys.argv[1:])
 script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kafka-script.py")
 
 
@@ -29,17 +35,20 @@ def measure(command, folder):
 
 
 class Brokers:
-    """A cluster in memory, with the input in it."""
+    """A cluster in memory."""
 
-    def __init__(self, folder):
+    def __init__(self):
         self.process = subprocess.Popen(
             [tool, "mock", "3"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self.address = self.process.stdout.readline().decode().strip()
-        for topic in ["payments", "results"]:
+        for topic in ["payments", "results", "orders"]:
             self.process.stdin.write(f"topic {topic} {PARTITIONS}\n".encode())
             self.process.stdin.flush()
             self.process.stdout.readline()
+
+    def fill(self, folder):
+        """Puts the payments in."""
         subprocess.run(
             ["kcat", "-P", "-b", self.address, "-t", "payments", "-K", "\t", "-X", "partitioner=murmur2_random"]
             + ["-X", "compression.codec=lz4", "-l", "keyed"],
@@ -62,13 +71,45 @@ kafka: {{brokers: "{address}"}}
 
 def topics(folder, command):
     """A cluster of its own each time: topics in memory keep only so much."""
-    brokers = Brokers(folder)
+    brokers = Brokers()
     try:
+        brokers.fill(folder)
         with open(f"{folder}/c.yaml", "w", encoding="utf-8") as file:
             file.write(configuration(brokers.address))
         return measure([part.replace("BROKERS", brokers.address) for part in command], folder)
     finally:
         brokers.end()
+
+
+def measure_shop(folder):
+    """CPU of the engine while orders come at their rate."""
+    base = pathlib.Path(folder) / "server"
+    base.mkdir()
+    os.chmod(folder, 0o755)
+    server, brokers = Server(base), Brokers()
+    try:
+        pipeline = pathlib.Path(shop).read_text(encoding="utf-8").replace("127.0.0.1:9092", brokers.address)
+        uri = f"@127.0.0.1:{server.port}/postgres"
+        pathlib.Path(folder, "shop.yaml").write_text(pipeline.replace("@127.0.0.1/shop", uri), encoding="utf-8")
+        orders = f"{assay} generate --kind orders -n {RATE * SECONDS} --rate {RATE} --start now 2> told"
+        key = """stdbuf -oL sed 's/.*"user_id":"\\([^"]*\\)".*/\\1\t&/'"""
+        feed = subprocess.Popen(
+            f"{orders} | {key} | kcat -P -b {brokers.address} -t orders -K '\t' -X linger.ms=20", shell=True, cwd=folder
+        )
+        engine = subprocess.Popen([assay, "run", "shop.yaml"], cwd=folder, stderr=subprocess.PIPE)
+        feed.wait()
+        time.sleep(2)
+        engine.send_signal(signal.SIGTERM)
+        errors = engine.stderr.read().decode()
+        _, status, usage = os.wait4(engine.pid, 0)
+        lines = next((line for line in errors.splitlines() if "lines: accepted" in line), errors)
+        if status != 0 or f"accepted {RATE * SECONDS:,}," not in lines:
+            sys.exit(f"the shop: {errors}")
+        cpu = (usage.ru_utime + usage.ru_stime) / SECONDS
+        print(f"the shop at {RATE:,} orders/s into four tables: {cpu * 100:.1f} % of a core")
+    finally:
+        brokers.end()
+        server.stop()
 
 
 def main():
@@ -98,6 +139,7 @@ def main():
                 f"{name:28}{RECORDS / wall:12,.0f}/s{cpu / RECORDS * 1e6:8.2f} µs of CPU each"
                 f"{cpu / floor:8.2f} × the floor"
             )
+        measure_shop(folder)
 
 
 main()

@@ -1,14 +1,16 @@
 import Foundation
-import TestSupport
 
 /// A server of PostgreSQL on loopback, of one test's own, gone with it.
-final class PostgresServer: Sendable {
-    static let password = "a-secret-of-tests"
+public final class PostgresServer: Sendable {
+    /// Of the user assay.
+    public static let password = "a-secret-of-tests"
 
     private let data: TemporaryFolder
-    let port: Int
+    /// Where it listens.
+    public let port: Int
 
-    init() throws {
+    /// Makes a cluster, and starts it.
+    public init() throws {
         data = try TemporaryFolder()
         port = try FreePort.number()
         try data.url.withUnsafeFileSystemRepresentation { path in
@@ -34,17 +36,20 @@ final class PostgresServer: Sendable {
         _ = try? shell("$AS pg_ctl -D cluster -m immediate stop > log")
     }
 
-    var uri: String { "postgresql://assay:\(Self.password)@127.0.0.1:\(port)/postgres" }
+    /// With the password.
+    public var uri: String { "postgresql://assay:\(Self.password)@127.0.0.1:\(port)/postgres" }
 
-    func start() throws { try shell("$AS pg_ctl -D cluster -l cluster/log -w start > log") }
+    /// Starts it again.
+    public func start() throws { try shell("$AS pg_ctl -D cluster -l cluster/log -w start > log") }
 
-    func stop() throws { try shell("$AS pg_ctl -D cluster -m fast -w stop > log") }
+    /// Ends it in order.
+    public func stop() throws { try shell("$AS pg_ctl -D cluster -m fast -w stop > log") }
 
     /// As a power cut would.
-    func crash() throws { try shell("$AS pg_ctl -D cluster -m immediate -w stop > log") }
+    public func crash() throws { try shell("$AS pg_ctl -D cluster -m immediate -w stop > log") }
 
     /// The rows of a query, cells separated by bars.
-    func query(_ sql: String) throws -> [String] {
+    public func query(_ sql: String) throws -> [String] {
         _ = try data.write("query.sql", sql)
         return try shell("PGPASSWORD=\(Self.password) psql -h 127.0.0.1 -p \(port) -U assay postgres -qAt -f query.sql")
     }
@@ -64,6 +69,4 @@ final class PostgresServer: Sendable {
     struct Failed: Error {
         let message: String
     }
-
-    /// One that nobody uses at the moment.
 }
