@@ -25,7 +25,7 @@ watch() {
     valgrind --tool=helgrind --history-level=approx --log-file=report ./assay "$@" $often
     awk '
         /Possible data race|lock order|destroy|unlocked/ { kind = $0; getline; while ($0 !~ / at 0x/) getline
-            if ($0 !~ /swift::|: swift_|librdkafka/) { print kind; print; found = 1 } }
+            if ($0 !~ /swift::|: _*swift_|: [$]ss|librdkafka/) { print kind; print; found = 1 } }
         /ERROR SUMMARY/ { sub(/^==[0-9]+== /, ""); print "helgrind: " $0 ", all in the runtime unless shown" }
         END { exit found }
     ' report >&2

@@ -2,7 +2,6 @@ import Arguments
 import Assay
 import AssayCore
 import CKafka
-import Synchronization
 
 /// A partition that was found, but not read yet.
 final class FoundPartition: FoundSource {
@@ -51,20 +50,17 @@ final class FoundPartition: FoundSource {
 }
 
 /// Reads a partition. Its records become lines; tombstones and blank ones are passed over.
-final class PartitionSource: Source, Sendable {
+final class PartitionSource: Source {
     private let input: KafkaInput
     private let consumer: Consumer
     private let number: Int32
     private let reading: Reading
-    /// Behind what was returned last, for those who ask for the lag.
-    private let taken: Atomic<Int64>
 
     init(
         _ input: KafkaInput, _ consumer: Consumer, _ number: Int32, of count: Int32?, _ state: KafkaPosition,
         records: UInt64, stops: Int64?, acceptsGap: Bool, _ reading: SourceReading
     ) {
         (self.input, self.consumer, self.number) = (input, consumer, number)
-        taken = Atomic(state.next)
         self.reading = Reading(
             input, consumer, number, of: count, state, records: records, stops: stops, acceptsGap: acceptsGap, reading)
     }
@@ -74,20 +70,14 @@ final class PartitionSource: Source, Sendable {
     }
 
     func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition {
-        let position = reading.advance(lines: lines)
-        taken.store(Int64(position.offset), ordering: .relaxed)
-        return position
+        reading.advance(lines: lines)
     }
 
     func committed(_ position: SourcePosition) { consumer.commit(number, Int64(position.offset)) }
-
-    var lag: UInt64? { consumer.lag(of: number, behind: taken.load(ordering: .relaxed)) }
 }
 
 /// What only the thread that reads a partition touches.
-///
-/// @unchecked Sendable: the source passes calls of that thread on, and no others.
-private final class Reading: @unchecked Sendable {
+private final class Reading {
     private let input: KafkaInput
     private let consumer: Consumer
     private let number: Int32
@@ -175,7 +165,9 @@ private final class Reading: @unchecked Sendable {
         state = next
         wasBusy = true
         records += lines
-        return SourcePosition(offset: UInt64(state.next), line: records, bytes: state.bytes)
+        var position = SourcePosition(offset: UInt64(state.next), line: records, bytes: state.bytes)
+        position.lag = consumer.lag(of: number, behind: state.next)
+        return position
     }
 
     /// The beginning of an overlong record, and its envelope, fit into any batch.

@@ -9,6 +9,8 @@ package struct SourcePosition: Equatable, Sendable {
     package var line: UInt64 = 0
     /// What the source resumes from. Only the source reads it.
     package var bytes: [UInt8] = []
+    /// How many lines are there and were not read yet, for people; nil where nobody knows. No checkpoint has it.
+    package var lag: UInt64?
 
     package init(offset: UInt64 = 0, line: UInt64 = 0, bytes: [UInt8] = []) {
         self.offset = offset
@@ -43,15 +45,10 @@ package protocol Source: AnyObject {
     /// A checkpoint with this position is durable: nothing before it is read again. May be called while another thread
     /// is in `fill`. Not called for checkpoints of earlier runs.
     func committed(_ position: SourcePosition)
-
-    /// How many lines are there and not read yet; nil where nobody knows. May be called while another thread is in
-    /// `fill`.
-    var lag: UInt64? { get }
 }
 
 extension Source {
     package func committed(_ position: SourcePosition) {}
-    package var lag: UInt64? { nil }
 }
 
 /// What a run found out about an input.

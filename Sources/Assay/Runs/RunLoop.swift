@@ -22,8 +22,9 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     /// Batches that were processed and not yet written.
     private var underWay = 0
     private var lastBytes: UInt64 = 0
-    /// How far the sources were behind, and when to ask them again.
+    /// How far the sources were behind, together and each, and when to sum up again.
     private var lag: UInt64?
+    private var lags: [UInt64?]
     private var nextLook = 0.0
 
     /// Batches that have arrived and were not taken yet, by source.
@@ -71,6 +72,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         waiting = free.map { _ in [] }
         unended = Set(free.indices)
         lastInput = free.map { _ in now }
+        lags = free.map { _ in nil }
     }
 
     mutating func run() {
@@ -107,6 +109,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             noteInput()
             guard result.failure == nil else { return giveBack(batch) }
             waiting[source].append((batch, position))
+            lags[source] = position.lag
             replay.noteBatch(of: source, upTo: position.offset)
             workOnWaiting()
         case .inputIsIdle: outputBox.send(.flush)
@@ -150,14 +153,12 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         parts.interruption.trigger()
     }
 
-    /// Asks the sources now and then, as far as they know.
+    /// Sums up what the sources said last, now and then.
     private mutating func lookAtLag() {
         let now = MonotonicClock.seconds
         guard now >= nextLook else { return }
-        let lags = sources.map(\.lag)
         let known = lags.compactMap(\.self)
-        // Sources that know nothing now never do.
-        nextLook = known.isEmpty && lastBytes > 0 ? .infinity : now + Self.lookSeconds
+        nextLook = now + Self.lookSeconds
         guard !known.isEmpty else { return }
         lag = known.reduce(0, +)
         saving?.note(lags: zip(names, lags).compactMap { name, lag in lag.map { (name, $0) } })
