@@ -49,35 +49,8 @@ final class FoundPartition: FoundSource {
     }
 }
 
-/// Reads a partition. Its records become lines; tombstones and blank ones are passed over.
+/// Reads a partition: each record becomes a line.
 final class PartitionSource: Source {
-    private let input: KafkaInput
-    private let consumer: Consumer
-    private let number: Int32
-    private let reading: Reading
-
-    init(
-        _ input: KafkaInput, _ consumer: Consumer, _ number: Int32, of count: Int32?, _ state: KafkaPosition,
-        records: UInt64, stops: Int64?, acceptsGap: Bool, _ reading: SourceReading
-    ) {
-        (self.input, self.consumer, self.number) = (input, consumer, number)
-        self.reading = Reading(
-            input, consumer, number, of: count, state, records: records, stops: stops, acceptsGap: acceptsGap, reading)
-    }
-
-    func fill(_ text: inout InputText, upTo limit: UInt64) throws(RunFailure) -> SourceOutcome {
-        try reading.fill(&text, upTo: limit == .max ? .max : Int64(limit))
-    }
-
-    func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition {
-        reading.advance(lines: lines)
-    }
-
-    func committed(_ position: SourcePosition) { consumer.commit(number, Int64(position.offset)) }
-}
-
-/// What only the thread that reads a partition touches.
-private final class Reading {
     private let input: KafkaInput
     private let consumer: Consumer
     private let number: Int32
@@ -119,7 +92,8 @@ private final class Reading {
 
     // MARK: Batches
 
-    func fill(_ text: inout InputText, upTo limit: Int64) throws(RunFailure) -> SourceOutcome {
+    func fill(_ text: inout InputText, upTo limit: UInt64) throws(RunFailure) -> SourceOutcome {
+        let limit = Int64(clamping: limit)
         if !isAssigned { try assign() }
         if let count, consumer.hasMorePartitions(than: count) { reading.hasGrown() }
         text.reset(offset: 0, firstLine: records + 1)
@@ -145,23 +119,20 @@ private final class Reading {
                 return .lines
             case .here: break
             }
-            guard let value = message.value else {
-                next.take(message)
-                continue
-            }
-            guard Self.makeRoom(for: value.count, in: &text, isFirst: batch.count == 0) else {
+            guard Self.makeRoom(for: message.value?.count ?? 0, in: &text, isFirst: batch.count == 0) else {
                 held = consume message
                 return .lines
             }
             if begun == 0 { begun = MonotonicClock.seconds }
-            append(value, of: message, to: &text)
+            // A tombstone is a blank line: counted and passed over.
+            if let value = message.value { append(value, of: message, to: &text) } else { text.endLine() }
             next.take(message)
             batch.append(message)
             if text.cutLine != nil { return .lines }
         }
     }
 
-    func advance(lines: UInt64) -> SourcePosition {
+    func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition {
         state = next
         wasBusy = true
         records += lines
@@ -169,6 +140,8 @@ private final class Reading {
         position.lag = consumer.lag(of: number, behind: state.next)
         return position
     }
+
+    func committed(_ position: SourcePosition) { consumer.commit(number, Int64(position.offset)) }
 
     /// The beginning of an overlong record, and its envelope, fit into any batch.
     private static let smallRecord = 8192
