@@ -1,9 +1,11 @@
+#define _GNU_SOURCE
 #include "kafka.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 static struct assay_kafka library;
 static bool isLoaded;
@@ -81,4 +83,18 @@ rd_kafka_resp_err_t assay_kafka_produce(const struct assay_kafka *library, rd_ka
     rd_kafka_resp_err_t code = library->error_code(error);
     library->error_destroy(error);
     return code;
+}
+
+static void *destroy(void *client) {
+    library.destroy(client);
+    return NULL;
+}
+
+void assay_kafka_destroy(rd_kafka_t *client, int seconds) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, destroy, client)) return;
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += seconds;
+    if (pthread_timedjoin_np(thread, NULL, &end)) pthread_detach(thread);
 }

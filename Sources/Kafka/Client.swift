@@ -22,6 +22,7 @@ final class Client: @unchecked Sendable {
     /// One of these is set: asked for each record, by many threads.
     private let isTroubled = Atomic(false)
 
+    private static let endSeconds: Int32 = 2
     private static let attemptMilliseconds: Int32 = 1000
     /// A topic that is being made is not there for a while.
     private static let missingTopicSeconds = 5.0
@@ -67,7 +68,7 @@ final class Client: @unchecked Sendable {
 
     deinit {
         library.pointee.queue_destroy(events)
-        library.pointee.destroy(handle)
+        assay_kafka_destroy(handle, Self.endSeconds)
     }
 
     // MARK: Events

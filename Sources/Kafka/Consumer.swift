@@ -32,6 +32,7 @@ final class Consumer: Sendable {
             [
                 ("group.id", group), ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"),
                 ("auto.offset.reset", "error"), ("enable.partition.eof", "true"),
+                ("allow.auto.create.topics", "false"),
                 ("queued.max.messages.kbytes", "\(kilobytes)"),
             ], interruption: interruption, deadline: deadline)
         self.topic = topic

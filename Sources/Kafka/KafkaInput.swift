@@ -25,6 +25,7 @@ struct KafkaInput: SourceDefinition {
     var path: String { "kafka:\(topic)" }
     var format: InputFormat { .jsonl }
     var isEndless: Bool { true }
+    var addedFields: [String] { hasEnvelope ? ["kafka"] : [] }
     var file: String? { nil }
 
     func parts(_ opening: SourceOpening) throws(RunFailure) -> [SourcePart] {
@@ -74,7 +75,7 @@ struct KafkaInput: SourceDefinition {
             case .fault(let fault):
                 throw RunFailure(.noInput, "topic \(topic) at \(settings.label) cannot be read: \(fault.message)")
             case .interrupted:
-                throw RunFailure(.noInput, "topic \(topic) at \(settings.label): stopped while waiting for the broker")
+                throw RunFailure(.stopped, "topic \(topic) at \(settings.label): stopped while waiting for the broker")
             }
         }
     }
@@ -191,7 +192,7 @@ package struct KafkaSourceKind: SourceKind {
         guard format == .jsonl else {
             throw members.fault("records of topics are JSON, not \(format.rawValue)", inner.position)
         }
-        let topic = try members.text(try members.require("topic"), "topic").text
+        let topic = try KafkaSettings.topic(&members)
         var input = KafkaInput(settings: try KafkaSettings(&members), topic: topic)
         if let node = members.take("start") { input.start = try start(node, members) }
         if let node = members.take("partitions") { input.partitions = try PartitionList.read(node, members) }

@@ -43,8 +43,8 @@ struct KafkaOutput: OutputDefinition {
 
     func probe(_ columns: [StreamColumn]?, of stream: String, seconds: Double) throws(RunFailure) -> Bool {
         try translated { () throws(KafkaFailure) in
-            let client = try producer(nil, interruption: -1, deadline: MonotonicClock.seconds + seconds)
-            _ = try TopicTail.ends(of: topic, only: partitions, client)
+            let reader = try reader(interruption: -1, deadline: MonotonicClock.seconds + seconds)
+            _ = try TopicTail.ends(of: topic, only: partitions, reader.client)
         }
         return true
     }
@@ -53,50 +53,62 @@ struct KafkaOutput: OutputDefinition {
         let resume = situation.isFresh ? nil : situation.recorded.flatMap { KafkaResume($0.resume) }
         return try translated { () throws(KafkaFailure) in
             let run = resume?.run ?? KafkaResume.newRun()
-            let client = try producer(run, interruption: situation.interruption)
-            if isTransactional { try Transaction.fence(client) }
+            // Asked by one that makes no topics.
+            let reader = try reader(interruption: situation.interruption)
+            _ = try reader.client.partitionCount(of: topic)
+            let producer = try producer(run, interruption: situation.interruption)
+            // Otherwise the first row would wait for a second.
+            _ = try producer.partitionCount(of: topic)
+            if isTransactional { try Transaction.fence(producer) }
             guard let resume else {
-                let ends = try TopicTail.ends(of: topic, only: partitions, client)
+                let ends = try TopicTail.ends(of: topic, only: partitions, reader.client)
                 return PlannedTopic(
-                    output: self, client: client, situation: situation,
-                    resume: KafkaResume(run: run, rows: 0, ends: ends),
-                    tail: TopicTail(ends: ends, delivered: Array(repeating: 0, count: ends.count)))
+                    output: self, client: producer, situation: situation,
+                    resume: KafkaResume(run: run, rows: 0, ends: ends), tail: TopicTail(ends: ends))
             }
-            let ends = try TopicTail.settledEnds(of: topic, only: partitions, client, seconds: settleSeconds)
-            guard ends.count >= resume.ends.count else {
-                throw .fault(
-                    KafkaFault(
-                        "it has \(ends.count) partitions, and the checkpoint has \(resume.ends.count): it was made "
-                            + "anew; start over with --fresh"))
-            }
-            let consumer: Consumer
-            do throws(KafkaFault) {
-                consumer = try Consumer(
-                    settings, topic: topic, group: "assay", partitions: ends.count,
-                    interruption: situation.interruption)
-            } catch {
-                throw .fault(error)
-            }
-            let tail = try TopicTail.read(consumer, behind: resume, upTo: ends)
-            return PlannedTopic(output: self, client: client, situation: situation, resume: resume, tail: tail)
+            return PlannedTopic(
+                output: self, client: producer, situation: situation, resume: resume,
+                tail: try tail(behind: resume, reader))
         } unfit: {
             situation.recorded == nil || situation.isFresh ? nil : situation.checkpoint
         }
     }
 
-    /// `run`: nil for one that only looks.
-    private func producer(
-        _ run: String?, interruption: Int32, deadline: Double = .infinity
-    ) throws(KafkaFailure) -> Client {
+    private func tail(behind resume: KafkaResume, _ reader: Consumer) throws(KafkaFailure) -> TopicTail {
+        let ends = try TopicTail.settledEnds(of: topic, only: partitions, reader.client, seconds: settleSeconds)
+        guard ends.count >= resume.ends.count else {
+            throw .fault(
+                KafkaFault(
+                    "it has \(ends.count) partitions, and the checkpoint has \(resume.ends.count): it was made "
+                        + "anew; start over with --fresh"))
+        }
+        return try TopicTail.read(reader, behind: resume, upTo: ends)
+    }
+
+    private func reader(interruption: Int32, deadline: Double = .infinity) throws(KafkaFailure) -> Consumer {
+        do throws(KafkaFault) {
+            return try Consumer(
+                settings, topic: topic, group: "assay", partitions: Self.usualPartitions, interruption: interruption,
+                deadline: deadline)
+        } catch {
+            throw .fault(error)
+        }
+    }
+
+    /// How many are read at once is not known before.
+    private static let usualPartitions = 8
+
+    private func producer(_ run: String, interruption: Int32) throws(KafkaFailure) -> Client {
         var own = [
-            ("enable.idempotence", "true"), ("message.timeout.ms", "0"), ("compression.codec", "lz4"),
+            ("enable.idempotence", "true"), ("enable.gapless.guarantee", "true"), ("message.timeout.ms", "0"),
+            ("compression.codec", "lz4"),
             ("linger.ms", "5"),
         ]
-        if isTransactional, let run {
+        if isTransactional {
             own += [("transactional.id", "assay-\(run)"), ("transaction.timeout.ms", Self.longestTransaction)]
         }
         do throws(KafkaFault) {
-            return try Client(RD_KAFKA_PRODUCER, settings, own, interruption: interruption, deadline: deadline)
+            return try Client(RD_KAFKA_PRODUCER, settings, own, interruption: interruption)
         } catch {
             throw .fault(error)
         }
@@ -117,7 +129,7 @@ struct KafkaOutput: OutputDefinition {
                 throw RunFailure(
                     .badData, "\(title) is not as checkpoint \(unfit() ?? 0) left it: \(fault.message)")
             case .fault(let fault): throw RunFailure(.cannotCreate, "\(title) cannot be used: \(fault.message)")
-            case .interrupted: throw RunFailure(.cannotCreate, "\(title): stopped while waiting for the broker")
+            case .interrupted: throw RunFailure(.stopped, "\(title): stopped while waiting for the broker")
             }
         }
     }
@@ -171,7 +183,7 @@ package struct KafkaOutputKind: OutputKind {
         guard let inner = outer.take("kafka") else { return nil }
         try outer.finish()
         var members = try YAMLMembers(inner, "'kafka'", path: path)
-        let topic = try members.text(try members.require("topic"), "topic").text
+        let topic = try KafkaSettings.topic(&members)
         var output = KafkaOutput(settings: try KafkaSettings(&members), topic: topic)
         if let node = members.take("key") { output.key = try members.text(node, "key").text }
         if let node = members.take("partitions") { output.partitions = try PartitionList.read(node, members) }

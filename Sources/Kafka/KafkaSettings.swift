@@ -35,14 +35,45 @@ struct KafkaSettings: Sendable {
     private static let ours = [
         "enable.idempotence", "acks", "request.required.acks", "enable.auto.commit", "enable.auto.offset.store",
         "auto.offset.reset", "enable.partition.eof", "transactional.id", "bootstrap.servers", "metadata.broker.list",
-        "message.timeout.ms", "delivery.timeout.ms", "group.id", "partitioner", "log.queue",
+        "message.timeout.ms", "delivery.timeout.ms", "group.id", "partitioner", "log.queue", "isolation.level",
+        "enable.gapless.guarantee", "allow.auto.create.topics", "test.mock.num.brokers",
     ]
+
+    /// Reads the name of a topic, which no broker would take otherwise.
+    static func topic(_ members: inout YAMLMembers) throws(ConfigurationError) -> String {
+        let text = try members.text(try members.require("topic"), "topic")
+        let isName =
+            (1...249).contains(text.text.utf8.count) && text.text != "." && text.text != ".."
+            && text.text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || ".-_".utf8.contains(byte)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            }
+        guard isName else {
+            throw members.fault(
+                "a topic's name has 1 to 249 letters, digits, points, hyphens and underscores, unlike '\(text.text)'",
+                text.position)
+        }
+        return text.text
+    }
+
+    /// Whether a text is a list of hosts with their ports.
+    private static func isBrokers(_ text: String) -> Bool {
+        text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { broker in
+            let host = broker.lastIndex(of: ":").map { broker[..<$0] } ?? broker
+            let port = broker.lastIndex(of: ":").map { broker[broker.index(after: $0)...] } ?? "9092"
+            return !host.isEmpty && !host.contains("/") && UInt16(port).map { $0 > 0 } ?? false
+        }
+    }
 
     private static let fileSuffix = "_file"
 
     /// Reads `brokers` and `options` out of an input's or output's settings.
     init(_ members: inout YAMLMembers) throws(ConfigurationError) {
-        brokers = try members.text(try members.require("brokers"), "brokers").text
+        let list = try members.text(try members.require("brokers"), "brokers")
+        guard Self.isBrokers(list.text) else {
+            throw members.fault("'brokers' are hosts with ports, such as kafka1:9092,kafka2:9092", list.position)
+        }
+        brokers = list.text
         guard let node = members.take("options") else { return }
         for (name, position, value) in try members.entries(node, "options") {
             let isFile = name.hasSuffix(Self.fileSuffix)

@@ -7,7 +7,7 @@ import StateStore
 /// A topic of Kafka: each row is there exactly once, however often it is repeated.
 ///
 /// Rows leave at once, by a producer that keeps their order in each partition. They carry their number, so that the end
-/// of a partition tells how far a run got that was killed.
+/// of a partition tells which of them a run has delivered that was killed.
 final class KafkaSink: RowSink {
     private let client: Client
     private let topic: OpaquePointer
@@ -22,6 +22,8 @@ final class KafkaSink: RowSink {
     /// Rows up to this one may be there already, and went by the number of partitions that there was then.
     private let lastRepeated: Int64
     private let formerEnds: [Int64]
+    /// By partition, how many of the tail's rows have come again or were passed.
+    private var looked: [Int]
 
     /// Set where readers see only what is committed.
     private var transaction: Transaction?
@@ -53,7 +55,8 @@ final class KafkaSink: RowSink {
         self.tail = tail
         transaction = isTransactional ? Transaction(client) : nil
         ends = tail.ends
-        lastRepeated = tail.delivered.max() ?? 0
+        lastRepeated = tail.last
+        looked = ends.map { _ in 0 }
         formerEnds = resume.ends
     }
 
@@ -69,10 +72,18 @@ final class KafkaSink: RowSink {
             made += 1
             let count = Int32(made <= lastRepeated ? formerEnds.count : ends.count)
             let partition = Partitioner.partition(of: record.key, row: made, count: count, among: partitions)
-            if made <= tail.delivered[Int(partition)] { continue }
+            if isThere(made, Int(partition)) { continue }
             if isRejects { try sendRejected(record, to: partition) } else { try send(record, to: partition) }
         }
         try look(0)
+    }
+
+    /// Whether an earlier run has delivered a row. Rows are asked for in their order.
+    private func isThere(_ row: Int64, _ partition: Int) -> Bool {
+        guard row <= lastRepeated else { return false }
+        let rows = tail.delivered[partition]
+        while looked[partition] < rows.count, rows[looked[partition]] < row { looked[partition] += 1 }
+        return looked[partition] < rows.count && rows[looked[partition]] == row
     }
 
     private func send(_ record: EncodedRecord, to partition: Int32) throws(SinkFault) {

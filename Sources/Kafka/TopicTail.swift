@@ -7,10 +7,19 @@ import Glibc
 struct TopicTail {
     /// By partition, the offset after its last record.
     let ends: [Int64]
-    /// By partition, the greatest number of a row of this delivery; 0 for none.
-    var delivered: [Int64]
+    /// By partition, the numbers of this delivery's rows, ascending.
+    private(set) var delivered: [[Int64]]
     /// Records of others among them.
     var foreign: UInt64 = 0
+
+    /// The greatest number of a row that is there; 0 for none.
+    var last: Int64 { delivered.compactMap(\.last).max() ?? 0 }
+
+    /// Without any rows.
+    init(ends: [Int64]) {
+        self.ends = ends
+        delivered = ends.map { _ in [] }
+    }
 
     /// Of two readings of the ends.
     private static let pauseMicroseconds: useconds_t = 50_000
@@ -51,7 +60,7 @@ struct TopicTail {
     static func read(
         _ consumer: Consumer, behind resume: KafkaResume, upTo ends: [Int64]
     ) throws(KafkaFailure) -> TopicTail {
-        var tail = TopicTail(ends: ends, delivered: Array(repeating: 0, count: ends.count))
+        var tail = TopicTail(ends: ends)
         for partition in ends.indices where ends[partition] != unwatched {
             let next: Int64
             if partition < resume.ends.count, resume.ends[partition] != unwatched {
@@ -67,6 +76,8 @@ struct TopicTail {
             }
             if ends[partition] > next { try tail.read(consumer, Int32(partition), from: next, resume.run) }
         }
+        // What a broker had refused at first comes after later rows.
+        for partition in ends.indices { tail.delivered[partition].sort() }
         return tail
     }
 
@@ -126,6 +137,6 @@ struct TopicTail {
                 "partition \(partition) has a record of another run of assay at offset \(message.offset): a topic, or "
                     + "partition, has one writer; give each its own")
         }
-        delivered[Int(partition)] = max(delivered[Int(partition)], number)
+        delivered[Int(partition)].append(number)
     }
 }

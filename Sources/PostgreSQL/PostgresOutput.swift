@@ -93,7 +93,7 @@ struct PostgresOutput: OutputDefinition {
     static func failure(_ failure: Server.Failure, _ title: String) -> RunFailure {
         switch failure {
         case .fault(let fault): RunFailure(.cannotCreate, "\(title) cannot be used: \(fault.message)")
-        case .interrupted: RunFailure(.cannotCreate, "\(title): stopped while waiting for the server")
+        case .interrupted: RunFailure(.stopped, "\(title): stopped while waiting for the server")
         }
     }
 }

@@ -89,7 +89,9 @@ struct Running {
         do throws(RunFailure) {
             preparation = try RunPreparation.make(request)
         } catch {
-            throw Failure(error)
+            guard error.kind == .stopped else { throw Failure(error) }
+            Diagnostics.say(error.message)
+            exit(Int32(arguments.integer("exit-on-signal") ?? 0))
         }
         for warning in preparation.warnings { Diagnostics.warning(warning) }
         if !arguments.flag("quiet") { for notice in preparation.notices { Diagnostics.say(notice) } }
@@ -138,7 +140,7 @@ extension Failure {
             case .badData: .badData
             case .noInput: .noInput
             case .cannotCreate: .cannotCreate
-            case .inputOutput, .closed: .inputOutput
+            case .inputOutput, .closed, .stopped: .inputOutput
             case .inUse: .inUse
             }
         self.init(code: code, message: failure.message)

@@ -61,7 +61,7 @@ import Testing
         let waiting = try Binary.start(["score", "-c", "c.yaml", "-q"], in: folder)
         usleep(700_000)
         kill(waiting.processIdentifier, SIGTERM)
-        #expect(Binary.wait(waiting, seconds: 5) == 66)
+        #expect(Binary.wait(waiting, seconds: 5) == 0)
         let told = try String(contentsOfFile: folder.path("stderr"), encoding: .utf8)
         #expect(told.contains("stopped while waiting for the broker"), "\(told)")
     }
@@ -127,6 +127,37 @@ import Testing
         #expect(records.first { $0.sequence == count + 1 }?.value == "{}")
     }
 
+    @Test(
+        "What a broker refused for good is written by the next run, though later rows are there",
+        arguments: [10, 87, 2])
+    func refusedBatch(_ code: Int) throws {
+        let (cluster, folder) = (try OnceTests.cluster(), try TemporaryFolder())
+        _ = try folder.write("c.yaml", OnceTests.configuration(cluster.brokers))
+        try Topic(brokers: cluster.brokers, name: "payments").write(try OnceTests.payments(3000))
+        try cluster.obey("fail 0 \(code) 2")
+        let first = try Self.score(folder)
+        #expect(first.code == 74 && first.errors.contains("cannot write topic"), "\(first)")
+        let second = try Self.score(folder)
+        #expect(second.code == 0, "\(second)")
+        let records = try Topic(brokers: cluster.brokers, name: "assessments").records()
+        #expect(records.map(\.sequence).sorted() == Array(1...2880))
+    }
+
+    @Test("A run whose topic was deleted ends when it is asked to")
+    func deleted() throws {
+        let folder = try TemporaryFolder()
+        let broker = try Self.broker(folder, payments: 2)
+        try Self.write(try OnceTests.payments(500), broker)
+        let engine = try Binary.start(["score", "-c", "c.yaml"], in: folder)
+        usleep(1_500_000)
+        try Topic(brokers: broker.address, name: "payments").delete()
+        usleep(1_000_000)
+        kill(engine.processIdentifier, SIGTERM)
+        #expect([0, 74].contains(Binary.wait(engine, seconds: 15)))
+        let told = try String(contentsOfFile: folder.path("stderr"), encoding: .utf8)
+        #expect(told.contains("accepted 480"), "\(told)")
+    }
+
     @Test("A large rejected record goes without its value where the topic does not take it")
     func largeReject() throws {
         let folder = try TemporaryFolder()
@@ -153,6 +184,10 @@ import Testing
         let text = OnceTests.configuration(broker.address)
         let cases: [(String, String, Int32, String)] = [
             ("topic: payments", "topic: nowhere", 66, "there is no topic 'nowhere'"),
+            ("topic: assessments", "topic: nowhere", 73, "there is no topic 'nowhere'"),
+            ("topic: assessments", "topic: payments", 64, "topic 'payments' is the input and an output"),
+            ("topic: payments", "topic: ^pay.*", 78, "a topic's name has"),
+            ("topic: payments", "topic: payments, brokers: 'localhost:99999'", 78, "'brokers' are hosts with ports"),
             ("topic: assessments", "topic: assessments, partitions: [2]", 73, "it has 2 partitions, and no 2"),
             ("topic: payments", "topic: payments, partitions: [4]", 66, "it has 1 partitions, and no 4"),
             ("topic: payments", "topic: payments, start: {0: 9}", 65, "'start' asks for 9"),

@@ -47,7 +47,7 @@ import Testing
         _ = try folder.write(
             "p.yaml",
             """
-            input: {time: t}
+            input: {time: t, fields: {t: timestamp, n: int}}
             inputs: {all: {kafka: {topic: in, envelope: true}}}
             streams:
               seen:
@@ -70,6 +70,32 @@ import Testing
         #expect(
             run.lines.count == 2 && run.lines[0].contains("\"topic\":\"in\",\"partition\":0,\"offset\":1"), "\(run)")
         #expect(run.lines.allSatisfy { !$0.contains("kafka") }, "\(run)")
+    }
+
+    @Test("Rules see what a record came with, whatever it says itself, and nothing where there is no envelope")
+    func rules() throws {
+        let (cluster, folder) = (try MockCluster(topics: ["payments": 1]), try TemporaryFolder())
+        let first = #"{"transaction_id":"a","user_id":"u","amount":5,"timestamp":1767225600,"kafka":{"key":"mine"}}"#
+        let second = first.replacing("\"a\"", with: "\"b\"").replacing(#","kafka":{"key":"mine"}"#, with: "")
+        try Topic(brokers: cluster.brokers, name: "payments").write(["k1\t\(first)", "k2\t\(second)"])
+        _ = try folder.write("in", "\(second)\n")
+        _ = try folder.write(
+            "c.yaml",
+            """
+            inputs: {payments: {kafka: {topic: payments, envelope: true}}}
+            rules:
+              - {name: forged, when: kafka.key == "mine", risk: 0.1}
+              - {name: second, when: kafka.key == "k2" && kafka.offset == 1, risk: 0.2}
+              - {name: bare, when: "!has(kafka.key)", risk: 0.3}
+            outputs: {assessments: {jsonl: out}}
+            kafka: {brokers: "\(cluster.brokers)"}
+            """)
+        let run = try Binary.shell(
+            """
+            $ASSAY score -c c.yaml -q --until-end; grep -o '"rule":"[a-z]*"' out; grep -v -E 'inputs|outputs|kafka:' \
+                c.yaml > bare.yaml; $ASSAY score in -c bare.yaml --no-checkpoints -q | grep -o '"rule":"[a-z]*"'
+            """, in: folder)
+        #expect(run.lines == [#""rule":"second""#, #""rule":"bare""#], "\(run)")
     }
 
     @Test("A record with line breaks is one line, and one that is too long is a reject")

@@ -136,10 +136,12 @@ enum StatusCommands {
 
     private static func extent(_ input: CheckpointRecord.Input, _ record: CheckpointRecord) -> String {
         let lines = Figures.grouped(input.line)
-        guard let lag = record.stage[field: StageRecord.lagPrefix + input.name] else {
+        let lag = record.stage[field: StageRecord.lagPrefix + input.name]
+        guard lag != nil || input.path.hasPrefix("kafka:") else {
             return "\(lines) lines, \(Figures.grouped(input.offset)) bytes read"
         }
-        return "\(lines) records, offset \(Figures.grouped(input.offset)), \(Figures.grouped(UInt64(lag))) behind"
+        let behind = lag.map { ", \(Figures.grouped(UInt64(clamping: $0))) behind" } ?? ""
+        return "\(lines) records, offset \(Figures.grouped(input.offset))\(behind)"
     }
 
     private static func isLevel(_ name: String) -> Bool { RiskLevel.allCases.contains { $0.label == name } }

@@ -26,7 +26,8 @@ final class Saving {
     /// By source.
     private var positions: [SourcePosition]
     private let numbers: [StageRecord.Field]
-    private var lags: [StageRecord.Field] = []
+    /// By source, how many lines it was behind, where that is known.
+    private var lags: [Int: UInt64] = [:]
     private var hasMoved = false
     /// The number of the order log's next entry; nil with a single source.
     private var order: UInt64?
@@ -142,12 +143,8 @@ final class Saving {
         hasMoved = true
     }
 
-    /// How many lines the sources are behind, for people.
-    func note(lags: [(name: String, lines: UInt64)]) {
-        self.lags = lags.map {
-            StageRecord.Field(name: StageRecord.lagPrefix + $0.name, value: Int64(clamping: $0.lines))
-        }
-    }
+    /// How many lines a source is behind, for people.
+    func note(lag: UInt64, of source: Int) { lags[source] = lag }
 
     func note(order: UInt64) {
         self.order = order
@@ -205,11 +202,18 @@ final class Saving {
             (cut.inputs[index].offset, cut.inputs[index].line) = (position.offset, position.line)
             cut.inputs[index].position = position.bytes
         }
-        cut.stage = Self.stamped(stage.beginCut(), numbers, lags, order: order)
+        cut.stage = Self.stamped(stage.beginCut(), numbers, lagFields, order: order)
         hasMoved = false
         sequenceAtCut = cut.stage.sequence
         cutBegun = now
         isCollected = false
+    }
+
+    private var lagFields: [StageRecord.Field] {
+        lags.map {
+            StageRecord.Field(
+                name: StageRecord.lagPrefix + record.inputs[$0.key].name, value: Int64(clamping: $0.value))
+        }
     }
 
     private func collect(_ stage: inout some CheckpointedStage & ~Copyable) throws(RunFailure) {

@@ -78,6 +78,10 @@ struct PipelineReading {
                 path: path, kinds: kinds.sources, format: pipeline.input.format,
                 shared: SharedSettings(members.shared(kinds.keys))
             ).inputs(node, members)
+            for name in pipeline.inputs.flatMap(\.definition.addedFields)
+            where pipeline.input.fields?.contains(where: { $0.name == name }) == false {
+                pipeline.input.fields?.append((name, .dyn))
+            }
         case "lists": pipeline.lists = try RuleReading(path: path).lists(node)
         case "derive": pipeline.derived = try columns(node, "derive", members)
         case "patterns": try readPatterns(node, members, &mistakes)

@@ -13,6 +13,8 @@ package struct RunFailure: Error, Equatable {
         case inUse
         /// Nobody reads the output any more.
         case closed
+        /// A stop was requested before the run began.
+        case stopped
     }
     package let kind: Kind
     /// One line for people that says what to do next.

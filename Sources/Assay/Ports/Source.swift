@@ -111,6 +111,8 @@ package protocol SourceDefinition: Sendable {
     var dialect: CSVDialect { get }
     /// Whether there may be more after its end.
     var isEndless: Bool { get }
+    /// Fields that its events have besides those of their lines.
+    var addedFields: [String] { get }
     /// Its file, which no output may be.
     var file: String? { get }
 
@@ -127,6 +129,7 @@ package protocol SourceDefinition: Sendable {
 
 extension SourceDefinition {
     package var dialect: CSVDialect { CSVDialect() }
+    package var addedFields: [String] { [] }
     package func parts(_ opening: SourceOpening) throws(RunFailure) -> [SourcePart] { [] }
 
     package func probe(seconds: Double) throws(RunFailure) -> String {

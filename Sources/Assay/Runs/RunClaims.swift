@@ -36,6 +36,10 @@ struct RunClaims {
                 folders.append((output.stream, folder))
                 targets.append((role, OutputTarget(path: folder)))
             case .topic(let topic)?:
+                let whole = topic.split(separator: "/").first.map(String.init) ?? topic
+                guard !request.inputs.contains(where: { $0.definition.path == "kafka:\(whole)" }) else {
+                    throw RunFailure(.usage, "topic '\(whole)' is the input and an output; name another one")
+                }
                 guard tables.insert("topic \(topic)").inserted else {
                     throw RunFailure(.usage, "topic '\(topic)' is an output twice")
                 }

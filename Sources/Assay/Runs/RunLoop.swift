@@ -110,6 +110,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             guard result.failure == nil else { return giveBack(batch) }
             waiting[source].append((batch, position))
             lags[source] = position.lag
+            if let lag = position.lag { saving?.note(lag: lag, of: source) }
             replay.noteBatch(of: source, upTo: position.offset)
             workOnWaiting()
         case .inputIsIdle: outputBox.send(.flush)
@@ -161,7 +162,6 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         nextLook = now + Self.lookSeconds
         guard !known.isEmpty else { return }
         lag = known.reduce(0, +)
-        saving?.note(lags: zip(names, lags).compactMap { name, lag in lag.map { (name, $0) } })
     }
 
     private static var lookSeconds: Double { 0.2 }

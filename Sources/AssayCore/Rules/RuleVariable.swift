@@ -16,7 +16,7 @@ package enum RuleReference {
 /// The variables of rules: the transaction, the user's state before it, and what the checks look at.
 enum RuleVariable: Int, CaseIterable, Sendable {
     case transactionID, userID, amount, timestamp, transactionType, currency, accountID, merchantID
-    case location, latitude, longitude, metadata, event
+    case location, latitude, longitude, metadata, event, kafka
     case userTransactions, userIsNew, userLastTimestamp, userSecondsSinceLast, userTypes, userHours, userPlaces
     case userCurrencies, userSeenOnWeekend, userAverageAmount, userAmountDeviation, userAmountCount
     case zScore, distanceKilometers, hour, weekday, isNight, isWeekend, isNewHour, isNewType
@@ -36,6 +36,7 @@ enum RuleVariable: Int, CaseIterable, Sendable {
         case .longitude: "location.longitude"
         case .metadata: "metadata"
         case .event: "event"
+        case .kafka: "kafka"
         case .userTransactions: "user.transactions"
         case .userIsNew: "user.is_new"
         case .userLastTimestamp: "user.last_timestamp"
@@ -67,7 +68,7 @@ enum RuleVariable: Int, CaseIterable, Sendable {
             .double
         case .timestamp, .userLastTimestamp: .timestamp
         case .location: .map(.string, .double)
-        case .metadata, .event: .map(.string, .dyn)
+        case .metadata, .event, .kafka: .map(.string, .dyn)
         case .userTransactions, .userPlaces, .userAmountCount, .hour, .weekday: .int
         case .userIsNew, .userSeenOnWeekend, .isNight, .isWeekend, .isNewHour, .isNewType: .bool
         case .userTypes, .userCurrencies: .list(.string)
@@ -86,6 +87,7 @@ enum RuleVariable: Int, CaseIterable, Sendable {
         case .latitude, .longitude: "an error where it has none; see has(\(name))"
         case .metadata: "its members, of any type; see has(metadata.x)"
         case .event: "the whole line of JSON, unknown fields too; of CSV empty"
+        case .kafka: "what a record came with, of inputs with 'envelope: true': key, headers, timestamp and more"
         case .userTransactions: "of this user, accepted before"
         case .userIsNew: "there were none"
         case .userLastTimestamp: "the event time of the last one; an error where there is none"

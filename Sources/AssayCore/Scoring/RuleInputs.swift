@@ -123,7 +123,7 @@ final class RuleInputs: Host {
         case .metadata?:
             Int(moment.transaction.metadata.count) / Self.bytesPerStep
                 + (row == nil ? 0 : Int(moment.transaction.line.count) / Self.bytesPerStep)
-        case .event?: Int(moment.transaction.line.count) / Self.bytesPerStep
+        case .event?, .kafka?: Int(moment.transaction.line.count) / Self.bytesPerStep
         default: 0
         }
     }
@@ -145,6 +145,7 @@ final class RuleInputs: Host {
             return map([("latitude", .double(place.latitude)), ("longitude", .double(place.longitude))])
         case .metadata: return metadata
         case .event: return row.map { map($0.members()) } ?? event.all
+        case .kafka: return .map(envelope)
         case .userTypes:
             return .list(
                 state.pointee.types.map { .string(String(decoding: symbols.pointee.text($0.symbol), as: UTF8.self)) })
@@ -178,6 +179,7 @@ final class RuleInputs: Host {
             if let cell = row?.find(Self.metadataPrefix + key.string) { return cell }
             return JSONMembers(moment.transaction.metadata, moment.text).find(key)
         case .event: return row.map { $0.find(key.string) } ?? event.find(key)
+        case .kafka: return envelope.find(.string(key))
         case .location:
             switch key.string {
             case "latitude": return moment.transaction.location.map { .double($0.latitude) }
@@ -246,6 +248,12 @@ final class RuleInputs: Host {
     }
 
     private var event: JSONMembers { JSONMembers(moment.transaction.line, moment.text) }
+
+    /// What a record came with; empty without an envelope.
+    private var envelope: MapValue {
+        guard case .map(let members)? = event.find(Text("kafka")) else { return Self.emptyMap }
+        return members
+    }
 
     private var amounts: UserState.AmountHistory? {
         state.pointee.amounts.first { $0.currency == moment.transaction.currency }

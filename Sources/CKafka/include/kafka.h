@@ -31,6 +31,10 @@ const struct assay_kafka *assay_kafka_load(const char **fault);
 // Keeps a client from printing: what goes wrong comes as an event.
 void assay_kafka_silence(const struct assay_kafka *library, rd_kafka_conf_t *settings);
 
+// Ends a client. librdkafka waits for its threads, which after a topic was deleted may never end: so many seconds are
+// enough.
+void assay_kafka_destroy(rd_kafka_t *client, int seconds);
+
 struct assay_kafka_header {
     const char *name;
     // Null with a size of 0 for a header without a value.
