@@ -132,10 +132,12 @@ final class Client: @unchecked Sendable {
 
     // MARK: Attempts
 
-    /// Asks until there is an answer. `ask` gets the time that one attempt may take.
+    /// Asks until there is an answer. `ask` gets the time that one attempt may take. `patience`: for so many seconds
+    /// more when a stop is requested.
     func attempt<Result>(
-        _ ask: (_ milliseconds: Int32) throws(KafkaFault) -> Result
+        patience: Double = 0, _ ask: (_ milliseconds: Int32) throws(KafkaFault) -> Result
     ) throws(KafkaFailure) -> Result {
+        var stopped: Double?
         while true {
             do throws(KafkaFault) {
                 let result = try ask(Self.attemptMilliseconds)
@@ -147,7 +149,10 @@ final class Client: @unchecked Sendable {
                 guard error.isPassing, MonotonicClock.seconds < deadline else { throw .fault(present ?? error) }
                 tellWaiting(present ?? error)
             }
-            if isInterrupted { throw .interrupted }
+            if isInterrupted {
+                stopped = stopped ?? MonotonicClock.seconds
+                if MonotonicClock.seconds >= (stopped ?? 0) + patience { throw .interrupted }
+            }
             usleep(Self.pauseMicroseconds)
         }
     }

@@ -46,7 +46,13 @@ struct KafkaInput: SourceDefinition {
             if let unknown = partitions?.first(where: { $0 >= count }) {
                 throw .fault(KafkaFault("it has \(count) partitions, and no \(unknown)"))
             }
-            return (partitions ?? Array(0..<count)).map { number in
+            let numbers = partitions ?? Array(0..<count)
+            if case .offsets(let offsets) = start,
+                let unknown = offsets.keys.sorted().first(where: { !numbers.contains($0) })
+            {
+                throw .fault(KafkaFault("'start' has an offset for partition \(unknown), which is not read"))
+            }
+            return numbers.map { number in
                 SourcePart(
                     name: "\(number)",
                     PartitionInput(

@@ -7,6 +7,8 @@ struct Transaction {
     private var isOpen = false
 
     private static let waitMilliseconds: Int32 = 1000
+    /// What was delivered already is worth waiting for.
+    private static let patienceSeconds = 10.0
 
     /// Takes over from a producer of the same id, whose open transaction is given up.
     static func fence(_ client: Client) throws(KafkaFailure) {
@@ -29,7 +31,7 @@ struct Transaction {
     /// Commits what was delivered.
     mutating func commit() throws(KafkaFailure) {
         guard isOpen else { return }
-        try client.attempt { [client] _ throws(KafkaFault) in
+        try client.attempt(patience: Self.patienceSeconds) { [client] _ throws(KafkaFault) in
             try Self.check(client.library.pointee.commit_transaction(client.handle, Self.waitMilliseconds), client)
         }
         isOpen = false

@@ -71,6 +71,10 @@ enum ConfigurationCommand {
         } catch {
             throw Failure(error)
         }
+        try checkClaims(
+            .scoring(
+                inputs: loaded.file.inputs, outputs: outputs, rejects: loaded.file.rejects, loaded.file,
+                zone: loaded.resolved.zone), path)
         let rules = loaded.resolved.rules
         for (name, reads) in rules?.outlines ?? [] {
             print("rule \(name) reads \(reads.isEmpty ? "nothing" : reads.joined(separator: ", "))")
@@ -83,9 +87,19 @@ enum ConfigurationCommand {
 
     private static func checkPipeline(_ path: String, connects: Bool) throws(Failure) {
         let pipeline = try Pipelines.load(path)
+        try checkClaims(.pipeline(pipeline, inputs: pipeline.inputs), path)
         for (name, columns) in pipeline.outlines { print("stream \(name) makes \(columns)") }
         if connects { try connect(pipeline.inputs, pipeline.sinks + pipeline.rejects) }
         print("\(path): good")
+    }
+
+    /// What a run would refuse before it looks at any input.
+    private static func checkClaims(_ request: RunRequest, _ path: String) throws(Failure) {
+        do throws(RunFailure) {
+            try request.checkClaims()
+        } catch {
+            throw Failure(code: .badConfiguration, message: "\(path): \(error.message)")
+        }
     }
 
     /// All together; what has begun by then may take a server's ten seconds more.

@@ -191,6 +191,7 @@ import Testing
             ("topic: assessments", "topic: assessments, partitions: [2]", 73, "it has 2 partitions, and no 2"),
             ("topic: payments", "topic: payments, partitions: [4]", 66, "it has 1 partitions, and no 4"),
             ("topic: payments", "topic: payments, start: {0: 9}", 65, "'start' asks for 9"),
+            ("topic: payments", "topic: payments, start: {5: 9}", 66, "an offset for partition 5, which is not read"),
             ("topic: payments", "topic: payments, start: soon", 78, "'start' is earliest, latest"),
             ("topic: payments", "topic: payments, options: {no.such: 1}", 78, "has no option 'no.such'"),
             ("topic: payments", "topic: payments, options: {acks: 1}", 78, "decided by the connector"),
@@ -202,6 +203,9 @@ import Testing
             #expect(run.code == code && run.errors.contains(message), "\(instead): \(run)")
             #expect(run.errors.split(separator: "\n").count <= 2, "\(run)")
         }
+        _ = try folder.write("c.yaml", text.replacing("topic: rejected", with: "topic: assessments"))
+        let twice = try Binary.run(["check-config", folder.path("c.yaml")])
+        #expect(twice.code == 78 && twice.errors.contains("topic 'assessments' is an output twice"), "\(twice)")
         _ = try folder.write("c.yaml", text)
         let connected = try Binary.shell("$ASSAY check-config c.yaml --connect", in: folder)
         #expect(connected.code == 0 && connected.lines.count == 4, "\(connected)")

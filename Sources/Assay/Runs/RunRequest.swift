@@ -44,6 +44,12 @@ package struct RunRequest {
     /// Whether a checkpoint is of a stage that has ended.
     let hasEnded: (StageRecord) -> Bool
 
+    /// Refuses outputs that are claimed twice, or are an input too.
+    package func checkClaims() throws(RunFailure) {
+        var claims = RunClaims(self)
+        try claims.check(self)
+    }
+
     /// Adds the file of the command line.
     package mutating func reject(into target: OutputTarget) {
         rejects.append(
