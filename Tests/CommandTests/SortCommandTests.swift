@@ -75,7 +75,10 @@ import Testing
             $ASSAY sort in -o killed -q --memory 8MiB & sleep 0.05; kill -9 $! || true; wait || true
             ls -A | grep -v shell; cmp in copy
             """, in: TemporaryFolder())
-        let folder = run.lines.dropFirst(4).filter { $0 != "killed.unfinished" }
+        // A run's file has a name for the moment before it is unlinked, and the kill may come right then.
+        let folder = run.lines.dropFirst(4).filter {
+            $0 != "killed.unfinished" && !$0.hasPrefix(".assay-sort-")
+        }
         #expect(run.lines.prefix(4) == ["64", "64", "73", "74"], "\(run.lines) \(run.errors)")
         #expect(folder == ["copy", "in", "linked", "there"] || folder.contains("killed"), "\(run.lines)")
     }
