@@ -8,12 +8,11 @@ import Synchronization
 final class Consumer: Sendable {
     let client: Client
     let topic: String
-    /// By partition, what a checkpoint has and the group does not yet.
-    private let uncommitted = Mutex<[Int32: Int64]>([:])
-
     /// Of records that are fetched and not taken yet, in all partitions together.
     private static let fetchedKilobytes = 65_536
     private static let leastFetchedKilobytes = 1024
+    /// How many share that where it is not known before.
+    static let usualPartitions = 8
     /// How often partitions that have joined are looked for.
     private let lookSeconds: Double
     private let nextLook: Mutex<Double>
@@ -116,11 +115,6 @@ final class Consumer: Sendable {
 
     /// Tells the group how far a checkpoint is. Nothing depends on it, so that failure is of no interest.
     func commit(_ partition: Int32, _ next: Int64) {
-        let all = uncommitted.withLock { positions in
-            positions[partition] = next
-            defer { positions = [:] }
-            return positions.map { (partition: $0.key, offset: $0.value) }
-        }
-        _ = withList(all) { list in client.library.pointee.commit(client.handle, list, 1) }
+        _ = withList([(partition, next)]) { list in client.library.pointee.commit(client.handle, list, 1) }
     }
 }

@@ -37,7 +37,7 @@ struct KafkaInput: SourceDefinition {
             let consumer: Consumer
             do throws(KafkaFault) {
                 consumer = try Consumer(
-                    settings, topic: topic, group: group, partitions: partitions?.count ?? Self.usualPartitions,
+                    settings, topic: topic, group: group, partitions: partitions?.count ?? Consumer.usualPartitions,
                     interruption: opening.interruption, deadline: deadline)
             } catch {
                 throw .fault(error)
@@ -60,8 +60,6 @@ struct KafkaInput: SourceDefinition {
             }
         }
     }
-
-    private static let usualPartitions = 8
 
     func find(_ recorded: CheckpointRecord.Input?, _ opening: SourceOpening) throws(RunFailure) -> any FoundSource {
         preconditionFailure("a topic is read by its partitions")

@@ -88,15 +88,13 @@ struct KafkaOutput: OutputDefinition {
     private func reader(interruption: Int32, deadline: Double = .infinity) throws(KafkaFailure) -> Consumer {
         do throws(KafkaFault) {
             return try Consumer(
-                settings, topic: topic, group: "assay", partitions: Self.usualPartitions, interruption: interruption,
+                settings, topic: topic, group: "assay", partitions: Consumer.usualPartitions,
+                interruption: interruption,
                 deadline: deadline)
         } catch {
             throw .fault(error)
         }
     }
-
-    /// How many are read at once is not known before.
-    private static let usualPartitions = 8
 
     private func producer(_ run: String, interruption: Int32) throws(KafkaFailure) -> Client {
         var own = [
@@ -172,8 +170,6 @@ package struct KafkaOutputKind: OutputKind {
     package var form: String { "{kafka: {topic: NAME, brokers: HOST:PORT}}" }
 
     package var key: String? { "kafka" }
-
-    private static let longestSettle: Double = 60
 
     package func read(
         _ node: YAMLNode, _ name: String, path: String

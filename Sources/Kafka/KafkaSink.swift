@@ -34,7 +34,6 @@ final class KafkaSink: RowSink {
     private var underWay = 0
     private var fault: SinkFault?
     private var buffer = OutputBuffer(capacity: 1 << 16)
-    private var hasWaited = false
 
     /// How long a run that is being stopped waits without seeing any delivery.
     private static let patienceSeconds = 10.0
@@ -232,7 +231,6 @@ final class KafkaSink: RowSink {
             if partition < ends.count, ends[partition] != TopicTail.unwatched {
                 ends[partition] = max(ends[partition], message.pointee.offset + 1)
             }
-            hasWaited = false
         }
         if let fault { throw fault }
     }

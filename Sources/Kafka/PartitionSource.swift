@@ -143,8 +143,7 @@ final class PartitionSource: Source {
 
     func committed(_ position: SourcePosition) { consumer.commit(number, Int64(position.offset)) }
 
-    /// The beginning of an overlong record, and its envelope, fit into any batch.
-    private static let smallRecord = 8192
+    /// Room that a record leaves for its envelope.
     private static let envelopeBytes = 64 << 10
     private static let longestLine = 1 << 20
 

@@ -10,14 +10,12 @@
     each(destroy) each(err2str) each(metadata) each(metadata_destroy) each(topic_new) each(topic_destroy) \
     each(queue_get_main) each(queue_get_partition) each(queue_forward) each(queue_poll) each(queue_destroy) \
     each(event_destroy) each(event_type) each(event_error) each(event_error_string) each(event_message_array) \
-    each(event_message_count) each(incremental_assign) each(incremental_unassign) each(commit) \
-    each(consume_queue) each(consume_batch_queue) each(message_destroy) each(message_headers) \
-    each(message_timestamp) each(header_get_all) each(topic_partition_list_new) \
-    each(topic_partition_list_destroy) each(topic_partition_list_add) each(query_watermark_offsets) \
-    each(get_watermark_offsets) each(offsets_for_times) each(produceva) each(flush) each(init_transactions) \
-    each(begin_transaction) each(commit_transaction) each(abort_transaction) each(error_code) \
-    each(error_string) each(error_is_retriable) each(error_txn_requires_abort) each(error_is_fatal) \
-    each(error_destroy)
+    each(incremental_assign) each(incremental_unassign) each(commit) each(consume_queue) \
+    each(consume_batch_queue) each(message_destroy) each(message_headers) each(message_timestamp) \
+    each(header_get_all) each(topic_partition_list_new) each(topic_partition_list_destroy) \
+    each(topic_partition_list_add) each(query_watermark_offsets) each(get_watermark_offsets) \
+    each(offsets_for_times) each(produceva) each(init_transactions) each(begin_transaction) \
+    each(commit_transaction) each(error_code) each(error_string) each(error_is_retriable) each(error_destroy)
 
 struct assay_kafka {
 #define ASSAY_KAFKA_MEMBER(function) __typeof__(&rd_kafka_##function) function;
