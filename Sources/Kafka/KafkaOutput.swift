@@ -56,7 +56,8 @@ struct KafkaOutput: OutputDefinition {
             // Asked by one that makes no topics.
             let reader = try reader(interruption: situation.interruption)
             _ = try reader.client.partitionCount(of: topic)
-            let producer = try producer(run, interruption: situation.interruption)
+            let producer = try producer(
+                run, isRejects: situation.stream == NamedOutput.rejects, interruption: situation.interruption)
             // Otherwise the first row would wait for a second.
             _ = try producer.partitionCount(of: topic)
             if isTransactional { try Transaction.fence(producer) }
@@ -96,12 +97,13 @@ struct KafkaOutput: OutputDefinition {
         }
     }
 
-    private func producer(_ run: String, interruption: Int32) throws(KafkaFailure) -> Client {
+    private func producer(_ run: String, isRejects: Bool, interruption: Int32) throws(KafkaFailure) -> Client {
         var own = [
-            ("enable.idempotence", "true"), ("enable.gapless.guarantee", "true"), ("message.timeout.ms", "0"),
-            ("compression.codec", "lz4"),
+            ("enable.idempotence", "true"), ("message.timeout.ms", "0"), ("compression.codec", "lz4"),
             ("linger.ms", "5"),
         ]
+        // What the broker refuses of rejected records for its size goes again without its value, so that it is no end.
+        if !isRejects { own.append(("enable.gapless.guarantee", "true")) }
         if isTransactional {
             own += [("transactional.id", "assay-\(run)"), ("transaction.timeout.ms", Self.longestTransaction)]
         }
