@@ -158,6 +158,20 @@ import Testing
         #expect(told.contains("accepted 480"), "\(told)")
     }
 
+    @Test("A rejected record that the broker refuses for its size goes again without its value")
+    func refusedReject() throws {
+        let (cluster, folder) = (try OnceTests.cluster(), try TemporaryFolder())
+        _ = try folder.write("c.yaml", OnceTests.configuration(cluster.brokers))
+        let large = String(repeating: "x", count: 3000)
+        try Topic(brokers: cluster.brokers, name: "payments").write(["a\t{\"no\":\"\(large)\"}"])
+        try cluster.obey("fail 0 10 1")
+        let run = try Self.score(folder)
+        #expect(run.code == 0, "\(run)")
+        let rejects = try Topic(brokers: cluster.brokers, name: "rejected").records()
+        #expect(rejects.count == 1 && rejects[0].value == nil, "\(rejects)")
+        #expect(rejects.first?.headers["assay-value-bytes"] == "3009")
+    }
+
     @Test("A large rejected record goes without its value where the topic does not take it")
     func largeReject() throws {
         let folder = try TemporaryFolder()
