@@ -25,8 +25,9 @@ watch() {
     # shellcheck disable=SC2086
     valgrind --tool=helgrind --history-level=approx --log-file=report ./assay "$@" $often
     awk '
+        BEGIN { known = "swift::|: _*swift_|: [$]ss|librdkafka|C[f][dD] [(]in|Vw[a-z][a-z] [(]in" }
         /Possible data race|lock order|destroy|unlocked/ { kind = $0; getline; while ($0 !~ / at 0x/) getline
-            if ($0 !~ /swift::|: _*swift_|: [$]ss|librdkafka|C[f][dD] [(]in|Vw[a-z][a-z] [(]in/) { print kind; print; found = 1 } }
+            if ($0 !~ known) { print kind; print; found = 1 } }
         /ERROR SUMMARY/ { sub(/^==[0-9]+== /, ""); print "helgrind: " $0 ", all in the runtime unless shown" }
         END { exit found }
     ' report >&2
