@@ -13,7 +13,8 @@ let package = Package(
     traits: [
         .trait(name: "Kafka", description: "Inputs and outputs that are topics of Kafka."),
         .trait(name: "PostgreSQL", description: "Outputs into tables of PostgreSQL."),
-        .default(enabledTraits: ["Kafka", "PostgreSQL"]),
+        .trait(name: "Service", description: "Answers over HTTP: metrics, and scores."),
+        .default(enabledTraits: ["Kafka", "PostgreSQL", "Service"]),
     ],
     targets: [
         .target(name: "CBytes"),
@@ -45,12 +46,16 @@ let package = Package(
         .target(name: "CPostgreSQL"),
         .target(
             name: "PostgreSQL", dependencies: ["Arguments", "Assay", "AssayCore", "CEL", "CPostgreSQL", "StateStore"]),
+        .target(name: "CMicrohttpd"),
+        .target(
+            name: "Service", dependencies: ["Arguments", "Assay", "AssayCore", "CBytes", "CMicrohttpd", "StateStore"]),
         .executableTarget(
             name: "assay",
             dependencies: [
                 "Arguments", "Assay", "AssayCore", "CEL", "Compression",
                 .target(name: "Kafka", condition: .when(traits: ["Kafka"])),
                 .target(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
+                .target(name: "Service", condition: .when(traits: ["Service"])),
             ]),
         .executableTarget(
             name: "assayctl", dependencies: ["Arguments", "Assay", "AssayCore", "CivilTime", "StateStore"],
@@ -82,6 +87,11 @@ let package = Package(
                 "assay", "AssayCore", "CEL", "TestSupport",
                 .target(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ], exclude: ["cutting-proxy.py"]),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: [
+                "assay", "assayctl", "TestSupport", .target(name: "Service", condition: .when(traits: ["Service"])),
+            ]),
         .testTarget(name: "Tidy"),
     ],
     swiftLanguageModes: [.v6],

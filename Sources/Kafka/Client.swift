@@ -21,6 +21,8 @@ final class Client: @unchecked Sendable {
     private let isTold = Mutex(false)
     /// One of these is set: asked for each record, by many threads.
     private let isTroubled = Atomic(false)
+    /// Errors that were told of.
+    private let errors = Atomic<UInt64>(0)
 
     private static let endSeconds: Int32 = 2
     private static let attemptMilliseconds: Int32 = 1000
@@ -85,6 +87,7 @@ final class Client: @unchecked Sendable {
             case RD_KAFKA_EVENT_ERROR:
                 let text = library.pointee.event_error_string(event).map { String(cString: $0) } ?? ""
                 let fault = KafkaFault(text, library.pointee.event_error(event))
+                errors.wrappingAdd(1, ordering: .relaxed)
                 trouble.withLock { if $0?.isRefusal != true { $0 = fault } }
                 isTroubled.store(true, ordering: .relaxed)
             case RD_KAFKA_EVENT_DR:
@@ -99,6 +102,8 @@ final class Client: @unchecked Sendable {
     }
 
     private static let deliveriesAtOnce = 1024
+
+    var failures: UInt64 { errors.load(ordering: .relaxed) }
 
     /// What has gone wrong since something went right.
     var present: KafkaFault? { trouble.withLock { $0 } }

@@ -316,6 +316,8 @@ final class KafkaSink: RowSink {
     }
 
     func release() throws(SinkFault) {}
+
+    var condition: SinkCondition { SinkCondition(waiting: underWay, failures: client.failures) }
 }
 
 extension StaticString {

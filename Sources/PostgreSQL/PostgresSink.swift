@@ -133,4 +133,6 @@ final class PostgresSink: RowSink {
     }
 
     func release() throws(SinkFault) {}
+
+    var condition: SinkCondition { SinkCondition(waiting: text.rows, failures: server.failures) }
 }

@@ -14,6 +14,8 @@ final class Server: @unchecked Sendable {
     /// When waiting ends at the latest, on the monotonic clock.
     private let deadline: Double
     private var connection: Connection?
+    /// Attempts that failed.
+    private(set) var failures: UInt64 = 0
 
     private static let firstWaitMilliseconds: Int32 = 50
     private static let longestWaitMilliseconds: Int32 = 5000
@@ -45,6 +47,7 @@ final class Server: @unchecked Sendable {
                 return result
             } catch {
                 connection = nil
+                failures += 1
                 guard error.isPassing, MonotonicClock.seconds < deadline else { throw .fault(error) }
                 if !isTold { Diagnostics.warning("waiting for PostgreSQL at \(label): \(error.message)") }
                 isTold = true

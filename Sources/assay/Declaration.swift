@@ -74,7 +74,8 @@ enum Declaration {
         ]
             + RunOptions.checkpointing(
                 of: "transactions", state: "where users are remembered; created when missing",
-                stateDefault: "Checkpoints") + RunOptions.dialect + RunOptions.resources + RunOptions.telling)
+                stateDefault: "Checkpoints") + RunOptions.dialect + RunOptions.resources + RunOptions.telling
+            + Listening.options)
 
     static let runPipeline = Command(
         "run", summary: "Runs a pipeline: windows, aggregates and assessments over a stream of events.",
@@ -117,7 +118,7 @@ enum Declaration {
             + RunOptions.checkpointing(
                 of: "events", state: "where the state is kept; created when missing",
                 stateDefault: "Checkpoints/NAME of the pipeline file") + RunOptions.dialect + RunOptions.resources
-            + RunOptions.telling)
+            + RunOptions.telling + Listening.options)
 
     static let checkConfig = Command(
         "check-config", summary: "Checks a configuration or a pipeline file, or prints the reference.",

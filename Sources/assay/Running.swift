@@ -24,6 +24,7 @@ struct Running {
         if let threads = arguments.integer("threads") { parts.threads = Int(threads) }
         console = RunOptions.console(arguments, totalBytes: totalBytes)
         parts.report = { [console] in console.report($0) }
+        if arguments.flag("listen") { parts.metrics = RunMetrics() }
     }
 
     private static func memory(_ arguments: ParsedArguments) throws(Failure) -> Int {
@@ -61,9 +62,18 @@ struct Running {
         let started = MonotonicClock.seconds
         var request = request
         var former: RunResult?
+        var listening: Listening?
+        defer { listening?.stop() }
         while true {
             guard
-                var result = try performOne(present, request, { sources throws(Failure) in try stage(sources, former) })
+                var result = try performOne(
+                    present, request,
+                    ready: { () throws(Failure) in
+                        // It has the lock of its state, and another process that waits for it has no address to lose.
+                        if listening == nil {
+                            listening = try Listening(arguments, parts.metrics, folder: request.folder)
+                        }
+                    }, { sources throws(Failure) in try stage(sources, former) })
             else { return nil }
             if let former { result.follow(former) }
             if result.hasGrown, result.failure == nil, !present.isStopped {
@@ -78,7 +88,8 @@ struct Running {
     }
 
     private func performOne<Stage: RunStage & ~Copyable>(
-        _ present: PresentRun<Stage>, _ request: RunRequest, _ stage: (_ sources: Int) throws(Failure) -> Stage
+        _ present: PresentRun<Stage>, _ request: RunRequest, ready: () throws(Failure) -> Void,
+        _ stage: (_ sources: Int) throws(Failure) -> Stage
     ) throws(Failure) -> RunResult? {
         var (parts, request) = (parts, request)
         parts.interruption = Interruption()
@@ -96,6 +107,7 @@ struct Running {
         for warning in preparation.warnings { Diagnostics.warning(warning) }
         if !arguments.flag("quiet") { for notice in preparation.notices { Diagnostics.say(notice) } }
         if preparation.isFinished, !request.inputs.contains(where: { $0.definition.isEndless }) { return nil }
+        try ready()
         return run.run(try stage(preparation.sourceCount), preparation)
     }
 

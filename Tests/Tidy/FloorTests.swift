@@ -9,7 +9,8 @@ import Testing
         "AssayCore/Expressions", "AssayCore/Runtime", "AssayCore/Windows", "AssayCore/Aggregates",
         "AssayCore/Patterns", "AssayCore/Rules", "AssayCore/Scoring", "AssayCore/Encoding", "AssayCore/Streams",
         "StateStore", "Assay/YAML", "Assay/Threads", "Assay/Ports", "Assay/Configuration", "Assay/Pipelines",
-        "Assay/Connectors", "Assay/Checkpoint", "Assay/Runs", "Assay/Inspection", "Assay/Trials", "Assay/Sorting",
+        "Assay/Connectors", "Assay/Metrics", "Assay/Checkpoint", "Assay/Runs", "Assay/Inspection", "Assay/Trials",
+        "Assay/Sorting",
         "Assay/Generation",
     ]
 

@@ -46,6 +46,7 @@ import Testing
                 "Synchronization",
             ]
         ),
+        ("Sources/Assay/Metrics/", ["AssayCore", "Glibc", "StateStore", "Synchronization"]),
         ("Sources/Assay/Checkpoint/", ["AssayCore", "CBytes", "Glibc", "StateStore"]),
         ("Sources/Assay/Runs/", ["AssayCore", "CBytes", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Inspection/", ["Arguments", "AssayCore", "CBytes", "CivilTime", "Glibc", "StateStore"]),
@@ -61,6 +62,13 @@ import Testing
             "Sources/PostgreSQL/",
             ["Arguments", "Assay", "AssayCore", "CEL", "CPostgreSQL", "CivilTime", "Glibc", "StateStore"]
         ),
+        (
+            "Sources/Service/",
+            [
+                "Arguments", "Assay", "AssayCore", "CBytes", "CMicrohttpd", "CivilTime", "Glibc", "StateStore",
+                "Synchronization",
+            ]
+        ),
         ("Sources/Compression/", ["CZlib", "CZstd"]),
         ("Sources/Arguments/", ["CBytes", "Glibc"]),
         ("Sources/CEL/", ["CBytes", "CRE2", "CivilTime", "Glibc"]),
@@ -68,7 +76,7 @@ import Testing
         (
             "Sources/assay/",
             [
-                "Arguments", "Assay", "AssayCore", "CEL", "Compression", "Glibc", "Kafka", "PostgreSQL",
+                "Arguments", "Assay", "AssayCore", "CEL", "Compression", "Glibc", "Kafka", "PostgreSQL", "Service",
                 "Synchronization",
             ]
         ),

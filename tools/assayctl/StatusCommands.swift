@@ -11,19 +11,13 @@ enum StatusCommands {
         let folder = StateFolder(arguments)
         let state = try folder.openAny()
         let owner = folder.owner
-        let bytes = fileSize(folder.database)
-        let logBytes = fileSize(folder.database + "-wal")
+        let bytes = StatusDocument.fileSize(folder.database)
+        let logBytes = StatusDocument.fileSize(folder.database + "-wal")
         let snapshots = folder.snapshots.ids
         let record = state.view.checkpoint
         if arguments.flag("json") {
             return Page.line(
-                JSON.object([
-                    ("state", .string(folder.database)), ("format", .integer(state.view.format)),
-                    ("created_ms", .integer(state.view.createdAt)), ("bytes", .unsigned(bytes)),
-                    ("log_bytes", .unsigned(logBytes)), ("owner_pid", owner.map { .integer(Int64($0)) } ?? .null),
-                    ("checkpoint", record.map { json($0) } ?? .null),
-                    ("snapshots", .array(snapshots.map { .integer($0) })),
-                ]).text)
+                StatusDocument.json(state.view, path: folder.database, owner: owner, snapshots: snapshots).text)
         }
         var entries = [
             (
@@ -151,7 +145,7 @@ enum StatusCommands {
         let records = try state.reading { () throws(StoreError) in try state.view.checkpoints() }
         let shown = records.prefix(Int(arguments.integer("limit") ?? 20))
         if arguments.flag("json") {
-            return Page.line(JSON.object([("checkpoints", .array(shown.map { json($0) }))]).text)
+            return Page.line(JSON.object([("checkpoints", .array(shown.map(StatusDocument.json)))]).text)
         }
         Page.table(
             ["id", "taken", "age", "reason", "users", "written", "bytes", "took", "transactions", "line"],
@@ -165,44 +159,5 @@ enum StatusCommands {
                 ]
             }, rightAligned: [0, 4, 5, 6, 7, 8, 9])
         if shown.count < records.count { Page.line(Page.dim("\(records.count - shown.count) more; see --limit")) }
-    }
-
-    static func json(_ record: CheckpointRecord) -> JSON {
-        .object([
-            ("id", .integer(record.id)), ("taken_ms", .integer(record.takenAt)),
-            ("reason", .string(record.reason.rawValue)), ("sequence", .unsigned(record.stage.sequence)),
-            ("event_ms", .integer(record.stage.eventTime)),
-            ("clock_ms", StreamClock.time(in: record.stage).map { .integer($0.milliseconds) } ?? .null),
-            ("users", .integer(record.stage.keys)),
-            ("users_written", .integer(record.keysWritten)), ("bytes_written", .integer(record.bytesWritten)),
-            ("duration_ms", .real(Double(record.durationMicroseconds) / 1000)),
-            ("tallies", .object(record.stage.tallies.map { ($0.name, .unsigned($0.count)) })),
-            (
-                "inputs",
-                .array(
-                    record.inputs.map { input in
-                        let lag = record.stage[field: StageRecord.lagPrefix + input.name]
-                        return .object(
-                            [
-                                ("name", .string(input.name)), ("path", .string(input.path)),
-                                ("offset", .unsigned(input.offset)), ("line", .unsigned(input.line)),
-                            ] + (lag.map { [("lag", .integer($0))] } ?? []))
-                    })
-            ),
-            (
-                "outputs",
-                .array(
-                    record.outputs.map {
-                        .object([
-                            ("name", .string($0.name)), ("path", .string($0.path)), ("length", .unsigned($0.length)),
-                        ])
-                    })
-            ),
-        ])
-    }
-
-    private static func fileSize(_ path: String) -> UInt64 {
-        var status = stat()
-        return stat(path, &status) == 0 ? UInt64(status.st_size) : 0
     }
 }

@@ -88,47 +88,8 @@ enum UserCommands {
         guard let user = try state.reading({ () throws(StoreError) in try users.record(of: Array(id.utf8)) }) else {
             throw Failure(code: .no, message: "no user '\(Page.shown(id))' is known")
         }
-        if arguments.flag("json") { return Page.line(json(user, state).text) }
+        if arguments.flag("json") { return Page.line(user.json(state.clock).text) }
         show(user, state)
-    }
-
-    static func json(_ user: UserRecord, _ state: OpenState) -> JSON {
-        .object([
-            ("user_id", .string(user.name)), ("transactions", .unsigned(user.transactions)),
-            ("last_ms", user.lastTime.map { .integer($0) } ?? .null),
-            ("last_time", user.lastTime.map { .string(state.clock.text($0)) } ?? .null),
-            ("hours", .array(user.hours.hours.map { .integer(Int64($0)) })), ("weekend", .bool(user.seenOnWeekend)),
-            (
-                "amounts",
-                .array(
-                    user.amounts.map {
-                        .object([
-                            ("currency", .string($0.currency)), ("count", .unsigned($0.count)),
-                            ("mean", .real($0.mean)), ("deviation", .real($0.deviation)),
-                        ])
-                    })
-            ),
-            (
-                "places",
-                .array(
-                    user.places.map {
-                        .object([
-                            ("latitude", .real($0.latitude)), ("longitude", .real($0.longitude)),
-                            ("kilometers", .real($0.kilometers(to: user.places[0]))),
-                        ])
-                    })
-            ),
-            (
-                "types",
-                .array(
-                    user.types.map {
-                        .object([
-                            ("transaction_type", .string($0.name)),
-                            ("times_ms", .array($0.times.map { .integer($0) })),
-                        ])
-                    })
-            ),
-        ])
     }
 
     private static func show(_ user: UserRecord, _ state: OpenState) {

@@ -34,6 +34,9 @@ final class Saving {
     private var sequenceAtCut: UInt64
     private(set) var last: CheckpointRecord?
     private(set) var committed = 0
+    private(set) var failures = 0
+    /// The last attempt has failed.
+    private(set) var isFailing = false
     private(set) var isFinished = false
     private var hasGivenUp = false
 
@@ -243,10 +246,13 @@ final class Saving {
             record = committed
             last = committed
             self.committed += 1
+            isFailing = false
             changes = nil
             act(machine.handle(.committed))
         case .storeFailed(let error):
             let failure = RunFailure(error, folder: saved.folder)
+            failures += 1
+            isFailing = true
             report("checkpoint \(cut.id) was not made, \(error.description)")
             if error.kind == .damaged { return failure }
             act(machine.handle(.failed))

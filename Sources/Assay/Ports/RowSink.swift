@@ -65,4 +65,23 @@ package protocol RowSink: AnyObject {
 
     /// The checkpoint of everything settled last is durable.
     func release() throws(SinkFault)
+
+    /// How it gets on, for people.
+    var condition: SinkCondition { get }
+}
+
+extension RowSink {
+    package var condition: SinkCondition { SinkCondition() }
+}
+
+/// How an output gets on with its server.
+package struct SinkCondition: Equatable, Sendable {
+    /// Rows that it holds and that are not confirmed yet.
+    package var waiting = 0
+    /// Attempts that failed and were made again.
+    package var failures: UInt64 = 0
+
+    package init(waiting: Int = 0, failures: UInt64 = 0) {
+        (self.waiting, self.failures) = (waiting, failures)
+    }
 }

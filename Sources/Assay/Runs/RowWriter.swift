@@ -11,6 +11,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     /// By source, the name of its input; empty where there is only one.
     private let sourceNames: [String]
     private let report: @Sendable (RunReport) -> Void
+    private let metrics: RunMetrics?
     private var reported = 0
     private var order: OrderLog?
     /// Received, and not worked on yet: the order of these is durable.
@@ -28,6 +29,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         isStrict = parts.isStrict
         sourceNames = Set(inputs).count > 1 ? inputs : []
         report = parts.report
+        metrics = parts.metrics
     }
 
     /// The positions of the outputs before anything is written.
@@ -99,12 +101,10 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         let firstReject = isStrict ? batch.rejects.first : nil
         if let firstReject { formatter.cut(batch, after: firstReject.lineIndex) }
         for (number, sink) in sinks.enumerated() {
-            try guarded { () throws(SinkFault) in
-                try sink.write { buffer in
-                    turns.take()
-                    defer { turns.giveBack() }
-                    return formatter.format(batch, for: number, into: &buffer)
-                }
+            try write(to: sink, number) { buffer in
+                turns.take()
+                defer { turns.giveBack() }
+                return formatter.format(batch, for: number, into: &buffer)
             }
         }
         if let firstReject {
@@ -131,16 +131,30 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
             return
         }
         let source = sourceName(batch)
-        for rejects in rejects {
-            try guarded { () throws(SinkFault) in
-                try rejects.sink.write { buffer in
-                    for reject in all {
-                        rejectEncoder.encode(reject, text: batch.text, of: source, as: rejects.form, into: &buffer)
-                    }
-                    return UInt64(all.count)
+        for (number, rejects) in rejects.enumerated() {
+            try write(to: rejects.sink, sinks.count + number) { buffer in
+                for reject in all {
+                    rejectEncoder.encode(reject, text: batch.text, of: source, as: rejects.form, into: &buffer)
                 }
+                return UInt64(all.count)
             }
         }
+    }
+
+    private func write(
+        to sink: any RowSink, _ number: Int, _ fill: (inout OutputBuffer) -> UInt64
+    ) throws(RunFailure) {
+        var rows: UInt64 = 0
+        var bytes = 0
+        try guarded { () throws(SinkFault) in
+            try sink.write { buffer in
+                let before = buffer.count
+                rows = fill(&buffer)
+                bytes = buffer.count - before
+                return rows
+            }
+        }
+        metrics?.note(rows: rows, bytes: bytes, of: number, sink.condition)
     }
 
     private func guarded(_ body: () throws(SinkFault) -> Void) throws(RunFailure) {

@@ -24,6 +24,8 @@ package struct RunParts {
     package var lingerSeconds = 0.0
     /// The process ends after the run, so the memory of the states need not be freed piece by piece.
     package var isLast = false
+    /// Where the run says what it does, if anyone looks.
+    package var metrics: RunMetrics?
     /// Receives reports for people, on several threads.
     package var report: @Sendable (RunReport) -> Void = { _ in }
 
@@ -148,6 +150,7 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
             stage.makeFormatter(), sinks: preparation.sinks, rejects: preparation.rejects,
             inputs: preparation.inputs.all.map(\.input.whole), parts)
         let inputs = preparation.inputs.all
+        parts.metrics?.begin(sinks: preparation.sinkNames)
         var saving: Saving?
         do throws(RunFailure) {
             if let saved = preparation.saved {
@@ -200,7 +203,8 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         var loop = RunLoop(
             stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
             names: inputs.map(\.input.name), turns: turns, parts: parts,
-            replay: OrderReplay(preparation.replayed, sources: inputs.count), nextOrder: preparation.nextOrder)
+            replay: OrderReplay(preparation.replayed, sources: inputs.count), nextOrder: preparation.nextOrder,
+            publishing: Publishing(parts.metrics, inputs))
         loop.run()
         result = loop.finish()
         for box in free { box.close() }

@@ -26,6 +26,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private var lag: UInt64?
     private var lags: [UInt64?]
     private var nextLook = 0.0
+    private var publishing: Publishing
 
     /// Batches that have arrived and were not taken yet, by source.
     private var waiting: [[(batch: Stage.Batch, position: SourcePosition)]]
@@ -53,7 +54,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     init(
         stage: consuming Stage, saving: Saving?, inbox: Mailbox<RunMessage<Stage>>,
         outputBox: Mailbox<WriterMessage<Stage>>, sources: [any Source], free: [Mailbox<Stage.Batch>], names: [String],
-        turns: Turns, parts: RunParts, replay: OrderReplay, nextOrder: UInt64?
+        turns: Turns, parts: RunParts, replay: OrderReplay, nextOrder: UInt64?, publishing: Publishing
     ) {
         (result.counts, result.earlier) = (stage.counts, stage.counts)
         let now = MonotonicClock.seconds
@@ -69,6 +70,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         self.parts = parts
         self.replay = replay
         self.nextOrder = nextOrder
+        self.publishing = publishing
         waiting = free.map { _ in [] }
         unended = Set(free.indices)
         lastInput = free.map { _ in now }
@@ -81,12 +83,14 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         while !isOver {
             // After a failure only messages lead to the end.
             let deadline =
-                result.failure == nil ? min(saving?.deadline ?? .infinity, nextIdleMoment) : Double.infinity
+                result.failure == nil
+                ? min(saving?.deadline ?? .infinity, nextIdleMoment, publishing.due) : Double.infinity
             let message = inbox.receive(until: deadline)
             turns.take()
             if let message { take(message) }
             lookForIdleness()
             goOnSaving()
+            publishing.publishIfDue(stage, saving)
             turns.giveBack()
             endIfDone()
         }
@@ -214,6 +218,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             return fail(RunFailure(error, folder: saving?.folder ?? ""))
         }
         saving?.note(position, of: source)
+        publishing.note(position, of: source)
         pass(on: batch)
         if let saving, parts.memoryBytes < .max { keepWithinMemory(saving) }
     }
@@ -336,6 +341,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private mutating func commitEnded(_ outcome: Committer.Outcome) {
         switch outcome {
         case .committed, .storeFailed, .outputNotDurable:
+            publishing.noteChange()
             if let failure = saving?.commitEnded(outcome) { fail(failure) }
             isStalled = false
             if case .committed(let record) = outcome {

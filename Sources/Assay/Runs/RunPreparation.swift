@@ -16,6 +16,8 @@ package struct RunPreparation: ~Copyable {
     /// By number.
     let sinks: [any RowSink]
     let rejects: [RejectSink]
+    /// Of both, in their order.
+    let sinkNames: [String]
     /// The order of several sources: its log, and what an earlier run has taken since the checkpoint.
     let order: Handover<OrderLog>?
     let nextOrder: UInt64?
@@ -63,7 +65,8 @@ package struct RunPreparation: ~Copyable {
             let plans = try OutputPlans(request, known: nil, finding: .first)
             return try RunPreparation(
                 saved: nil, record: CheckpointRecord(), loaded: nil, inputs: inputs, finding: .first,
-                sinks: plans.openSinks(), rejects: plans.openRejects(), order: nil, nextOrder: nil, replayed: [],
+                sinks: plans.openSinks(), rejects: plans.openRejects(), sinkNames: request.sinkNames, order: nil,
+                nextOrder: nil, replayed: [],
                 notices: inputs.notices(request, nil, hasUnread: false, isRepeated: false), warnings: [],
                 isFinished: false)
         }
@@ -84,8 +87,9 @@ package struct RunPreparation: ~Copyable {
         let order = try openOrder(inputs, folder, last)
         return try RunPreparation(
             saved: saved, record: nextRecord(request, last, inputs), loaded: last, inputs: inputs, finding: finding,
-            sinks: plans.openSinks(), rejects: plans.openRejects(), order: order?.log, nextOrder: order?.next,
-            replayed: order?.entries ?? [], notices: notices, warnings: warnings,
+            sinks: plans.openSinks(), rejects: plans.openRejects(), sinkNames: request.sinkNames,
+            order: order?.log, nextOrder: order?.next, replayed: order?.entries ?? [], notices: notices,
+            warnings: warnings,
             isFinished: inputs.isRead && !plans.hasUnread && (hasEnded || inputs.wasInterrupted))
     }
 

@@ -44,6 +44,9 @@ package struct RunRequest {
     /// Whether a checkpoint is of a stage that has ended.
     let hasEnded: (StageRecord) -> Bool
 
+    /// The names of its outputs, and of those for rejected lines.
+    var sinkNames: [String] { (outputs + rejects).map(\.name) }
+
     /// Refuses outputs that are claimed twice, or are an input too.
     package func checkClaims() throws(RunFailure) {
         var claims = RunClaims(self)

@@ -2,16 +2,16 @@ import Glibc
 
 /// A queue of messages from several threads to one.
 ///
-/// @unchecked Sendable: `messages` and `isClosed` are only used while `lock` is held.
-final class Mailbox<Message: Sendable>: @unchecked Sendable {
+/// @unchecked Sendable: `messages` and `hasEnded` are only used while `lock` is held.
+package final class Mailbox<Message: Sendable>: @unchecked Sendable {
     // Locks must not move in memory once they are in use.
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let arrival = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var messages: [Message] = []
     private var taken = 0
-    private var isClosed = false
+    private var hasEnded = false
 
-    init() {
+    package init() {
         // The lock is held only briefly, so waiting spins before it sleeps.
         var kind = pthread_mutexattr_t()
         pthread_mutexattr_init(&kind)
@@ -32,7 +32,7 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
         arrival.deallocate()
     }
 
-    func send(_ message: Message) {
+    package func send(_ message: Message) {
         pthread_mutex_lock(lock)
         messages.append(message)
         pthread_mutex_unlock(lock)
@@ -41,18 +41,32 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
     }
 
     /// Closes the box: receivers get nothing more.
-    func close() {
+    package func close() {
         pthread_mutex_lock(lock)
-        isClosed = true
+        hasEnded = true
         pthread_cond_broadcast(arrival)
         pthread_mutex_unlock(lock)
     }
 
-    /// Returns the next message; nil when the box is closed, or none came by the deadline (of the monotonic clock).
-    func receive(until deadline: Double = .infinity) -> Message? {
+    package var isClosed: Bool {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
-        while !isClosed {
+        return hasEnded
+    }
+
+    /// Returns what nobody has received, after it was closed.
+    package func drain() -> [Message] {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        defer { messages = [] }
+        return Array(messages[taken...])
+    }
+
+    /// Returns the next message; nil when the box is closed, or none came by the deadline (of the monotonic clock).
+    package func receive(until deadline: Double = .infinity) -> Message? {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        while !hasEnded {
             if taken < messages.count {
                 let message = messages[taken]
                 taken += 1
@@ -76,5 +90,5 @@ final class Mailbox<Message: Sendable>: @unchecked Sendable {
     }
 
     /// Returns the next message if there is one.
-    func receiveNow() -> Message? { receive(until: 0) }
+    package func receiveNow() -> Message? { receive(until: 0) }
 }

@@ -1,10 +1,10 @@
 import Glibc
 
 /// A thread for work that waits on files, which must not hold up the threads of a shared pool.
-struct WorkerThread: ~Copyable {
+package struct WorkerThread: ~Copyable {
     private let thread: pthread_t
 
-    init(_ work: @escaping @Sendable () -> Void) {
+    package init(_ work: @escaping @Sendable () -> Void) {
         final class Work {
             let run: @Sendable () -> Void
             init(_ run: @escaping @Sendable () -> Void) { self.run = run }
@@ -22,15 +22,15 @@ struct WorkerThread: ~Copyable {
     }
 
     /// Waits until its work is done.
-    consuming func join() {
+    package consuming func join() {
         pthread_join(thread, nil)
     }
 }
 
 /// The time of day, for people only: nothing depends on it.
-enum WallClock {
+package enum WallClock {
     /// Since 1970.
-    static var milliseconds: Int64 {
+    package static var milliseconds: Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000

@@ -1,0 +1,118 @@
+/// What a token allows.
+enum Scope: String, CaseIterable, Sendable {
+    case score, label, read, review, admin
+}
+
+/// One method of one path: what requests are routed by, and what the published description is made from.
+struct Route: Sendable {
+    enum Endpoint: String, Sendable {
+        case metrics, health, readiness, status, description, events
+        case assess, explain, user, answer, labels
+    }
+
+    /// What a request or an answer consists of.
+    enum Content: Sendable {
+        case text(String)
+        case events
+        case json(String)
+        /// One or many of them: JSON, or a line each.
+        case lines(String)
+    }
+
+    struct Parameter: Sendable {
+        let name: String
+        let isInPath: Bool
+        let help: String
+    }
+
+    let endpoint: Endpoint
+    let method: String
+    /// With the name of a parameter in braces.
+    let path: String
+    /// Nil where everyone may ask.
+    let scope: Scope?
+    let summary: String
+    var parameters: [Parameter] = []
+    var takes: Content?
+    let gives: Content
+    /// The statuses of its answers besides 200, and those that every route may have.
+    var statuses: [UInt32] = []
+    /// The status of success.
+    var success: UInt32 = 200
+
+    var name: String { endpoint.rawValue }
+}
+
+extension Route {
+    /// What every run that listens answers.
+    static let ofRuns: [Route] = [
+        Route(
+            endpoint: .health, method: "GET", path: "/healthz", scope: nil, summary: "Whether the process is alive.",
+            gives: .text("text/plain")),
+        Route(
+            endpoint: .readiness, method: "GET", path: "/readyz", scope: nil,
+            summary: "Whether it takes input and its state can be saved.", gives: .text("text/plain"),
+            statuses: [503]),
+        Route(
+            endpoint: .description, method: "GET", path: "/openapi.json", scope: nil,
+            summary: "This description.", gives: .json("Description")),
+        Route(
+            endpoint: .metrics, method: "GET", path: "/metrics", scope: .read,
+            summary: "Figures, as Prometheus reads them.", gives: .text("text/plain")),
+        Route(
+            endpoint: .status, method: "GET", path: "/v1/status", scope: .read,
+            summary: "The state and its last checkpoint, as 'assayctl status --json' shows them.",
+            gives: .json("Status"), statuses: [503]),
+        Route(
+            endpoint: .events, method: "GET", path: "/v1/events", scope: .read,
+            summary: "Counts each second, as server-sent events.",
+            parameters: [], gives: .events, statuses: [503]),
+    ]
+}
+
+/// Finds the route of a request.
+struct Router: Sendable {
+    enum Finding {
+        case found(Route, parameter: [UInt8])
+        case notFound
+        /// The path is there, with these methods.
+        case otherMethod(allowed: [String])
+        /// The path has a sign that stands for nothing.
+        case malformed
+    }
+
+    private struct Pattern {
+        let prefix: String
+        let route: Route
+    }
+
+    private let fixed: [String: [Route]]
+    /// Those that end in a parameter.
+    private let open: [Pattern]
+
+    init(_ routes: [Route]) {
+        fixed = Dictionary(grouping: routes.filter { !$0.path.contains("{") }, by: \.path)
+        open = routes.compactMap { route in
+            route.path.firstIndex(of: "{").map { Pattern(prefix: String(route.path[..<$0]), route: route) }
+        }
+    }
+
+    func find(_ method: String, _ path: Substring) -> Finding {
+        if let routes = fixed[String(path)] { return pick(method, routes, parameter: []) }
+        let matching = open.filter { pattern in
+            path.hasPrefix(pattern.prefix) && path.utf8.count > pattern.prefix.utf8.count
+                && !path.dropFirst(pattern.prefix.count).contains("/")
+        }
+        guard let first = matching.first else { return .notFound }
+        guard let parameter = Percent.decoded(path.dropFirst(first.prefix.count)) else { return .malformed }
+        return pick(method, matching.map(\.route), parameter: parameter)
+    }
+
+    /// HEAD is answered as GET is: the library leaves the body out.
+    private func pick(_ method: String, _ routes: [Route], parameter: [UInt8]) -> Finding {
+        let wanted = method == "HEAD" ? "GET" : method
+        if let route = routes.first(where: { $0.method == wanted }) { return .found(route, parameter: parameter) }
+        let allowed = routes.map(\.method)
+        return .otherMethod(allowed: allowed.contains("GET") ? allowed + ["HEAD"] : allowed)
+    }
+}
