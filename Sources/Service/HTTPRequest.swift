@@ -20,6 +20,8 @@ final class HTTPRequest: @unchecked Sendable {
     var body: [UInt8] = []
     /// The bytes of the body, as its header says.
     var length = 0
+    /// The body is lines.
+    var isStream = false
     /// All headers were there and nothing was wrong with them.
     var isAdmitted = false
     /// Somebody has it, and will give the answer.

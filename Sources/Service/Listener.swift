@@ -14,6 +14,11 @@ package final class Listener: @unchecked Sendable {
         package var headerSeconds = 10.0
         package var bodySeconds = 30.0
         package var idleSeconds = 60.0
+        /// Nil lets everybody in.
+        package var tokens: Tokens?
+        /// As PEM; nil without TLS.
+        package var certificate: String?
+        package var key: String?
 
         package init(_ address: ListenAddress) {
             self.address = address
@@ -25,38 +30,61 @@ package final class Listener: @unchecked Sendable {
     private let routes: [Route]
     private let events: EventStream
     private let traffic = Traffic()
+    private let scoring: ScoringService?
+    /// Bytes of bodies that were let in and are not done with.
+    private let bodies = Atomic<Int>(0)
+    private let isEnding = Atomic(false)
     /// What waits for the thread that looks things up.
     private let waiting = Mailbox<HTTPRequest>()
     private let waitingCount = Atomic<Int>(0)
+    private let tokens: Tokens?
     private var server: HTTPServer?
     private var worker: WorkerThread?
+    /// Systemd was told that it is ready. Used by the thread that looks things up.
+    private var isTold = false
 
     /// Looking things up takes a few milliseconds each.
     private static let mostWaiting = 256
     private static let longestBody = 64 << 20
+    /// Bodies wait in memory. More than this at once is refused for a moment.
+    private static let mostBodies = 4 * longestBody
 
     /// Begins to listen.
-    package init(_ options: Options, _ pages: RunPages) throws(RunFailure) {
-        self.pages = pages
+    package init(_ options: Options, _ pages: RunPages, _ scoring: ScoringService? = nil) throws(RunFailure) {
+        (self.pages, self.scoring, tokens) = (pages, scoring, options.tokens)
         let library = try Library.load()
-        routes = Route.ofRuns
+        routes = (scoring == nil ? [] : Route.ofScoring) + Route.ofRuns
         router = Router(routes)
         events = EventStream(library)
-        let listening = try options.address.listen()
+        let listening: Int32
+        if let given = Systemd.socketGiven { listening = given } else { listening = try options.address.listen() }
         var limits = Connections.Limits()
         (limits.headerSeconds, limits.bodySeconds) = (options.headerSeconds, options.bodySeconds)
         limits.idleSeconds = options.idleSeconds
         server = try HTTPServer(
-            library, listening: listening, limits: limits, mostConnections: options.mostConnections, tls: nil, self)
+            library, listening: listening, limits: limits, mostConnections: options.mostConnections,
+            tls: options.certificate.map { HTTPServer.TLS(certificate: $0, key: options.key ?? "") }, self)
         worker = WorkerThread { [self] in lookUp() }
+        scoring?.review = { [events] assessment, row in
+            guard assessment.decision == .review || assessment.level >= .high, events.isHeard else { return }
+            events.send("review", String(decoding: row, as: UTF8.self))
+        }
     }
 
     package var place: String { server?.place ?? "" }
 
-    /// Answers what is under way, and ends.
-    package func stop(drainSeconds: Double = 1) {
+    /// Answers what is under way, and takes nothing else; for so many seconds at most.
+    package func drain(seconds: Double) {
+        if !isEnding.load(ordering: .relaxed) { Systemd.notify("STOPPING=1") }
+        isEnding.store(true, ordering: .relaxed)
         events.end()
-        _ = server?.drain(seconds: drainSeconds)
+        _ = server?.drain(seconds: seconds)
+    }
+
+    /// Ends, after the run has.
+    package func stop() {
+        scoring?.end()
+        drain(seconds: 1)
         waiting.close()
         worker.take()?.join()
         server?.stop()
@@ -75,6 +103,7 @@ package final class Listener: @unchecked Sendable {
             }
             guard MonotonicClock.seconds >= nextCounts else { continue }
             nextCounts = MonotonicClock.seconds + Self.secondsBetweenCounts
+            tellSystemd()
             if events.isHeard { events.send("counts", pages.metrics.counts(at: WallClock.milliseconds).text) }
         }
         // What came in between is answered: nobody may be left asleep.
@@ -83,17 +112,36 @@ package final class Listener: @unchecked Sendable {
         }
     }
 
+    /// Ready once, and then regularly that the run still moves.
+    private func tellSystemd() {
+        if !isTold, isReady {
+            isTold = true
+            Systemd.notify("READY=1")
+        }
+        guard Systemd.hasWatchdog else { return }
+        guard let scoring, isTold else { return Systemd.notify("WATCHDOG=1") }
+        scoring.ask { _ in Systemd.notify("WATCHDOG=1") }
+    }
+
+    private var isReady: Bool {
+        pages.metrics.isReady && scoring?.intake.isLive ?? true && !isEnding.load(ordering: .relaxed)
+    }
+
     private func look(_ request: HTTPRequest) -> HTTPReply {
         do throws(Problem) {
             switch request.route?.endpoint {
             case .metrics:
                 let text = pages.metricsText { page in
                     traffic.write(into: &page)
+                    scoring?.write(into: &page)
                     page.write(.connections, Double(server?.connections.count ?? 0))
                     page.write(.shutConnections, Double(server?.connections.shutCount ?? 0))
                 }
                 return HTTPReply(Array(text.utf8), contentType: MetricsPage.contentType)
             case .status: return HTTPReply(try pages.status())
+            case .explain, .user, .answer:
+                guard let scoring else { throw Problem(404, "nothing is there") }
+                return HTTPReply(try StateQuestion(scoring).answer(request))
             default: throw Problem(404, "nothing is there")
             }
         } catch {
@@ -112,21 +160,55 @@ extension Listener: Responder {
                 405, "this path has other methods", headers: [("Allow", allowed.joined(separator: ", "))])
         case .found(let route, let parameter): (request.route, request.parameter) = (route, parameter)
         }
+        if let tokens, let scope = request.route?.scope {
+            try tokens.check(request.header("Authorization"), for: scope)
+        }
         if let text = request.header("Content-Length") {
             guard let length = Int(text), length <= Self.longestBody else {
                 request.length = .max
                 throw Problem(413, "a body has at most \(Self.longestBody) bytes", closes: true)
             }
             request.length = length
+            try admitBody(request)
         } else if request.header("Transfer-Encoding") != nil {
             request.length = .max
             throw Problem(411, "a body needs its Content-Length", closes: true)
         }
     }
 
+    /// There is room for a body of its length, and it is of a kind that is taken.
+    private func admitBody(_ request: HTTPRequest) throws(Problem) {
+        guard request.route?.takes != nil else { return }
+        if request.header("Sec-Fetch-Site").map({ $0 == "cross-site" }) ?? false {
+            throw Problem(403, "pages of other sites may not send anything here")
+        }
+        if request.route?.endpoint == .labels { throw Problem(404, "learning is off: no label is of use") }
+        request.isStream = try Self.isStream(request.header("Content-Type"))
+        if request.route?.endpoint == .assess, scoring?.intake.isLive != true {
+            throw .later(503, "the engine is not ready yet")
+        }
+        let length = request.length
+        if bodies.wrappingAdd(length, ordering: .relaxed).newValue > Self.mostBodies {
+            bodies.wrappingSubtract(length, ordering: .relaxed)
+            throw .later(503, "too much waits already")
+        }
+        request.release = { [self] in bodies.wrappingSubtract(length, ordering: .relaxed) }
+    }
+
+    /// Without a type a body is JSON.
+    private static func isStream(_ type: String?) throws(Problem) -> Bool {
+        guard let type else { return false }
+        let name = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
+        if name == "application/json" { return false }
+        guard ["application/x-ndjson", "application/ndjson", "application/jsonl"].contains(name) else {
+            throw Problem(415, "a body is application/json or application/x-ndjson")
+        }
+        return true
+    }
+
     func isSlow(_ request: HTTPRequest) -> Bool {
         switch request.route?.endpoint {
-        case .metrics, .status: true
+        case .metrics, .status, .assess, .explain, .user, .answer: true
         default: false
         }
     }
@@ -135,7 +217,7 @@ extension Listener: Responder {
         switch request.route?.endpoint {
         case .health: return HTTPReply(Array("alive\n".utf8), contentType: "text/plain")
         case .readiness:
-            let isReady = pages.metrics.isReady
+            let isReady = isReady
             var reply = HTTPReply(Array((isReady ? "ready\n" : "not ready\n").utf8), contentType: "text/plain")
             if !isReady { (reply.status, reply.headers) = (503, [("Retry-After", "1")]) }
             return reply
@@ -148,6 +230,13 @@ extension Listener: Responder {
     }
 
     func take(_ request: HTTPRequest) {
+        if request.route?.endpoint == .assess, let scoring {
+            let submission = Submission(request, isStream: request.isStream) { [traffic] in traffic.noteScore($0) }
+            if !scoring.intake.submit(submission) {
+                request.reply(Problem.later(503, "the engine is not ready").reply)
+            }
+            return
+        }
         if waitingCount.wrappingAdd(1, ordering: .relaxed).newValue > Self.mostWaiting {
             waitingCount.wrappingSubtract(1, ordering: .relaxed)
             return request.reply(Problem.later(503, "too many requests wait already").reply)
@@ -168,6 +257,9 @@ final class Traffic: Sendable {
     }
 
     private let routes = Mutex<[String: Route]>([:])
+    private let scores = Mutex(Histogram())
+
+    func noteScore(_ seconds: Double) { scores.withLock { $0.note(seconds) } }
 
     func note(_ route: String, _ status: UInt32, seconds: Double) {
         routes.withLock { routes in
@@ -184,5 +276,7 @@ final class Traffic: Sendable {
                 route.codes.sorted { $0.key < $1.key }.map { ([name, "\($0.key)"], Double($0.value)) }
             })
         page.write(.requestSeconds, routes.map { ([$0.key], $0.value.seconds) })
+        let scores = scores.withLock { $0 }
+        if scores.count > 0 { page.write(.scoreSeconds, [([], scores)]) }
     }
 }

@@ -111,6 +111,42 @@ struct OpenAPI {
             "reason":{"description":"Why a line is rejected.","type":"string"}}}
             """
         ),
+        (
+            "Transaction",
+            """
+            {"type":"object","required":["transaction_id","user_id","timestamp","amount"],"properties":{\
+            "transaction_id":{"type":"string","minLength":1,"maxLength":256},\
+            "user_id":{"type":"string","minLength":1,"maxLength":256},\
+            "timestamp":{"type":["string","number"]},"amount":{"type":"number","minimum":0}}}
+            """
+        ),
+        (
+            "Assessment",
+            """
+            {"type":"object","required":["transaction_id","user_id","sequence","timestamp","risk_level","risk_score",\
+            "risk_factors","recommendation"],"properties":{"transaction_id":{"type":"string"},\
+            "user_id":{"type":"string"},"sequence":{"type":"integer","minimum":1},"timestamp":{"type":"number"},\
+            "risk_level":{"enum":["low","medium","high","critical"]},\
+            "risk_score":{"type":"number","minimum":0,"maximum":1},"risk_factors":{"type":"array"},\
+            "decision":{"enum":["allow","review","block"]},"recommendation":{"type":"string"}}}
+            """
+        ),
+        ("Label", "{\"type\":\"object\"}"), ("Labels", "{\"type\":\"object\"}"),
+        (
+            "Explanations",
+            """
+            {"type":"object","required":["as_of_sequence","explanations"],"properties":{\
+            "as_of_checkpoint":{"type":["integer","null"]},"as_of_sequence":{"type":"integer"},\
+            "explanations":{"type":"array"}}}
+            """
+        ),
+        (
+            "User",
+            """
+            {"type":"object","required":["user_id","transactions"],"properties":{"user_id":{"type":"string"},\
+            "transactions":{"type":"integer"}}}
+            """
+        ),
         ("Description", "{\"type\":\"object\",\"required\":[\"openapi\",\"info\",\"paths\"]}"),
         (
             "Status",

@@ -70,6 +70,36 @@ extension Route {
     ]
 }
 
+extension Route {
+    /// What a run answers besides that scores for those who wait.
+    static let ofScoring: [Route] = [
+        Route(
+            endpoint: .assess, method: "POST", path: "/v1/assessments", scope: .score,
+            summary: "Scores a transaction, or several as lines, and answers with each assessment.",
+            takes: .lines("Transaction"), gives: .lines("Assessment"), statuses: [409, 429]),
+        Route(
+            endpoint: .answer, method: "GET", path: "/v1/assessments/{transaction_id}", scope: .read,
+            summary: "A remembered answer: the newest of this id, or that of a user.",
+            parameters: [
+                Parameter(name: "transaction_id", isInPath: true, help: "As in the transaction."),
+                Parameter(name: "user_id", isInPath: false, help: "As in the transaction."),
+            ], gives: .json("Assessment"), statuses: [404]),
+        Route(
+            endpoint: .labels, method: "POST", path: "/v1/labels", scope: .label,
+            summary: "Says which transactions were fraud. This engine does not learn: nothing is there.",
+            takes: .lines("Label"), gives: .json("Labels"), statuses: [404], success: 202),
+        Route(
+            endpoint: .explain, method: "POST", path: "/v1/explanations", scope: .read,
+            summary: "Why a transaction would get its assessment if it came now. Nothing changes.",
+            takes: .lines("Transaction"), gives: .json("Explanations"), statuses: [503]),
+        Route(
+            endpoint: .user, method: "GET", path: "/v1/users/{user_id}", scope: .read,
+            summary: "What is known of a user, as 'assayctl user --json' shows it.",
+            parameters: [Parameter(name: "user_id", isInPath: true, help: "As in transactions.")],
+            gives: .json("User"), statuses: [404]),
+    ]
+}
+
 /// Finds the route of a request.
 struct Router: Sendable {
     enum Finding {

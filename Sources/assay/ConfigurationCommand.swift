@@ -24,7 +24,7 @@ enum Configurations {
 extension Configurations {
     /// Reads the file's rules and lists again: all of them are taken or none.
     static func reload(
-        _ path: String, instead present: Configuration, _ console: Console, _ take: (RunChange<ScoringStage>) -> Void
+        _ path: String, instead present: Configuration, _ console: Console, _ take: (Loaded) -> Void
     ) {
         do throws(Failure) {
             let loaded = try load(path)
@@ -42,7 +42,7 @@ extension Configurations {
                         + others.joined(separator: ", ") + "; start again for that")
             }
             console.expect(rules: loaded.resolved.rules?.outlines.count ?? 0)
-            take(RunChange(loaded.file, rules: loaded.resolved.rules))
+            take(loaded)
         } catch {
             Diagnostics.error("the rules stay as they were: \(error.message)")
         }

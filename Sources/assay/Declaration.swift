@@ -12,9 +12,11 @@ enum Declaration {
             "'assay COMMAND --help' describes one command.",
             exitCodes,
         ],
-        subcommands: [score, runPipeline, checkConfig, patterns, testRules, backtest, explain, sort, eval, generate])
+        subcommands: [
+            score, serve, runPipeline, checkConfig, patterns, testRules, backtest, explain, sort, eval, generate,
+        ])
 
-    private static let exitCodes = """
+    static let exitCodes = """
         Exit codes:
            0  done, also when lines were rejected
           64  the command line is wrong

@@ -8,6 +8,7 @@ final class PresentRun<Stage: RunStage & ~Copyable>: Sendable {
         var interruption = Interruption()
         var checkpoint: @Sendable () -> Void = {}
         var change: @Sendable (RunChange<Stage>) -> Void = { _ in }
+        var ask: @Sendable (@escaping @Sendable (borrowing Stage) -> Void) -> Void = { _ in }
         var isStopped = false
     }
 
@@ -15,8 +16,9 @@ final class PresentRun<Stage: RunStage & ~Copyable>: Sendable {
 
     /// Takes the place of the run before.
     func begin(_ run: borrowing Run<Stage>, _ interruption: Interruption) {
-        let (checkpoint, change) = (run.requestCheckpoint, run.change)
+        let (checkpoint, change, ask) = (run.requestCheckpoint, run.change, run.ask)
         state.withLock { state in
+            state.ask = ask
             (state.interruption, state.checkpoint, state.change) = (interruption, checkpoint, change)
             if state.isStopped { interruption.trigger() }
         }
@@ -33,6 +35,8 @@ final class PresentRun<Stage: RunStage & ~Copyable>: Sendable {
     }
 
     func requestCheckpoint() { state.withLock { $0.checkpoint }() }
+
+    func ask(_ question: @escaping @Sendable (borrowing Stage) -> Void) { state.withLock { $0.ask }(question) }
 
     func change(_ change: RunChange<Stage>) { state.withLock { $0.change }(change) }
 }

@@ -34,8 +34,9 @@ enum RunCommand {
             throw Failure(code: .cannotCreate, message: "there is no folder '\(request.outputFolder)'")
         }
         let isSaved = request.folder != nil
-        let result = try running.carryOut(present, request) { sources, former in
-            StreamStage((former == nil ? pipeline : reloads.present).plan, sources: sources, isSaved: isSaved)
+        let result = try running.carryOut(present, request) { preparation, former in
+            StreamStage(
+                (former == nil ? pipeline : reloads.present).plan, sources: preparation.sourceCount, isSaved: isSaved)
         }
         if let result { try running.end(result, isStopped: present.isStopped) }
     }

@@ -6,6 +6,19 @@ import AssayCore
 enum RunOptions {
     /// `elements`: what the input consists of.
     static func checkpointing(of elements: String, state: String, stateDefault: String) -> [Option] {
+        saving(of: elements, state: state, stateDefault: stateDefault) + [
+            .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
+            .value(
+                "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
+                help: "the input of the last checkpoint (same), another one (new), or decide from its content (auto)",
+                default: "auto"),
+            .flag("until-end", help: "end where topics end now, instead of waiting for more"),
+            .flag("accept-gap", help: "go on where a topic has lost what was to come next, and say what is lost"),
+        ]
+    }
+
+    /// Options of runs that always have checkpoints.
+    static func saving(of elements: String, state: String, stateDefault: String = "Checkpoints") -> [Option] {
         [
             .value("state", "DIR", .directory, help: state, default: stateDefault),
             .value(
@@ -13,14 +26,7 @@ enum RunOptions {
                 default: "10s"),
             .value(
                 "checkpoint-every", "N", .integer(1...Int64.max), help: "also a checkpoint every N \(elements)"),
-            .flag("no-checkpoints", help: "remember nothing: neither read nor keep any state"),
             .flag("fresh", help: "discard the state first, kept as state.db.old, and start its outputs over"),
-            .value(
-                "input-is", "WHICH", .choice(InputExpectation.allCases.map(\.rawValue)),
-                help: "the input of the last checkpoint (same), another one (new), or decide from its content (auto)",
-                default: "auto"),
-            .flag("until-end", help: "end where topics end now, instead of waiting for more"),
-            .flag("accept-gap", help: "go on where a topic has lost what was to come next, and say what is lost"),
             .value("snapshot-interval", "TIME", .duration, help: "make snapshots of the state this often"),
             .value(
                 "snapshots-keep", "N", .integer(1...10_000), help: "keep the last N snapshots", default: "3"),
@@ -46,7 +52,16 @@ enum RunOptions {
     }
 
     /// Options for resources, and for bad lines.
-    static let resources: [Option] = [
+    static let resources: [Option] =
+        budgets + [
+            .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
+            .value(
+                "exit-on-signal", "N", .integer(0...255), help: "the exit code after SIGINT or SIGTERM", default: "0"),
+        ]
+
+    static let limits: [Option] = budgets + [.flag("quiet", short: "q", help: "no summary, no notices")]
+
+    private static let budgets: [Option] = [
         .value(
             "memory", "SIZE", .size,
             help: "take about this much memory: what was unused for longest is read back when it is needed again",
@@ -55,9 +70,6 @@ enum RunOptions {
             "threads", "N", .integer(1...1024),
             help: "compute with at most N threads at once; more than 3 change nothing, the result never changes",
             default: "3"),
-        .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
-        .value(
-            "exit-on-signal", "N", .integer(0...255), help: "the exit code after SIGINT or SIGTERM", default: "0"),
     ]
 
     static let telling: [Option] = [

@@ -8,11 +8,12 @@ struct Running {
     let arguments: ParsedArguments
     var parts: RunParts
     let console: Console
+    private let listening: Listening?
 
     private static let leastMemory: Int64 = 64 << 20
 
     /// `sizes`: those of the inputs, if they are known.
-    init(_ arguments: ParsedArguments, totalBytes: UInt64?) throws(Failure) {
+    init(_ arguments: ParsedArguments, totalBytes: UInt64?, _ listening: Listening? = nil) throws(Failure) {
         self.arguments = arguments
         parts = RunParts()
         parts.isLast = true
@@ -24,7 +25,8 @@ struct Running {
         if let threads = arguments.integer("threads") { parts.threads = Int(threads) }
         console = RunOptions.console(arguments, totalBytes: totalBytes)
         parts.report = { [console] in console.report($0) }
-        if arguments.flag("listen") { parts.metrics = RunMetrics() }
+        if let listening { self.listening = listening } else { self.listening = try Listening(arguments) }
+        if self.listening != nil { parts.metrics = RunMetrics() }
     }
 
     private static func memory(_ arguments: ParsedArguments) throws(Failure) -> Int {
@@ -53,16 +55,15 @@ struct Running {
         return request
     }
 
-    /// Performs runs until there is an end; nil when there was nothing to do. `stage`: for so many sources, with what
-    /// the run before had changed.
+    /// Performs runs until there is an end; nil when there was nothing to do. `stage`: for what was prepared,
+    /// with what the run before had changed.
     func carryOut<Stage: RunStage & ~Copyable>(
         _ present: PresentRun<Stage>, _ request: RunRequest,
-        _ stage: (_ sources: Int, _ former: RunResult?) throws(Failure) -> Stage
+        _ stage: (_ preparation: borrowing RunPreparation, _ former: RunResult?) throws(Failure) -> Stage
     ) throws(Failure) -> RunResult? {
         let started = MonotonicClock.seconds
         var request = request
         var former: RunResult?
-        var listening: Listening?
         defer { listening?.stop() }
         while true {
             guard
@@ -70,10 +71,8 @@ struct Running {
                     present, request,
                     ready: { () throws(Failure) in
                         // It has the lock of its state, and another process that waits for it has no address to lose.
-                        if listening == nil {
-                            listening = try Listening(arguments, parts.metrics, folder: request.folder)
-                        }
-                    }, { sources throws(Failure) in try stage(sources, former) })
+                        try listening?.begin(parts.metrics, folder: request.folder)
+                    }, { preparation throws(Failure) in try stage(preparation, former) })
             else { return nil }
             if let former { result.follow(former) }
             if result.hasGrown, result.failure == nil, !present.isStopped {
@@ -89,7 +88,7 @@ struct Running {
 
     private func performOne<Stage: RunStage & ~Copyable>(
         _ present: PresentRun<Stage>, _ request: RunRequest, ready: () throws(Failure) -> Void,
-        _ stage: (_ sources: Int) throws(Failure) -> Stage
+        _ stage: (_ preparation: borrowing RunPreparation) throws(Failure) -> Stage
     ) throws(Failure) -> RunResult? {
         var (parts, request) = (parts, request)
         parts.interruption = Interruption()
@@ -108,7 +107,7 @@ struct Running {
         if !arguments.flag("quiet") { for notice in preparation.notices { Diagnostics.say(notice) } }
         if preparation.isFinished, !request.inputs.contains(where: { $0.definition.isEndless }) { return nil }
         try ready()
-        return run.run(try stage(preparation.sourceCount), preparation)
+        return run.run(try stage(preparation), preparation)
     }
 
     private func end(_ result: RunResult, _ request: RunRequest, isStopped: Bool, _ started: Double) {

@@ -19,14 +19,16 @@ enum ScoreCommand {
         if let path = arguments.text("config") {
             let file = configuration.file
             reload = { [console = running.console] in
-                Configurations.reload(path, instead: file, console, present.change)
+                Configurations.reload(path, instead: file, console) { loaded in
+                    present.change(RunChange(loaded.file, rules: loaded.resolved.rules))
+                }
             }
         }
         StopSignals.watch(stop: present.stop, checkpoint: present.requestCheckpoint, reload: reload)
         var request = running.completed(scoring.request, stateDefault: "Checkpoints")
         request.definitionPaths = arguments.text("config").map { [$0] + configuration.file.listFiles(of: $0) } ?? []
-        let result = try running.carryOut(present, request) { _, former throws(Failure) in
-            try scoring.stage(after: former?.configuration)
+        let result = try running.carryOut(present, request) { preparation, former throws(Failure) in
+            try scoring.stage(after: former?.configuration ?? preparation.markedConfiguration)
         }
         guard let result else { return }
         if result.failure?.kind == .closed { try scoring.saveDelivered(running.parts, request, result) }
@@ -38,9 +40,7 @@ enum ScoreCommand {
 private struct Scoring {
     let configuration: Configurations.Loaded
     let inputs: [NamedInput]
-    private let outputs: [NamedOutput]
-    /// What each output gets.
-    private let selections: [AssessmentOutput]
+    private let outputs: ScoringOutputs
     /// The only input, if it is already open.
     private let descriptor: Int32?
 
@@ -61,70 +61,36 @@ private struct Scoring {
             }
             (inputs, descriptor) = (configuration.file.inputs, nil)
         }
-        if !configuration.file.outputs.isEmpty, arguments.text("output") == nil,
-            let option = ["min-level", "output-format"].first(where: { arguments.flag($0) })
-        {
-            throw Failure(
-                code: .usage,
-                message: "--\(option) is for -o; the 'outputs' of the configuration have their own 'where' and kinds")
-        }
-        var outputs: [(NamedOutput, AssessmentOutput)] = []
-        do throws(ConfigurationError) {
-            if configuration.file.outputs.isEmpty || arguments.text("output") != nil {
-                outputs.append(try Self.output(arguments))
-            }
-            let compiler = AssessmentCompiler(path: arguments.text("config") ?? "")
-            for entry in configuration.file.outputs { outputs.append(try compiler.compile(entry)) }
-        } catch {
-            throw Failure(error)
-        }
-        self.outputs = outputs.map(\.0)
-        selections = outputs.map(\.1)
-    }
-
-    /// The output that the command line names.
-    private static func output(
-        _ arguments: ParsedArguments
-    ) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
-        let path = arguments.text("output")
-        let target = OutputTarget(path: path.flatMap { $0 == "-" ? nil : $0 })
-        let form: RowForm = arguments.text("output-format") == "csv" ? .csv(isSafe: false) : .json
-        let definition = FileOutput(target, form: form, name: "assessments")
-        let least = arguments.text("min-level").flatMap { RiskLevel(label: $0) } ?? .low
-        guard form != .json || least > .low else {
-            return (NamedOutput(stream: "assessments", definition, columns: nil), .lines)
-        }
-        return try AssessmentCompiler(path: "--min-level").compile(definition, from: least)
+        outputs = try ScoringOutputs(arguments, configuration.file)
     }
 
     var totalBytes: UInt64? { descriptor.flatMap { FileInput.bytes(of: $0, format: inputs[0].definition.format) } }
 
     var request: RunRequest {
         RunRequest.scoring(
-            inputs: inputs, outputs: outputs, rejects: configuration.file.rejects, configuration.file,
+            inputs: inputs, outputs: outputs.all, rejects: configuration.file.rejects, configuration.file,
             zone: configuration.resolved.zone)
     }
 
-    /// `configuration`: that of a reload, as checkpoints record it.
+    /// `configuration`: that of a reload or of a mark in the input, as checkpoints record it.
     func stage(after configuration: String?) throws(Failure) -> ScoringStage {
         do throws(ConfigurationError) {
-            return stage(rules: try rules(after: configuration))
+            return stage(try plan(after: configuration))
         } catch {
             throw Failure(error)
         }
     }
 
-    private func rules(after text: String?) throws(ConfigurationError) -> RuleSet? {
-        guard let text else { return configuration.resolved.rules }
-        return try Configuration.recorded(text).resolve(path: "the reloaded configuration").rules
+    private func plan(after text: String?) throws(ConfigurationError) -> ScoringPlan {
+        if let text { return try Configuration.recordedPlan(text) }
+        return configuration.file.plan(configuration.resolved)
     }
 
-    private func stage(rules: RuleSet?) -> ScoringStage {
-        let resolved = configuration.resolved
+    private func stage(_ plan: ScoringPlan) -> ScoringStage {
         var stage = ScoringStage(
-            settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields,
-            outputs: selections)
-        stage.install(rules)
+            settings: plan.settings, zone: plan.zone, fields: plan.fields, outputs: outputs.selections,
+            journal: .takingOver())
+        stage.install(plan.rules)
         return stage
     }
 
@@ -137,10 +103,10 @@ private struct Scoring {
         parts.inputEnd = offset
         parts.interruption = Interruption()
         parts.report = { _ in }
-        let rules: RuleSet?
+        let plan: ScoringPlan
         do throws(ConfigurationError) {
             // A reload has its own checkpoint: everything after the last one was scored with the last rules.
-            rules = try self.rules(after: result.configuration)
+            plan = try self.plan(after: result.configuration)
         } catch {
             // Its lists may have changed: then the next run resumes from the last checkpoint.
             return
@@ -152,7 +118,7 @@ private struct Scoring {
         do throws(RunFailure) {
             let preparation = try RunPreparation.make(request)
             guard !preparation.isFinished, preparation.resumesBefore(offset) else { return }
-            _ = Run<ScoringStage>(parts).run(stage(rules: rules), preparation)
+            _ = Run<ScoringStage>(parts).run(stage(plan), preparation)
         } catch {
             throw Failure(error)
         }

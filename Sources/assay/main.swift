@@ -15,6 +15,7 @@ do {
         switch path.first {
         case "run": try RunCommand.run(arguments)
         case "score": try ScoreCommand.run(arguments)
+        case "serve": try ServeCommand.run(arguments)
         case "check-config": try ConfigurationCommand.run(arguments)
         case "patterns": try PatternsCommand.run(arguments)
         case "test-rules": try TestRulesCommand.run(arguments)

@@ -110,7 +110,7 @@ extension Configuration {
         RuleSet.digest(of: entries.joined(separator: "\n").utf8)
     }
 
-    private func entries(of list: ListDefinition, path: String) throws(ConfigurationError) -> [String] {
+    func entries(of list: ListDefinition, path: String) throws(ConfigurationError) -> [String] {
         switch list.source {
         case .inline(let entries): return entries
         case .file(let file, let digest):

@@ -168,7 +168,7 @@ package struct Replay {
                     settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields, rules: resolved.rules,
                     stage: stage.record)
                 let user = Array(batch.text.view.bytes(last.userID))
-                explanation = try explainer.explain(last, batch, stage.state(of: user))
+                explanation = try explainer.explain(last, batch, try stage.state(of: user))
             } catch {
                 fault = error
             }

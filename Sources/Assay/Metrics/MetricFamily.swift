@@ -83,6 +83,18 @@ extension MetricFamily {
         "assay_http_requests_total", .counter, "Requests that were answered.", labels: ["route", "code"])
     package static let requestSeconds = MetricFamily(
         "assay_http_request_seconds", .histogram, "From the first byte of a request to its answer.", labels: ["route"])
+    package static let scoreSeconds = MetricFamily(
+        "assay_score_seconds", .histogram, "From a whole request to the answer of its last transaction.")
+    package static let remembered = MetricFamily(
+        "assay_answers_remembered", .gauge, "Answers that are given again when a transaction comes again.")
+    package static let replayed = MetricFamily(
+        "assay_answers_replayed_total", .counter, "Transactions that came again and got the answer that they had.")
+    package static let journalBytes = MetricFamily(
+        "assay_journal_bytes_total", .counter, "Bytes that were written to the journal.")
+    package static let journalSegments = MetricFamily(
+        "assay_journal_segments", .gauge, "Files of the journal at the last checkpoint.")
+    package static let journalSyncSeconds = MetricFamily(
+        "assay_journal_sync_seconds", .histogram, "How long it took to make lines of the journal durable.")
     package static let connections = MetricFamily("assay_http_connections", .gauge, "Connections that are open.")
     package static let shutConnections = MetricFamily(
         "assay_http_shut_connections_total", .counter, "Connections that were shut because they were too slow.")

@@ -42,12 +42,16 @@ package protocol Source: AnyObject {
     /// Takes what was decoded of the text; the rest begins the next batch. Returns the new position.
     func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition
 
+    /// May take transactions out of a decoded batch that need not be taken again. Comes before `advance`.
+    func sift(_ batch: LineBatch)
+
     /// A checkpoint with this position is durable: nothing before it is read again. May be called while another thread
     /// is in `fill`. Not called for checkpoints of earlier runs.
     func committed(_ position: SourcePosition)
 }
 
 extension Source {
+    package func sift(_ batch: LineBatch) {}
     package func committed(_ position: SourcePosition) {}
 }
 

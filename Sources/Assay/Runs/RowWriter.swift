@@ -14,6 +14,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     private let metrics: RunMetrics?
     private var reported = 0
     private var order: OrderLog?
+    private let ledger: (any Ledger)?
     /// Received, and not worked on yet: the order of these is durable.
     private var ahead: [WriterMessage<Stage>] = []
 
@@ -21,8 +22,10 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     private static var mostReported: Int { 10 }
 
     init(
-        _ formatter: Stage.Formatter, sinks: [any RowSink], rejects: [RejectSink], inputs: [String], _ parts: RunParts
+        _ formatter: Stage.Formatter, sinks: [any RowSink], rejects: [RejectSink], ledger: (any Ledger)?,
+        inputs: [String], _ parts: RunParts
     ) {
+        self.ledger = ledger
         self.formatter = formatter
         self.sinks = sinks
         self.rejects = rejects
@@ -56,10 +59,10 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
             let message = ahead.isEmpty ? box.receive(until: hasFailed ? .infinity : due) : ahead.removeFirst()
             do throws(RunFailure) {
                 switch message {
-                case .batch(let batch, let entries, let counts)?:
+                case .batch(let batch, let entries, let counts, let isNoted)?:
                     defer { if let source = batch.source { free[source].send(batch) } }
                     if hasFailed { continue }
-                    try note(entries, box)
+                    if !isNoted { try note(batch, entries, box) }
                     try write(batch, turns)
                     inbox.send(.written(counts, bytes: batch.text.endOffset))
                 case .flush?: if !hasFailed { try flush() }
@@ -79,20 +82,30 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         }
     }
 
-    /// Nothing of a batch may become visible before its place in the order is durable. Those that wait behind it are
-    /// made durable with it, since that costs more than a batch.
-    private func note(_ entries: [OrderEntry], _ box: Mailbox<WriterMessage<Stage>>) throws(RunFailure) {
-        guard !entries.isEmpty, order != nil else { return }
-        for entry in entries { order?.append(entry) }
+    /// Nothing of a batch may become visible before its place in the order and the ledger is durable. Those that wait
+    /// behind it are made durable with it, since that costs more than a batch. What comes after the mark of a checkpoint
+    /// is not of that checkpoint, and may not be in what the ledger says of it.
+    private func note(
+        _ batch: Stage.Batch, _ entries: [OrderEntry], _ box: Mailbox<WriterMessage<Stage>>
+    ) throws(RunFailure) {
+        guard ledger != nil || order != nil && !entries.isEmpty else { return }
+        append(batch, entries)
         while let message = box.receiveNow() {
-            guard case .batch(let batch, let more, let counts) = message else {
+            guard case .batch(let batch, let more, let counts, _) = message else {
                 ahead.append(message)
+                if case .mark = message { break }
                 continue
             }
-            for entry in more { order?.append(entry) }
-            ahead.append(.batch(batch, [], counts))
+            append(batch, more)
+            ahead.append(.batch(batch, [], counts, isNoted: true))
         }
         try order?.sync()
+        if let ledger { try guarded { () throws(SinkFault) in try ledger.sync() } }
+    }
+
+    private func append(_ batch: Stage.Batch, _ entries: [OrderEntry]) {
+        for entry in entries { order?.append(entry) }
+        ledger?.append(batch)
     }
 
     // MARK: Rows
@@ -101,6 +114,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         let firstReject = isStrict ? batch.rejects.first : nil
         if let firstReject { formatter.cut(batch, after: firstReject.lineIndex) }
         for (number, sink) in sinks.enumerated() {
+            (sink as? any AnsweringSink)?.begin(batch)
             try write(to: sink, number) { buffer in
                 turns.take()
                 defer { turns.giveBack() }
@@ -198,12 +212,16 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         for sink in all {
             try guarded { () throws(SinkFault) in settled.append(try sink.settle(isLast: isLast)) }
         }
+        if let ledger {
+            try guarded { () throws(SinkFault) in settled.append(SettledSink(try ledger.settle())) }
+        }
         // In the order of checkpoints.
         return settled.sorted { $0.output.name < $1.output.name }
     }
 
     private func release(_ number: UInt64?) throws(RunFailure) {
         for sink in all { try guarded { () throws(SinkFault) in try sink.release() } }
+        ledger?.release()
         if let number { try order?.trim(before: number) }
     }
 }

@@ -141,13 +141,19 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         { [inbox] change in inbox.send(.change(change)) }
     }
 
+    /// Asks the thread that owns the state, which answers between two batches; never after the end of the run. May be
+    /// called from any thread.
+    package var ask: @Sendable (@escaping @Sendable (borrowing Stage) -> Void) -> Void {
+        { [inbox] question in inbox.send(.question(Question(ask: question))) }
+    }
+
     @specialized(where Stage == ScoringStage)
     @specialized(where Stage == StreamStage)
     package consuming func run(_ stage: consuming Stage, _ preparation: consuming RunPreparation) -> RunResult {
         let (parts, inbox) = (parts, inbox)
         var result = RunResult()
         let writing = RowWriter<Stage>(
-            stage.makeFormatter(), sinks: preparation.sinks, rejects: preparation.rejects,
+            stage.makeFormatter(), sinks: preparation.sinks, rejects: preparation.rejects, ledger: preparation.ledger,
             inputs: preparation.inputs.all.map(\.input.whole), parts)
         let inputs = preparation.inputs.all
         parts.metrics?.begin(sinks: preparation.sinkNames)

@@ -145,6 +145,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         case .commit(let outcome): commitEnded(outcome)
         case .checkpointRequested: saving?.request(.signal)
         case .change(let change): begin(change)
+        case .question(let question): question.ask(stage)
         }
     }
 
@@ -218,6 +219,10 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             return fail(RunFailure(error, folder: saving?.folder ?? ""))
         }
         saving?.note(position, of: source)
+        if let configuration = batch.configuration {
+            saving?.recordNext(configuration: configuration)
+            result.configuration = configuration
+        }
         publishing.note(position, of: source)
         pass(on: batch)
         if let saving, parts.memoryBytes < .max { keepWithinMemory(saving) }
@@ -226,7 +231,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private mutating func pass(on batch: Stage.Batch) {
         passOnNotices()
         underWay += 1
-        outputBox.send(.batch(batch, entries, stage.counts))
+        outputBox.send(.batch(batch, entries, stage.counts, isNoted: false))
         if !entries.isEmpty { entries = [] }
     }
 

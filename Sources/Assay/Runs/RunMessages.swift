@@ -20,12 +20,21 @@ enum RunMessage<Stage: RunStage & ~Copyable>: Sendable {
     case commit(Committer.Outcome)
     case checkpointRequested
     case change(RunChange<Stage>)
+    /// Somebody wants to know something of the state between two batches.
+    case question(Question<Stage>)
+}
+
+/// A question about the state, answered by the thread that owns it.
+///
+/// @unchecked Sendable: a closure over a stage that exists once can't be marked as one.
+struct Question<Stage: RunStage & ~Copyable>: @unchecked Sendable {
+    let ask: (borrowing Stage) -> Void
 }
 
 /// Messages to the writing thread.
 enum WriterMessage<Stage: RunStage & ~Copyable>: Sendable {
-    /// With the order entries that belong to it, and all counts up to it.
-    case batch(Stage.Batch, [OrderEntry], RunCounts)
+    /// With the order entries that belong to it, and all counts up to it. `isNoted`: its place is durable.
+    case batch(Stage.Batch, [OrderEntry], RunCounts, isNoted: Bool)
     /// Hold nothing back.
     case flush
     /// Rows have another form from here on.

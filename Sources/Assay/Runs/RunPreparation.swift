@@ -16,6 +16,7 @@ package struct RunPreparation: ~Copyable {
     /// By number.
     let sinks: [any RowSink]
     let rejects: [RejectSink]
+    let ledger: (any Ledger)?
     /// Of both, in their order.
     let sinkNames: [String]
     /// The order of several sources: its log, and what an earlier run has taken since the checkpoint.
@@ -42,6 +43,11 @@ package struct RunPreparation: ~Copyable {
         return total
     }
 
+    /// The configuration of the checkpoint, if it came from a mark in the input.
+    package var markedConfiguration: String? {
+        loaded.flatMap { $0.stage[field: ScoringStage.marksName] == nil ? nil : $0.configuration }
+    }
+
     /// How many sources there are.
     package var sourceCount: Int { inputs.all.count }
 
@@ -65,14 +71,16 @@ package struct RunPreparation: ~Copyable {
             let plans = try OutputPlans(request, known: nil, finding: .first)
             return try RunPreparation(
                 saved: nil, record: CheckpointRecord(), loaded: nil, inputs: inputs, finding: .first,
-                sinks: plans.openSinks(), rejects: plans.openRejects(), sinkNames: request.sinkNames, order: nil,
+                sinks: plans.openSinks(), rejects: plans.openRejects(), ledger: nil, sinkNames: request.sinkNames,
+                order: nil,
                 nextOrder: nil, replayed: [],
                 notices: inputs.notices(request, nil, hasUnread: false, isRepeated: false), warnings: [],
                 isFinished: false)
         }
         let state = try StateOpening(folder: folder, isFresh: request.isFresh, function: request.function)
         let (last, known) = (state.last, state.last ?? state.forgotten)
-        let warnings = try last.map { try request.compare($0.configuration) } ?? []
+        let followsMarks = last?.stage[field: ScoringStage.marksName] != nil && request.ledger == nil
+        let warnings = followsMarks ? [] : try last.map { try request.compare($0.configuration) } ?? []
         let inputs = try FoundInputs(request, last)
         let finding = inputs.finding
         let hasEnded = last.map { request.hasEnded($0.stage) } ?? false
@@ -87,8 +95,10 @@ package struct RunPreparation: ~Copyable {
         let order = try openOrder(inputs, folder, last)
         return try RunPreparation(
             saved: saved, record: nextRecord(request, last, inputs), loaded: last, inputs: inputs, finding: finding,
-            sinks: plans.openSinks(), rejects: plans.openRejects(), sinkNames: request.sinkNames,
-            order: order?.log, nextOrder: order?.next, replayed: order?.entries ?? [], notices: notices,
+            sinks: plans.openSinks(), rejects: plans.openRejects(),
+            ledger: request.ledger.map { try $0.open(last?.outputs.first { $0.name == request.ledger?.name }) },
+            sinkNames: request.sinkNames, order: order?.log, nextOrder: order?.next, replayed: order?.entries ?? [],
+            notices: notices,
             warnings: warnings,
             isFinished: inputs.isRead && !plans.hasUnread && (hasEnded || inputs.wasInterrupted))
     }
@@ -110,7 +120,8 @@ package struct RunPreparation: ~Copyable {
     ) -> CheckpointRecord {
         var record = last ?? CheckpointRecord()
         record.reason = .start
-        record.configuration = request.configuration
+        // What a mark in the input said holds until another one comes.
+        if last?.stage[field: ScoringStage.marksName] == nil { record.configuration = request.configuration }
         record.inputs = inputs.records(last)
         return record
     }

@@ -21,6 +21,8 @@ package struct RunRequest {
     package var outputs: [NamedOutput]
     /// Where rejected lines go; reported one by one without any.
     package var rejects: [NamedOutput] = []
+    /// What is written down of the input; only with checkpoints.
+    package var ledger: (any LedgerDefinition)?
     package var expectation = InputExpectation.auto
     /// Whether it goes on where an input has lost what the checkpoint names.
     package var acceptsGap = false

@@ -55,6 +55,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
                     turns.giveBack()
                     throw RunFailure(.badData, "'\(path)': \(fault)")
                 }
+                source.sift(batch)
                 let position = source.advance(past: batch.text, lines: batch.lineCount, csvHeader: decoder.csvHeader)
                 turns.giveBack()
                 while let limit = limits.first, position.offset >= limit { limits.removeFirst() }

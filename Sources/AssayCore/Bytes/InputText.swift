@@ -27,6 +27,8 @@ package struct InputText: ~Copyable {
     package var uncounted: Int64 = 0
     /// Where its lines come from, if they are records.
     package var origin: (any RecordOrigin)?
+    /// What the source wants to see again with its lines.
+    package var receipt: (any AnyObject & Sendable)?
     /// The input ended without a newline.
     package var endsInsideLine = false
     private var unescapedCount = 0
@@ -64,6 +66,7 @@ package struct InputText: ~Copyable {
         uncounted = 0
         endsInsideLine = false
         origin = nil
+        receipt = nil
         self.offset = offset
         self.firstLine = firstLine
     }

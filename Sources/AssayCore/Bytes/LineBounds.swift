@@ -38,3 +38,16 @@ struct LineBounds {
         return knownASCII || bytes.isValidUTF8 ? nil : .invalidUTF8
     }
 }
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Where a line after the first begins with these bytes.
+    func startOfLine(beginningWith start: [UInt8]) -> Int? {
+        guard let base = baseAddress else { return nil }
+        let wanted = [UInt8(ascii: "\n")] + start
+        return wanted.withUnsafeBytes { wanted in
+            memmem(base, count, wanted.baseAddress, wanted.count).map {
+                UnsafeRawPointer($0) - UnsafeRawPointer(base) + 1
+            }
+        }
+    }
+}

@@ -15,6 +15,12 @@ package class LineBatch: @unchecked Sendable {
     /// The number of all lines, blank ones included.
     package var lineCount: UInt64 { preconditionFailure("a batch is one of the kinds below") }
 
+    /// The configuration that holds from here on: then there are no lines besides the one that says so.
+    package var configuration: String? { nil }
+
+    /// Visits the lines that were accepted, without their ends, with the numbers that they got.
+    package func forEachAccepted(_ body: (_ line: UnsafeBufferPointer<UInt8>, _ sequence: UInt64) -> Void) {}
+
     package init() {}
 
     package func reset() { rejectLines.removeAll() }

@@ -28,13 +28,14 @@ package enum InputFormat: String, CaseIterable, Sendable {
 /// Decodes the text of a batch to transactions.
 package struct TransactionDecoder {
     private let format: InputFormat
+    private let dialect: CSVDialect
     private var json: JSONTransactionDecoder
     private var csv: CSVTransactionDecoder
 
     package init(
         format: InputFormat, fields: TransactionFields, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect()
     ) {
-        self.format = format
+        (self.format, self.dialect) = (format, dialect)
         json = JSONTransactionDecoder(fields: fields, zone: zone)
         csv = CSVTransactionDecoder(fields: fields, zone: zone, dialect: dialect)
     }
@@ -47,6 +48,11 @@ package struct TransactionDecoder {
 
     package mutating func resume(csvHeader: [UInt8]) {
         if format == .csv { csv.resume(header: csvHeader) }
+    }
+
+    /// Reads what follows by other names, and times of another zone.
+    mutating func take(fields: TransactionFields, zone: TimeZoneRules) {
+        self = TransactionDecoder(format: format, fields: fields, zone: zone, dialect: dialect)
     }
 
     /// Takes whole records from the text and cuts the text after them; the rest belongs to the next batch.

@@ -9,7 +9,9 @@ package struct Transaction: Sendable {
     /// The JSON object as it is in the line.
     var metadata = ByteSlice()
     /// The whole line, without its end: rules read unknown fields from it, and a reject quotes it.
-    var line = ByteSlice()
+    package var line = ByteSlice()
+    package var lineOffset: Int { Int(line.offset) }
+    package var lineCount: Int { Int(line.count) }
     package var userHash: UInt64 = 0
     package var amount = 0.0
     package var time = EventTime(milliseconds: 0)

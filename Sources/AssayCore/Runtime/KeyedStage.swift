@@ -1,9 +1,9 @@
 /// Runs one process function over one stream: interns keys, prefetches states, keeps the timers, and knows which states
 /// have to be written.
 struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
-    private(set) var function: Function
-    private(set) var keys = KeyTable<Function.State>()
-    private var context: ProcessContext<Function.Output>
+    var function: Function
+    var keys = KeyTable<Function.State>()
+    var context: ProcessContext<Function.Output>
     private var interned: [Int] = []
 
     private var log: StateLog
@@ -16,23 +16,23 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var isCutUnderWay = false
     private var isRetiring = false
     private static var retiredAtOnce: Int { 16 }
-    private var encoded = OutputBuffer(capacity: 1 << 12)
+    var encoded = OutputBuffer(capacity: 1 << 12)
 
     /// Reads committed pages, once there is a store.
     private var pages: (any StatePages)?
     /// The memory that states own.
-    private var stateBytes = 0
+    var stateBytes = 0
     /// Where the search for a state to evict continues.
     private var hand = 0
     /// Whether there are checkpoints.
-    private let isSaved: Bool
+    let isSaved: Bool
     /// The number of keys at the last cut, without those that it has dropped.
     private var keysAtCut: Int64 = 0
     /// Timers of one time and stream that are still to fire, the next one last.
     private var due: [DueTimer] = []
     private var ready: [Int] = []
     /// The key that was processed last, whose results may still be in use.
-    private var touched: Int?
+    var touched: Int?
     /// Where the last advance went.
     private var advanced = Int64.min
 
@@ -169,32 +169,9 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     mutating func findEarliestTimer() { context.moment.findEarliestTimer() }
 
-    private mutating func remove(_ index: Int, hash: UInt64) {
+    mutating func remove(_ index: Int, hash: UInt64) {
         stateBytes -= function.memoryBytes(keys[index])
         keys.remove(index, hash: hash)
-    }
-
-    /// Resets the states of some streams.
-    mutating func forgetStates(of streams: Set<Int>) {
-        touched = nil
-        for index in Array(keys.indices) where streams.contains(keys.withKey(index) { function.stream(of: $0) }) {
-            noteChange(index)
-            stateBytes -= function.memoryBytes(keys[index])
-            keys[index] = function.makeState()
-            if !isSaved { remove(index, hash: keys.withKey(index) { $0.stableHash }) }
-        }
-        for stream in streams { context.moment.removeTimers(of: stream) }
-        context.moment.findEarliestTimer()
-    }
-
-    /// Drops what is stale from the states, and from the store with the next cut.
-    mutating func refreshStates() {
-        for index in Array(keys.indices) where function.isStale(keys[index]) {
-            noteChange(index)
-            let before = function.memoryBytes(keys[index])
-            function.refresh(&keys[index])
-            stateBytes += function.memoryBytes(keys[index]) - before
-        }
     }
 
     /// Gives the caller access to the results.
@@ -213,7 +190,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     /// Called before a state changes: writes it now if the cut still needs it as it was.
     @inline(__always)
-    private mutating func noteChange(_ index: Int) {
+    mutating func noteChange(_ index: Int) {
         guard isSaved else { return }
         if keys.saving(index).changedIn == presentCut { return }
         if keys.saving(index).changedIn != 0 { write(index) }
@@ -434,6 +411,18 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
             let name = String(decoding: key, as: UTF8.self)
             throw StoreError(.damaged, "reading page \(page)", "the state of '\(name)' is \(error.problem)")
         }
+    }
+
+    /// The state of a key as it would be stored; nil for one that was never seen.
+    func encodedState(of key: UnsafeBufferPointer<UInt8>) throws(StoreError) -> [UInt8]? {
+        let hash = key.stableHash
+        if let index = keys.find(key, hash: hash) {
+            var bytes = OutputBuffer(capacity: 1 << 10)
+            function.encode(keys[index], into: &bytes)
+            return Array(bytes.bytes)
+        }
+        guard keys.awayCount > 0, let bits = keys.awayPage(hash: hash) else { return nil }
+        return try log.value(of: key, on: log.page(awayBits: bits), pages)
     }
 
     // MARK: Loading

@@ -38,11 +38,13 @@ package struct AssessmentSelection: Sendable {
 
 /// Puts assessments in the forms that sinks take.
 package struct AssessmentFormatter: RowFormatter {
-    private let encoder: AssessmentEncoder
+    private let outputs: [AssessmentOutput]
+    private var encoder: AssessmentEncoder
     /// By sink; nil for sinks that get every line.
-    private let selected: [SelectedAssessments?]
+    private var selected: [SelectedAssessments?]
 
     init(_ settings: ScoringSettings, zone: TimeZoneRules, outputs: [AssessmentOutput]) {
+        self.outputs = outputs
         encoder = AssessmentEncoder(settings)
         selected = outputs.map { output in
             output.selection.map { SelectedAssessments($0, output.form, settings, zone) }
@@ -52,6 +54,11 @@ package struct AssessmentFormatter: RowFormatter {
     package mutating func format(
         _ batch: TransactionBatch, for sink: Int, into buffer: inout OutputBuffer
     ) -> UInt64 {
+        if let plan = batch.plan {
+            // The first sink changes the form for all.
+            if sink == 0 { self = AssessmentFormatter(plan.settings, zone: plan.zone, outputs: outputs) }
+            return 0
+        }
         if let selected = selected[sink] { return selected.format(batch, into: &buffer) }
         encoder.encode(batch.decoded.transactions, text: batch.text.view, scored: batch.scored, into: &buffer)
         return UInt64(batch.decoded.transactions.count)

@@ -7,8 +7,12 @@ package struct ScoringStage: RunStage, ~Copyable {
     package private(set) var counts = RunCounts()
     private(set) var greatestTime = EventTime(milliseconds: 0)
     private var rules: RuleSet?
-    private let zone: TimeZoneRules
-    private let fields: TransactionFields
+    private var zone: TimeZoneRules
+    private var fields: TransactionFields
+    /// How marks in the input are read; nil where they are lines like any other.
+    private let journal: JournalReading?
+    /// A mark was taken over: what holds comes from the input.
+    private var followsMarks = false
     private let outputs: [AssessmentOutput]
     private var toldEnded = 0
     /// How often rules fired and failed in earlier runs, and in this one under earlier evaluators.
@@ -22,8 +26,9 @@ package struct ScoringStage: RunStage, ~Copyable {
     /// `outputs`: by sink.
     package init(
         settings: ScoringSettings, zone: TimeZoneRules, fields: TransactionFields = .standard,
-        outputs: [AssessmentOutput] = [.lines], sequence: UInt64 = 0
+        outputs: [AssessmentOutput] = [.lines], journal: JournalReading? = nil, sequence: UInt64 = 0
     ) {
+        self.journal = journal
         (self.zone, self.fields, self.outputs) = (zone, fields, outputs)
         stage = KeyedStage(
             function: FraudDetection(settings: settings, zone: zone, sequence: sequence),
@@ -39,7 +44,8 @@ package struct ScoringStage: RunStage, ~Copyable {
     ) -> TransactionBatchDecoder {
         var decoder = TransactionDecoder(format: format, fields: fields, zone: zone, dialect: dialect)
         decoder.resume(csvHeader: csvHeader)
-        return TransactionBatchDecoder(decoder)
+        return TransactionBatchDecoder(
+            decoder, format == .jsonl ? journal : nil, isJournal: followsMarks || journal?.isCertain == true)
     }
 
     package func makeFormatter() -> AssessmentFormatter {
@@ -57,6 +63,26 @@ package struct ScoringStage: RunStage, ~Copyable {
         stage.refreshStates()
         self.rules = rules
     }
+
+    /// Goes by another plan from the next batch on.
+    private mutating func follow(_ plan: ScoringPlan) throws(StoreError) {
+        followsMarks = true
+        (zone, fields) = (plan.zone, plan.fields)
+        guard plan.settings != stage.function.settings else { return install(plan.rules) }
+        install(nil)
+        let record = record
+        var function = FraudDetection(settings: plan.settings, zone: plan.zone)
+        function.resume(sequence: record.sequence, backwards: counts.backwards, record)
+        do throws(StateDecodingError) {
+            try stage.replace(function)
+        } catch {
+            throw StoreError(.damaged, "taking other settings over", "a state is \(error.problem)")
+        }
+        install(plan.rules)
+    }
+
+    /// The field of a checkpoint of a stage that follows marks.
+    package static let marksName = "follows_marks"
 
     package var ruleEvaluator: RuleEvaluator? { stage.function.ruleEvaluator }
 
@@ -124,6 +150,7 @@ package struct ScoringStage: RunStage, ~Copyable {
             loadedRuleTallies[tally.name] = tally.count
         }
         greatestTime = EventTime(milliseconds: record.eventTime)
+        followsMarks = record[field: Self.marksName] != nil
         stage.refreshStates()
     }
 
@@ -133,6 +160,7 @@ package struct ScoringStage: RunStage, ~Copyable {
         record.eventTime = greatestTime.milliseconds
         record.tallies = tallies
         record.fields = stage.function.clock.fields.map { StageRecord.Field(name: $0.0, value: $0.1) }
+        if followsMarks { record.fields.append(StageRecord.Field(name: Self.marksName, value: 1)) }
         record.logs = [stage.extent]
         return record
     }
@@ -182,15 +210,13 @@ package struct ScoringStage: RunStage, ~Copyable {
     // MARK: Transactions
 
     /// The bytes of a user's state; nil for one who was never seen.
-    package func state(of user: [UInt8]) -> [UInt8]? {
-        var found: [UInt8]?
-        stage.forEachState { key, state in
-            guard key.elementsEqual(user) else { return }
-            var bytes = OutputBuffer(capacity: 1 << 10)
-            stage.function.encode(state, into: &bytes)
-            found = Array(bytes.bytes)
-        }
-        return found
+    package func state(of user: [UInt8]) throws(StoreError) -> [UInt8]? {
+        try user.withUnsafeBufferPointer { user throws(StoreError) in try stage.encodedState(of: user) }
+    }
+
+    /// What holds now.
+    package var plan: ScoringPlan {
+        ScoringPlan(settings: stage.function.settings, zone: zone, fields: fields, rules: rules, configuration: "")
     }
 
     /// Visits each user with the bytes of its state.
@@ -205,6 +231,7 @@ package struct ScoringStage: RunStage, ~Copyable {
     package mutating func take(_ batch: TransactionBatch, from source: Int) throws(StoreError) { try score(batch) }
 
     package mutating func score(_ batch: TransactionBatch) throws(StoreError) {
+        if let plan = batch.plan { return try follow(plan) }
         let text = batch.text.view
         batch.scored.rules = rules
         if rules != nil { stage.changeFunction { [columns = batch.decoded.columns] in $0.show(columns) } }

@@ -5,12 +5,27 @@ package final class TransactionBatch: LineBatch, @unchecked Sendable {
     package var decoded = DecodedBatch()
     package var scored = FraudDetection.Output()
 
+    /// What holds from this batch on.
+    package var plan: ScoringPlan?
+
+    package override var configuration: String? { plan?.configuration }
+
+    package override func forEachAccepted(
+        _ body: (_ line: UnsafeBufferPointer<UInt8>, _ sequence: UInt64) -> Void
+    ) {
+        let text = text.view
+        for (transaction, assessment) in zip(decoded.transactions, scored.assessments) where assessment.sequence > 0 {
+            body(text.bytes(transaction.line), assessment.sequence)
+        }
+    }
+
     package override var rejects: [Reject] { decoded.rejects }
     package override var lineCount: UInt64 { decoded.lineCount }
 
     package override func reset() {
         super.reset()
         decoded.reset()
+        plan = nil
         scored.removeAll()
     }
 
@@ -21,14 +36,48 @@ package final class TransactionBatch: LineBatch, @unchecked Sendable {
 /// Decodes transactions of one input.
 package struct TransactionBatchDecoder: BatchDecoder, ~Copyable {
     private var decoder: TransactionDecoder
+    private let journal: JournalReading?
+    /// Marks are taken over.
+    private var isJournal: Bool
+    private var fault: String?
 
-    init(_ decoder: TransactionDecoder) {
+    init(_ decoder: TransactionDecoder, _ journal: JournalReading?, isJournal: Bool) {
         self.decoder = decoder
+        self.journal = journal
+        self.isJournal = isJournal
     }
 
-    package mutating func decode(_ batch: TransactionBatch) { decoder.decode(&batch.text, into: &batch.decoded) }
+    package mutating func decode(_ batch: TransactionBatch) {
+        if journal != nil, takesMark(batch) { return }
+        decoder.decode(&batch.text, into: &batch.decoded)
+    }
+
+    /// Takes a mark that is the first line, and leaves later ones to later batches. Returns whether there is one.
+    private mutating func takesMark(_ batch: TransactionBatch) -> Bool {
+        let bytes = UnsafeBufferPointer(start: UnsafePointer(batch.text.base), count: batch.text.count)
+        let isMark = ConfigurationMark.isStart(of: bytes)
+        if !isJournal {
+            guard isMark, batch.text.offset == 0, batch.text.firstLine == 1 else { return false }
+            isJournal = true
+        }
+        if isMark, let journal, let end = bytes.firstIndex(of: UInt8(ascii: "\n")),
+            let text = ConfigurationMark.text(of: UnsafeBufferPointer(rebasing: bytes[..<end]))
+        {
+            batch.text.count = end + 1
+            batch.decoded.lineCount = 1
+            switch journal.resolve(text) {
+            case .success(let plan):
+                batch.plan = plan
+                decoder.take(fields: plan.fields, zone: plan.zone)
+            case .failure(let mistake): fault = "the configuration on line \(batch.text.firstLine): \(mistake.message)"
+            }
+            return true
+        }
+        if let next = bytes.startOfLine(beginningWith: ConfigurationMark.start) { batch.text.count = next }
+        return false
+    }
 
     package var csvHeader: [UInt8] { decoder.csvHeader }
 
-    package var headerFault: String? { decoder.headerFault }
+    package var headerFault: String? { fault ?? decoder.headerFault }
 }

@@ -177,7 +177,7 @@ package struct OutputTarget: Sendable {
     }
 
     /// A new file's name is only durable after its folder was synced.
-    static func makeNameDurable(_ path: String) throws(RunFailure) {
+    package static func makeNameDurable(_ path: String) throws(RunFailure) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
         let folder = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
         let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -1,0 +1,50 @@
+import Assay
+import AssayCore
+import Synchronization
+
+/// Where requests with lines wait for the run.
+final class Intake: Sendable {
+    private struct State {
+        /// The configuration that is to hold from the next line on, until the source has taken it.
+        var wanted: String?
+        var isLive = false
+        var isOver = false
+    }
+
+    private let waiting = Mailbox<Submission>()
+    private let state = Mutex(State())
+
+    /// Whether lines are taken: everything of the journal was.
+    var isLive: Bool { state.withLock { $0.isLive } }
+
+    func beginLive() { state.withLock { $0.isLive = true } }
+
+    /// Returns false where nobody takes it any more.
+    func submit(_ submission: Submission) -> Bool {
+        state.withLock { state in
+            guard state.isLive, !state.isOver else { return false }
+            waiting.send(submission)
+            return true
+        }
+    }
+
+    func next(until deadline: Double) -> Submission? { waiting.receive(until: deadline) }
+
+    func want(_ configuration: String) { state.withLock { $0.wanted = configuration } }
+
+    var wanted: String? { state.withLock { $0.wanted } }
+
+    func takeWanted() -> String? {
+        state.withLock { state in
+            defer { state.wanted = nil }
+            return state.wanted
+        }
+    }
+
+    /// Nothing is taken any more. What waits is told so.
+    func end() {
+        state.withLock { $0.isOver = true }
+        waiting.close()
+        for submission in waiting.drain() { submission.abandon() }
+    }
+}
