@@ -43,7 +43,7 @@ const struct assay_http *assay_http_load(const char **fault) {
 }
 
 // A request that is read by several calls needs room for its headers; bodies go by in pieces of this size.
-enum { BYTES_OF_CONNECTION = 64 * 1024, BYTES_AT_FIRST = 4 * 1024 };
+enum { BYTES_OF_CONNECTION = 16 * 1024, BYTES_AT_FIRST = 2 * 1024 };
 
 static void drop(void *context, const char *format, va_list arguments) {
     (void)context;

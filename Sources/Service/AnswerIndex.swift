@@ -41,6 +41,13 @@ struct AnswerIndex: Sendable {
         set { ring[slot(number)] = newValue }
     }
 
+    /// What became of an entry: its answer is at a place, or there is none.
+    mutating func settle(_ number: UInt64, place: UInt64?) {
+        let slot = slot(number)
+        ring[slot].state = place == nil ? .gone : .answered
+        ring[slot].place = place ?? 0
+    }
+
     private func slot(_ number: UInt64) -> Int {
         precondition(number >= first && number < next, "an entry that is there")
         return Int(number & UInt64(ring.count - 1))

@@ -85,20 +85,21 @@ final class AnswerLog: @unchecked Sendable {
         buffer.write(answer)
     }
 
-    /// Writes whole records. Returns the place of the first.
+    /// Begins another file where the present one is large. The lock is held, since files may be read meanwhile.
+    func makeRoom() throws(SinkFault) {
+        guard let last = starts.last, end - last >= SegmentFolder.mostBytes else { return }
+        do throws(RunFailure) {
+            guard fdatasync(present) == 0 else { throw folder.failure("sync", folder.path) }
+            try begin()
+        } catch {
+            throw SinkFault(sink: "the answers", reason: .store(error.message))
+        }
+    }
+
+    /// Writes whole records. Returns the place of the first. Needs no lock: nobody reads them yet.
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFault) -> UInt64 {
         let place = end
-        if let last = starts.last, end - last >= SegmentFolder.mostBytes {
-            do throws(RunFailure) {
-                guard fdatasync(descriptors[descriptors.count - 1]) == 0 else {
-                    throw folder.failure("sync", folder.path)
-                }
-                try begin()
-            } catch {
-                throw SinkFault(sink: "the answers", reason: .store(error.message))
-            }
-        }
-        let number = SegmentFolder.write(bytes, to: descriptors[descriptors.count - 1])
+        let number = SegmentFolder.write(bytes, to: present)
         guard number == 0 else { throw SinkFault(sink: "the answers", reason: .failed(errorNumber: number)) }
         end += UInt64(bytes.count)
         return place

@@ -27,13 +27,14 @@ final class Answers: @unchecked Sendable {
 
     private let limits: Limits
     private let journal: SegmentFolder
+    private let log: AnswerLog
     private let state: Mutex<State>
 
     /// Of a pending entry's place, the bits for the transaction in its batch.
     private static let indexBits: UInt64 = 20
 
     init(_ log: AnswerLog, journal: SegmentFolder, _ limits: Limits) throws(RunFailure) {
-        (self.limits, self.journal) = (limits, journal)
+        (self.limits, self.journal, self.log) = (limits, journal, log)
         var index = AnswerIndex(limit: limits.most)
         try log.forEach { place, record in
             _ = index.append(
@@ -160,29 +161,24 @@ final class Answers: @unchecked Sendable {
     func settle(
         _ receipt: Receipt, _ outcomes: [Outcome], records: UnsafeRawBufferPointer
     ) throws(SinkFault) -> [Int: [(submission: Submission, line: Int)]] {
-        var followers: [Int: [(submission: Submission, line: Int)]] = [:]
-        var fault: SinkFault?
-        state.withLock { state in
-            do throws(SinkFault) {
-                let start = try state.log.write(records)
-                for (index, outcome) in outcomes.enumerated() {
-                    if let record = outcome.record {
-                        state.index[outcome.entry].place = start + UInt64(record)
-                        state.index[outcome.entry].state = .answered
-                    } else {
-                        state.index[outcome.entry].state = .gone
-                    }
-                    if !state.followers.isEmpty, let waiting = state.followers.removeValue(forKey: outcome.entry) {
-                        followers[index] = waiting
-                    }
+        try state.withLock { state throws(SinkFault) in try state.log.makeRoom() }
+        // The place is this thread's alone, and others read only what is remembered.
+        let start = try log.write(records)
+        return state.withLock { state in
+            var followers: [Int: [(submission: Submission, line: Int)]] = [:]
+            for (index, outcome) in outcomes.enumerated() {
+                if let record = outcome.record {
+                    state.index.settle(outcome.entry, place: start + UInt64(record))
+                } else {
+                    state.index.settle(outcome.entry, place: nil)
                 }
-                if let number = receipt.number { state.inFlight[number] = nil }
-            } catch {
-                fault = error
+                if !state.followers.isEmpty, let waiting = state.followers.removeValue(forKey: outcome.entry) {
+                    followers[index] = waiting
+                }
             }
+            if let number = receipt.number { state.inFlight[number] = nil }
+            return followers
         }
-        if let fault { throw fault }
-        return followers
     }
 
     /// What a checkpoint needs, and the file that has to be durable before.

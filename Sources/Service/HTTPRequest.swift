@@ -20,6 +20,8 @@ final class HTTPRequest: @unchecked Sendable {
     var body: [UInt8] = []
     /// The bytes of the body, as its header says.
     var length = 0
+    /// Bytes of a body that count as long as the request is under way.
+    var admittedBytes = 0
     /// The body is lines.
     var isStream = false
     /// All headers were there and nothing was wrong with them.
@@ -35,9 +37,9 @@ final class HTTPRequest: @unchecked Sendable {
 
     init(_ library: UnsafePointer<assay_http>, _ connection: OpaquePointer, target: String, began: Double) {
         (self.library, self.connection, self.began) = (library, connection, began)
-        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        path = parts.first ?? ""
-        query = parts.count > 1 ? parts[1] : ""
+        let end = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
+        path = target[..<end]
+        query = target[end...].dropFirst()
     }
 
     func header(_ name: StaticString) -> String? {

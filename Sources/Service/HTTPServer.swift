@@ -18,6 +18,9 @@ protocol Responder: AnyObject, Sendable {
     /// The request is whole, and its answer is given later, by `reply`.
     func take(_ request: HTTPRequest)
 
+    /// The answer was sent, or nobody waits for it any more.
+    func finished(_ request: HTTPRequest)
+
     /// An answer is on its way.
     func answered(_ request: HTTPRequest, status: UInt32)
 }
@@ -154,6 +157,7 @@ final class HTTPServer: @unchecked Sendable {
         underWay.wrappingSubtract(1, ordering: .relaxed)
         if let open = open(connection) { connections.enter(.idle, open) }
         request.release?()
+        responder.finished(request)
     }
 
     fileprivate func note(

@@ -11,7 +11,13 @@ final class Intake: Sendable {
         var isOver = false
     }
 
-    private let waiting = Mailbox<Submission>()
+    enum Arrival: Sendable {
+        case submission(Submission)
+        /// Somebody wants the thread that waits here to look at its other work.
+        case call
+    }
+
+    private let waiting = Mailbox<Arrival>()
     private let state = Mutex(State())
 
     /// Whether lines are taken: everything of the journal was.
@@ -23,12 +29,14 @@ final class Intake: Sendable {
     func submit(_ submission: Submission) -> Bool {
         state.withLock { state in
             guard state.isLive, !state.isOver else { return false }
-            waiting.send(submission)
+            waiting.send(.submission(submission))
             return true
         }
     }
 
-    func next(until deadline: Double) -> Submission? { waiting.receive(until: deadline) }
+    func next(until deadline: Double) -> Arrival? { waiting.receive(until: deadline) }
+
+    func call() { waiting.send(.call) }
 
     func want(_ configuration: String) { state.withLock { $0.wanted = configuration } }
 
@@ -45,6 +53,6 @@ final class Intake: Sendable {
     func end() {
         state.withLock { $0.isOver = true }
         waiting.close()
-        for submission in waiting.drain() { submission.abandon() }
+        for case .submission(let submission) in waiting.drain() { submission.abandon() }
     }
 }

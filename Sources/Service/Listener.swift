@@ -120,7 +120,7 @@ package final class Listener: @unchecked Sendable {
         }
         guard Systemd.hasWatchdog else { return }
         guard let scoring, isTold else { return Systemd.notify("WATCHDOG=1") }
-        scoring.ask { _ in Systemd.notify("WATCHDOG=1") }
+        scoring.question { _ in Systemd.notify("WATCHDOG=1") }
     }
 
     private var isReady: Bool {
@@ -192,12 +192,12 @@ extension Listener: Responder {
             bodies.wrappingSubtract(length, ordering: .relaxed)
             throw .later(503, "too much waits already")
         }
-        request.release = { [self] in bodies.wrappingSubtract(length, ordering: .relaxed) }
+        request.admittedBytes = length
     }
 
     /// Without a type a body is JSON.
     private static func isStream(_ type: String?) throws(Problem) -> Bool {
-        guard let type else { return false }
+        guard let type, type != "application/json" else { return false }
         let name = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         if name == "application/json" { return false }
         guard ["application/x-ndjson", "application/ndjson", "application/jsonl"].contains(name) else {
@@ -244,38 +244,54 @@ extension Listener: Responder {
         waiting.send(request)
     }
 
+    func finished(_ request: HTTPRequest) {
+        if request.admittedBytes > 0 { bodies.wrappingSubtract(request.admittedBytes, ordering: .relaxed) }
+    }
+
     func answered(_ request: HTTPRequest, status: UInt32) {
-        traffic.note(request.route?.name ?? "none", status, seconds: MonotonicClock.seconds - request.began)
+        traffic.note(request.route?.endpoint, status, seconds: MonotonicClock.seconds - request.began)
     }
 }
 
 /// How many requests were answered, and how fast.
 final class Traffic: Sendable {
-    private struct Route {
-        var codes: [UInt32: UInt64] = [:]
+    private struct Figures {
+        /// The statuses that came up, in no order.
+        var codes: [(code: UInt32, count: UInt64)] = []
         var seconds = Histogram()
-    }
 
-    private let routes = Mutex<[String: Route]>([:])
-    private let scores = Mutex(Histogram())
-
-    func noteScore(_ seconds: Double) { scores.withLock { $0.note(seconds) } }
-
-    func note(_ route: String, _ status: UInt32, seconds: Double) {
-        routes.withLock { routes in
-            routes[route, default: Route()].codes[status, default: 0] += 1
-            routes[route]?.seconds.note(seconds)
+        mutating func note(_ code: UInt32) {
+            if let index = codes.firstIndex(where: { $0.code == code }) {
+                codes[index].count += 1
+            } else {
+                codes.append((code, 1))
+            }
         }
     }
 
+    /// By endpoint, and last what has none.
+    private let figures = Mutex([Figures](repeating: Figures(), count: Route.Endpoint.allCases.count + 1))
+    private let scores = Mutex(Histogram())
+
+    func note(_ endpoint: Route.Endpoint?, _ status: UInt32, seconds: Double) {
+        let place = endpoint?.rawValue ?? Route.Endpoint.allCases.count
+        figures.withLock { figures in
+            figures[place].note(status)
+            figures[place].seconds.note(seconds)
+        }
+    }
+
+    func noteScore(_ seconds: Double) { scores.withLock { $0.note(seconds) } }
+
     func write(into page: inout MetricsPage) {
-        let routes = routes.withLock { $0 }.sorted { $0.key < $1.key }
+        let names = Route.Endpoint.allCases.map { "\($0)" } + ["none"]
+        let all = zip(names, figures.withLock { $0 }).filter { $0.1.seconds.count > 0 }.sorted { $0.0 < $1.0 }
         page.write(
             .requests,
-            routes.flatMap { name, route in
-                route.codes.sorted { $0.key < $1.key }.map { ([name, "\($0.key)"], Double($0.value)) }
+            all.flatMap { name, figures in
+                figures.codes.sorted { $0.code < $1.code }.map { ([name, "\($0.code)"], Double($0.count)) }
             })
-        page.write(.requestSeconds, routes.map { ([$0.key], $0.value.seconds) })
+        page.write(.requestSeconds, all.map { ([$0.0], $0.1.seconds) })
         let scores = scores.withLock { $0 }
         if scores.count > 0 { page.write(.scoreSeconds, [([], scores)]) }
     }

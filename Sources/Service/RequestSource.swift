@@ -49,6 +49,7 @@ final class RequestSource: Source {
             }
             // What comes now may be what was just read again: its answers have to be there first.
             while service.replayed < replayed {
+                if reading.patience != nil { return .nothing }
                 if Interruption.isTriggered(reading.interruption) { return .interrupted }
                 usleep(Self.microsecondsBetweenLooks)
             }
@@ -136,15 +137,26 @@ final class RequestSource: Source {
                 }
                 if text.cutLine != nil { return .lines }
             }
-            submission = service.intake.next(
-                until: text.count > 0 ? 0 : MonotonicClock.seconds + Self.secondsBetweenLooks)
-            if submission != nil { continue }
+            submission = nil
+            switch service.intake.next(until: text.count > 0 ? 0 : waitEnd) {
+            case .submission(let next)?:
+                submission = next
+                continue
+            case .call? where reading.patience != nil && text.count == 0: return .nothing
+            case .call?: continue
+            case nil: break
+            }
             if text.count > 0 { return .lines }
             if wasBusy { reading.willWait() }
             wasBusy = false
             if Interruption.isTriggered(reading.interruption) { return .interrupted }
             if let outcome = fillWithMark(&text) { return outcome }
+            if let patience = reading.patience, MonotonicClock.seconds >= patience.end { return .nothing }
         }
+    }
+
+    private var waitEnd: Double {
+        min(MonotonicClock.seconds + Self.secondsBetweenLooks, reading.patience?.end ?? .infinity)
     }
 
     /// Another configuration is a line of its own, before the next ones.

@@ -5,7 +5,7 @@ enum Scope: String, CaseIterable, Sendable {
 
 /// One method of one path: what requests are routed by, and what the published description is made from.
 struct Route: Sendable {
-    enum Endpoint: String, Sendable {
+    enum Endpoint: Int, CaseIterable, Sendable {
         case metrics, health, readiness, status, description, events
         case assess, explain, user, answer, labels
     }
@@ -40,7 +40,7 @@ struct Route: Sendable {
     /// The status of success.
     var success: UInt32 = 200
 
-    var name: String { endpoint.rawValue }
+    var name: String { "\(endpoint)" }
 }
 
 extension Route {

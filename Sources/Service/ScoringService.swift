@@ -33,6 +33,12 @@ package final class ScoringService: @unchecked Sendable {
     package var recordedConfiguration: String?
     /// Asks the thread that owns the state, which answers between two batches. Nobody asks after the end of the run.
     package var ask: @Sendable (@escaping @Sendable (borrowing ScoringStage) -> Void) -> Void = { _ in }
+    /// The same, for a thread that may be waiting for requests.
+    func question(_ question: @escaping @Sendable (borrowing ScoringStage) -> Void) {
+        ask(question)
+        intake.call()
+    }
+
     /// Is shown each assessment that somebody gets.
     var review: (RiskAssessment, UnsafeBufferPointer<UInt8>) -> Void = { _, _ in }
 

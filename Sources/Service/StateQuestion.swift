@@ -31,7 +31,7 @@ struct StateQuestion {
 
     private func moment(of user: [UInt8]) throws(Problem) -> Moment {
         let box = Mailbox<Moment>()
-        scoring.ask { stage in
+        scoring.question { stage in
             let state: Result<[UInt8]?, StoreError>
             do throws(StoreError) {
                 state = .success(try stage.state(of: user))

@@ -140,6 +140,7 @@ final class Submission: @unchecked Sendable {
 
     private func finish() {
         let reply = state.withLock { state -> HTTPReply in
+            precondition(!state.isOver, "a request is answered once")
             defer {
                 state = State()
                 state.isOver = true

@@ -18,6 +18,7 @@ import Glibc
                 preconditionFailure("there is an address")
             }
             var running = try Running(arguments, totalBytes: nil, listening)
+            running.parts.isInline = true
             // Who sent a line that is rejected is told so.
             running.parts.report = { [console = running.console] report in
                 if case .rejected = report { return }

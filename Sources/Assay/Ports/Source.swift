@@ -29,6 +29,16 @@ package enum SourceOutcome: Sendable {
     case end
     /// A request to stop came while waiting.
     case interrupted
+    /// Nothing came for as long as it may wait.
+    case nothing
+}
+
+/// How long a source may wait that is read on the thread of the run: that thread has other things to do.
+package final class Patience {
+    /// On the monotonic clock.
+    package var end = 0.0
+
+    init() {}
 }
 
 /// An input of a run, read by a thread of its own.
@@ -101,6 +111,8 @@ package struct SourceReading {
     package var hasGrown: () -> Void = {}
     /// Tells people of something about the input.
     package var notice: (String) -> Void = { _ in }
+    /// Nil for one that is read on a thread of its own, and waits as long as it likes.
+    package var patience: Patience?
 
     /// The end in a file that comes after so many bytes of others.
     func end(after earlier: UInt64) -> UInt64 { end == .max ? end : end - min(end, earlier) }

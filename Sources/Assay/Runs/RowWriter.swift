@@ -17,6 +17,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     private let ledger: (any Ledger)?
     /// Received, and not worked on yet: the order of these is durable.
     private var ahead: [WriterMessage<Stage>] = []
+    private var hasFailed = false
 
     /// The most rejected lines that are reported one by one.
     private static var mostReported: Int { 10 }
@@ -50,35 +51,55 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
         }
     }
 
+    /// Begins without a thread of its own.
+    func beginInline(_ order: Handover<OrderLog>?) { self.order = order?.take() }
+
     private func work(
         _ box: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], inbox: Mailbox<RunMessage<Stage>>,
         turns: Turns
     ) {
-        var hasFailed = false
         while true {
             let message = ahead.isEmpty ? box.receive(until: hasFailed ? .infinity : due) : ahead.removeFirst()
-            do throws(RunFailure) {
-                switch message {
-                case .batch(let batch, let entries, let counts, let isNoted)?:
-                    defer { if let source = batch.source { free[source].send(batch) } }
-                    if hasFailed { continue }
-                    if !isNoted { try note(batch, entries, box) }
-                    try write(batch, turns)
-                    inbox.send(.written(counts, bytes: batch.text.endOffset))
-                case .flush?: if !hasFailed { try flush() }
-                case .formatter(let other)?: formatter = other.take()
-                case .mark(let isLast)?:
-                    if hasFailed { continue }
-                    inbox.send(.drained(try settle(isLast: isLast)))
-                case .release(let number)?: if !hasFailed { try release(number) }
-                case .stop?: return
-                case nil: break
-                }
-                if !hasFailed { try flushDue() }
-            } catch {
-                hasFailed = true
-                inbox.send(.outputFailed(error, unread: error.kind == .closed ? unread : [:]))
+            if case .stop? = message { return }
+            take(message, box, free: free, inbox: inbox, turns: turns)
+        }
+    }
+
+    /// Works on everything that is there, on the thread of whoever asks.
+    func workOff(
+        _ box: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], inbox: Mailbox<RunMessage<Stage>>,
+        turns: Turns
+    ) {
+        while let message = ahead.isEmpty ? box.receiveNow() : ahead.removeFirst() {
+            take(message, box, free: free, inbox: inbox, turns: turns)
+        }
+        if !hasFailed, due <= MonotonicClock.seconds { take(nil, box, free: free, inbox: inbox, turns: turns) }
+    }
+
+    private func take(
+        _ message: WriterMessage<Stage>?, _ box: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>],
+        inbox: Mailbox<RunMessage<Stage>>, turns: Turns
+    ) {
+        do throws(RunFailure) {
+            switch message {
+            case .batch(let batch, let entries, let counts, let isNoted)?:
+                defer { if let source = batch.source { free[source].send(batch) } }
+                if hasFailed { return }
+                if !isNoted { try note(batch, entries, box) }
+                try write(batch, turns)
+                inbox.send(.written(counts, bytes: batch.text.endOffset))
+            case .flush?: if !hasFailed { try flush() }
+            case .formatter(let other)?: formatter = other.take()
+            case .mark(let isLast)?:
+                if hasFailed { return }
+                inbox.send(.drained(try settle(isLast: isLast)))
+            case .release(let number)?: if !hasFailed { try release(number) }
+            case .stop?, nil: break
             }
+            if !hasFailed { try flushDue() }
+        } catch {
+            hasFailed = true
+            inbox.send(.outputFailed(error, unread: error.kind == .closed ? unread : [:]))
         }
     }
 
@@ -191,7 +212,7 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     private var all: [any RowSink] { sinks + rejects.map(\.sink) }
 
     /// When something will have been held back too long.
-    private var due: Double { all.reduce(.infinity) { min($0, $1.due) } }
+    var due: Double { all.reduce(.infinity) { min($0, $1.due) } }
 
     private func flushDue() throws(RunFailure) {
         let due = due

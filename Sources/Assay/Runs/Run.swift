@@ -24,6 +24,9 @@ package struct RunParts {
     package var lingerSeconds = 0.0
     /// The process ends after the run, so the memory of the states need not be freed piece by piece.
     package var isLast = false
+    /// The only source, which knows patience, is read, and everything written, by the thread that owns the states. That
+    /// is for many small batches, which cost more to pass on than to work on.
+    package var isInline = false
     /// Where the run says what it does, if anyone looks.
     package var metrics: RunMetrics?
     /// Receives reports for people, on several threads.
@@ -184,8 +187,11 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         let count = max(Self.leastBatchCount, Self.batchCount / inputs.count)
         let batchBytes = max(parts.batchBytes * Self.batchCount / (count * inputs.count), RunParts.leastBatchBytes)
         var free: [Mailbox<Stage.Batch>] = []
-        var readers: [SourceThread] = []
+        var readers: [StageThread] = []
         var sources: [any Source] = []
+        let isInline = parts.isInline && inputs.count == 1
+        let patience = isInline ? Patience() : nil
+        var inline: InlineStages<Stage>?
         for (number, input) in inputs.enumerated() {
             let box = Mailbox<Stage.Batch>()
             for _ in 0..<count {
@@ -199,30 +205,40 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
                 input.input.definition.format, input.input.definition.dialect, csvHeader: input.found.csvHeader)
             let reader = SourceReader<Stage>(
                 number, input, decoder, parts, isSaved: preparation.saved != nil,
-                limits: OrderReplay.limits(of: number, in: preparation.replayed), turns: turns, free: box,
-                inbox: inbox)
+                limits: OrderReplay.limits(of: number, in: preparation.replayed), patience: patience, turns: turns,
+                free: box, inbox: inbox)
             sources.append(reader.source)
-            readers.append(SourceThread(reader.start()))
+            if let patience {
+                writing.beginInline(preparation.order)
+                inline = InlineStages(reader, writing, patience) {
+                    writing.workOff(outputBox, free: [box], inbox: inbox, turns: turns)
+                }
+            } else {
+                readers.append(StageThread(reader.start()))
+            }
         }
-        let writer = writing.start(
-            outputBox, free: free, inbox: inbox, turns: turns, order: preparation.order)
+        let writer =
+            isInline
+            ? nil
+            : StageThread(
+                writing.start(outputBox, free: free, inbox: inbox, turns: turns, order: preparation.order))
         var loop = RunLoop(
             stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
             names: inputs.map(\.input.name), turns: turns, parts: parts,
             replay: OrderReplay(preparation.replayed, sources: inputs.count), nextOrder: preparation.nextOrder,
-            publishing: Publishing(parts.metrics, inputs))
+            publishing: Publishing(parts.metrics, inputs), inline: inline)
         loop.run()
         result = loop.finish()
         for box in free { box.close() }
         outputBox.send(.stop)
         for reader in readers { reader.join() }
-        writer.join()
+        writer?.join()
         return result
     }
 }
 
-/// A reading thread, as an element of a list.
-private final class SourceThread {
+/// A thread as an element of a list.
+private final class StageThread {
     private var thread: WorkerThread?
 
     init(_ thread: consuming WorkerThread) {

@@ -27,6 +27,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private var lags: [UInt64?]
     private var nextLook = 0.0
     private var publishing: Publishing
+    private let inline: InlineStages<Stage>?
 
     /// Batches that have arrived and were not taken yet, by source.
     private var waiting: [[(batch: Stage.Batch, position: SourcePosition)]]
@@ -54,8 +55,10 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     init(
         stage: consuming Stage, saving: Saving?, inbox: Mailbox<RunMessage<Stage>>,
         outputBox: Mailbox<WriterMessage<Stage>>, sources: [any Source], free: [Mailbox<Stage.Batch>], names: [String],
-        turns: Turns, parts: RunParts, replay: OrderReplay, nextOrder: UInt64?, publishing: Publishing
+        turns: Turns, parts: RunParts, replay: OrderReplay, nextOrder: UInt64?, publishing: Publishing,
+        inline: InlineStages<Stage>?
     ) {
+        self.inline = inline
         (result.counts, result.earlier) = (stage.counts, stage.counts)
         let now = MonotonicClock.seconds
         if let idle = stage.idleMilliseconds { nextIdleMoment = now + Double(idle) / 1000 }
@@ -85,7 +88,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             let deadline =
                 result.failure == nil
                 ? min(saving?.deadline ?? .infinity, nextIdleMoment, publishing.due) : Double.infinity
-            let message = inbox.receive(until: deadline)
+            let message = inline?.next(inbox, until: deadline) ?? inbox.receive(until: inline == nil ? deadline : 0)
             turns.take()
             if let message { take(message) }
             lookForIdleness()

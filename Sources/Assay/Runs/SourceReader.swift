@@ -8,21 +8,25 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
     private var decoder: Handover<Stage.Decoder>
     private let interruption: Interruption
     /// Where batches have to end while an earlier order is replayed.
-    private let limits: [UInt64]
+    private var limits: ArraySlice<UInt64>
+    private var hasEnded = false
+    /// That of a reader without a thread of its own.
+    private var ownDecoder: Stage.Decoder?
     private let turns: Turns
     private let free: Mailbox<Stage.Batch>
     private let inbox: Mailbox<RunMessage<Stage>>
 
     init(
         _ number: Int, _ input: FoundInput, _ decoder: consuming Stage.Decoder, _ parts: RunParts, isSaved: Bool,
-        limits: [UInt64], turns: Turns, free: Mailbox<Stage.Batch>, inbox: Mailbox<RunMessage<Stage>>
+        limits: [UInt64], patience: Patience?, turns: Turns, free: Mailbox<Stage.Batch>,
+        inbox: Mailbox<RunMessage<Stage>>
     ) {
         self.number = number
         path = input.input.definition.path
         let found = input.found
         self.decoder = Handover(decoder)
         interruption = parts.interruption
-        self.limits = limits.filter { $0 > found.position.offset }
+        self.limits = limits.filter { $0 > found.position.offset }[...]
         self.turns = turns
         self.free = free
         self.inbox = inbox
@@ -31,7 +35,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
                 interruption: parts.interruption.descriptor, isSaved: isSaved, lingerSeconds: parts.lingerSeconds,
                 leavesUnfinished: parts.keepsOpen, end: parts.inputEnd,
                 willWait: { inbox.send(.inputIsIdle) }, hasGrown: { inbox.send(.inputHasGrown) },
-                notice: { [report = parts.report] in report(.input($0)) }))
+                notice: { [report = parts.report] in report(.input($0)) }, patience: patience))
     }
 
     func start() -> WorkerThread {
@@ -41,30 +45,57 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
 
     private func read() {
         var decoder = decoder.take()
-        var limits = limits[...]
-        var isWhole = false
-        do throws(RunFailure) {
-            while !interruption.isTriggered, let batch = free.receive() {
-                batch.reset()
-                let outcome = try source.fill(&batch.text, upTo: limits.first ?? .max)
-                isWhole = outcome == .end
-                guard outcome == .lines else { break }
-                turns.take()
-                decoder.decode(batch)
-                if let fault = decoder.headerFault {
-                    turns.giveBack()
-                    throw RunFailure(.badData, "'\(path)': \(fault)")
-                }
-                source.sift(batch)
-                let position = source.advance(past: batch.text, lines: batch.lineCount, csvHeader: decoder.csvHeader)
-                turns.giveBack()
-                while let limit = limits.first, position.offset >= limit { limits.removeFirst() }
-                inbox.send(.batch(batch, source: number, position))
-            }
-        } catch {
-            inbox.send(.inputFailed(error))
-            return
+        while !interruption.isTriggered, let batch = free.receive() {
+            guard take(batch, &decoder) == .lines else { return }
         }
-        inbox.send(.inputEnded(source: number, isWhole: isWhole))
+        inbox.send(.inputEnded(source: number, isWhole: false))
+    }
+
+    /// Reads a batch on the thread of whoever asks; nil when there is no batch to read into, or the input has ended.
+    func readOne() -> SourceOutcome? {
+        guard !hasEnded, let batch = free.receiveNow() else { return nil }
+        if ownDecoder == nil { ownDecoder = decoder.take() }
+        guard var decoder = ownDecoder.take() else { preconditionFailure("it was just made") }
+        let outcome = interruption.isTriggered ? end() : take(batch, &decoder)
+        ownDecoder = consume decoder
+        if outcome == .nothing { free.send(batch) }
+        return outcome
+    }
+
+    private func end() -> SourceOutcome {
+        hasEnded = true
+        inbox.send(.inputEnded(source: number, isWhole: false))
+        return .interrupted
+    }
+
+    /// Reads a batch and passes it on; tells of the end.
+    private func take(_ batch: Stage.Batch, _ decoder: inout Stage.Decoder) -> SourceOutcome {
+        do throws(RunFailure) {
+            batch.reset()
+            let outcome = try source.fill(&batch.text, upTo: limits.first ?? .max)
+            guard outcome == .lines else {
+                if outcome != .nothing {
+                    hasEnded = true
+                    inbox.send(.inputEnded(source: number, isWhole: outcome == .end))
+                }
+                return outcome
+            }
+            turns.take()
+            decoder.decode(batch)
+            if let fault = decoder.headerFault {
+                turns.giveBack()
+                throw RunFailure(.badData, "'\(path)': \(fault)")
+            }
+            source.sift(batch)
+            let position = source.advance(past: batch.text, lines: batch.lineCount, csvHeader: decoder.csvHeader)
+            turns.giveBack()
+            while let limit = limits.first, position.offset >= limit { limits.removeFirst() }
+            inbox.send(.batch(batch, source: number, position))
+            return .lines
+        } catch {
+            hasEnded = true
+            inbox.send(.inputFailed(error))
+            return .end
+        }
     }
 }
