@@ -31,8 +31,12 @@ final class Receipt: @unchecked Sendable {
     }
 
     func append(_ submission: Submission, _ place: Range<Int>, number: Int) {
-        if let last = parts.last, last.submission === submission, last.firstNumber + last.places.count == number {
-            parts[parts.count - 1].places.append(place)
+        let last = parts.count - 1
+        // The part is not taken out to be looked at: its places would be copied to be changed.
+        if last >= 0, parts[last].submission === submission,
+            parts[last].firstNumber + parts[last].places.count == number
+        {
+            parts[last].places.append(place)
         } else {
             parts.append(Part(firstLine: lines, submission: submission, firstNumber: number, places: [place]))
         }

@@ -23,6 +23,8 @@ final class RequestSource: Source {
     /// A line that did not fit.
     private var held: (place: Range<Int>, number: Int)?
     private var nextReceipt: UInt64 = 1
+    /// One that was made and got no line.
+    private var spare: Receipt?
     private var wasBusy = true
 
     private static let secondsBetweenLooks = 0.05
@@ -124,8 +126,8 @@ final class RequestSource: Source {
 
     private func fillFromRequests(_ text: inout InputText) -> SourceOutcome {
         if let outcome = fillWithMark(&text) { return outcome }
-        let receipt = Receipt(number: nextReceipt)
-        nextReceipt += 1
+        let receipt = spare ?? Receipt(number: nextReceipt)
+        spare = receipt
         text.receipt = receipt
         while true {
             while let next = held ?? submission?.nextLine() {
@@ -147,6 +149,7 @@ final class RequestSource: Source {
             case nil: break
             }
             if text.count > 0 { return .lines }
+            if let patience = reading.patience, patience.end == 0 { return .nothing }
             if wasBusy { reading.willWait() }
             wasBusy = false
             if Interruption.isTriggered(reading.interruption) { return .interrupted }
@@ -180,6 +183,10 @@ final class RequestSource: Source {
         if wanted > text.capacity {
             guard text.count == 0 else { return false }
             text.grow(to: wanted, keeping: text.filled)
+        }
+        if spare != nil {
+            spare = nil
+            nextReceipt += 1
         }
         receipt.append(submission, line.place, number: line.number)
         let start = text.filled

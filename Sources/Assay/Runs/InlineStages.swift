@@ -13,9 +13,16 @@ final class InlineStages<Stage: RunStage & ~Copyable> {
         (self.reader, self.writer, self.patience, self.workOff) = (reader, writer, patience, workOff)
     }
 
-    /// The next message: what is there, what writing brings, or what is read, in this order.
+    /// The next message: what is there; then what can be read without waiting where there was more than a batch can
+    /// hold, since what is read together is made durable together; then what writing brings, and what comes after a
+    /// while.
     func next(_ inbox: Mailbox<RunMessage<Stage>>, until deadline: Double) -> RunMessage<Stage>? {
         if let message = inbox.receiveNow() { return message }
+        if reader.hasMore {
+            patience.end = 0
+            _ = reader.readOne()
+            if let message = inbox.receiveNow() { return message }
+        }
         workOff()
         if let message = inbox.receiveNow() { return message }
         patience.end = min(deadline, writer.due)

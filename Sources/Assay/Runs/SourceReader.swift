@@ -10,6 +10,8 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
     /// Where batches have to end while an earlier order is replayed.
     private var limits: ArraySlice<UInt64>
     private var hasEnded = false
+    /// The last batch was nearly full, so that more is likely to be there.
+    private(set) var hasMore = false
     /// That of a reader without a thread of its own.
     private var ownDecoder: Stage.Decoder?
     private let turns: Turns
@@ -73,6 +75,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
         do throws(RunFailure) {
             batch.reset()
             let outcome = try source.fill(&batch.text, upTo: limits.first ?? .max)
+            hasMore = outcome == .lines && batch.text.count > batch.text.capacity / 2
             guard outcome == .lines else {
                 if outcome != .nothing {
                     hasEnded = true
