@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo demo-kafka test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo demo-kafka demo-serve test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka bench-serve conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -19,7 +19,7 @@ COMMANDS = assay assayctl
 
 # The commands with their manual pages and completions. PREFIX says where, DESTDIR under what.
 install: build
-	@tools/install.sh install .build/release "$(DESTDIR)$(PREFIX)" $(COMMANDS)
+	@DESTDIR="$(DESTDIR)" tools/install.sh install .build/release "$(DESTDIR)$(PREFIX)" $(COMMANDS)
 
 uninstall:
 	@tools/install.sh uninstall .build/release "$(DESTDIR)$(PREFIX)" $(COMMANDS)
@@ -31,6 +31,11 @@ demo: build
 demo-kafka: build .build/bench/brokers
 	@tools/install-packages.sh kcat postgresql python3 util-linux
 	@tools/demo-kafka.sh .build/release/assay .build/bench/brokers
+
+# A minute of traffic for the service, which is killed in the middle.
+demo-serve: build .build/bench/load
+	@tools/install-packages.sh curl
+	@tools/demo-serve.sh .build/release/assay .build/bench/load
 
 # The long form of the faults that are part of the tests: more kills, more bits, more subsets of what a power cut loses.
 test-faults: dependencies test-dependencies
@@ -67,6 +72,19 @@ bench-postgres: build
 bench-kafka: build .build/bench/kafka-copy .build/bench/brokers
 	@tools/install-packages.sh python3 python3-confluent-kafka python3-psycopg2 postgresql util-linux kcat
 	@tools/bench/kafka.py .build/release/assay .build/bench/kafka-copy .build/bench/brokers Examples/kafka/shop.yaml
+
+# What an answer over HTTP costs, beside the library that answers a constant, and what people would write in Python.
+bench-serve: build .build/bench/load .build/bench/http-floor
+	@tools/install-packages.sh python3 python3-venv
+	@tools/bench/serve.py .build/release/assay .build/bench
+
+.build/bench/load: tools/bench/load.c
+	@mkdir -p $(@D)
+	gcc -O2 -Wall -Wextra -o $@ $<
+
+.build/bench/http-floor: tools/bench/http-floor.c
+	@mkdir -p $(@D)
+	gcc -O2 -Wall -Wextra -o $@ $< -lmicrohttpd
 
 .build/bench/brokers: Tests/BrokerTool/main.c
 	@mkdir -p $(@D)

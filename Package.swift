@@ -91,7 +91,7 @@ let package = Package(
             name: "ServiceTests",
             dependencies: [
                 "assay", "assayctl", "TestSupport", .target(name: "Service", condition: .when(traits: ["Service"])),
-            ], exclude: ["retrying-clients.py"]),
+            ], exclude: ["retrying-clients.py", "slow-clients.py"]),
         .testTarget(name: "Tidy"),
     ],
     swiftLanguageModes: [.v6],

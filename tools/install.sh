@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts binaries, manual pages and completions in their places, or takes them away.
+# Puts binaries, manual pages, completions and units for systemd in their places, or takes them away.
 #
 # Usage: install.sh install|uninstall BINARIES PREFIX COMMAND...
 set -eu
@@ -8,6 +8,17 @@ action=$1
 binaries=$2
 prefix=$3
 shift 3
+
+# The service as systemd starts it. It is enabled by whoever wants it.
+units=$prefix/lib/systemd/system
+if [ "$action" = uninstall ]; then
+    rm -f "$units/assay.service" "$units/assay.socket"
+else
+    mkdir -p "$units"
+    for unit in assay.service assay.socket; do
+        sed "s|/usr/local/bin|${prefix#"${DESTDIR:-}"}/bin|" "$(dirname "$0")/../packaging/$unit" >"$units/$unit"
+    done
+fi
 
 for command in "$@"; do
     binary=$prefix/bin/$command

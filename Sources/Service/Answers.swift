@@ -55,6 +55,8 @@ final class Answers: @unchecked Sendable {
         var repeated: [UInt32] = []
         state.withLock { state in
             state.index.drop(before: seconds - min(seconds, limits.keepSeconds))
+            // One of the batch may be that of an earlier one in it.
+            if let number = receipt.number { state.inFlight[number] = receipt }
             for transaction in batch.decoded.transactions {
                 let (user, id) = (text.bytes(transaction.userID), text.bytes(transaction.id))
                 let key = Key(id.stableHash, UInt32(truncatingIfNeeded: transaction.userHash), user, id)
@@ -71,7 +73,6 @@ final class Answers: @unchecked Sendable {
                     state.index.append(
                         idHash: key.idHash, userHash: key.userHash, seconds: seconds, place: place, state: .pending))
             }
-            if let number = receipt.number, !receipt.entries.isEmpty { state.inFlight[number] = receipt }
         }
         if !repeated.isEmpty {
             let repeated = Set(repeated)

@@ -141,7 +141,7 @@ package final class Listener: @unchecked Sendable {
             case .status: return HTTPReply(try pages.status())
             case .explain, .user, .answer:
                 guard let scoring else { throw Problem(404, "nothing is there") }
-                return HTTPReply(try StateQuestion(scoring).answer(request))
+                return try StateQuestion(scoring).answer(request)
             default: throw Problem(404, "nothing is there")
             }
         } catch {

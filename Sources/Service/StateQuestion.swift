@@ -13,11 +13,11 @@ struct StateQuestion {
         self.scoring = scoring
     }
 
-    func answer(_ request: HTTPRequest) throws(Problem) -> JSON {
+    func answer(_ request: HTTPRequest) throws(Problem) -> HTTPReply {
         switch request.route?.endpoint {
-        case .user: try user(request.parameter)
-        case .answer: try remembered(request.parameter, user: request.queryValue("user_id"))
-        default: try explanations(request)
+        case .user: HTTPReply(try user(request.parameter))
+        case .answer: HTTPReply(try remembered(request.parameter, user: request.queryValue("user_id")))
+        default: HTTPReply(try explanations(request))
         }
     }
 
@@ -62,11 +62,11 @@ struct StateQuestion {
         return record.json(TimeText(moment.plan.zone))
     }
 
-    private func remembered(_ id: [UInt8], user: [UInt8]?) throws(Problem) -> JSON {
+    private func remembered(_ id: [UInt8], user: [UInt8]?) throws(Problem) -> [UInt8] {
         guard let answer = scoring.answersIfOpen?.find(id: id, user: user) else {
             throw Problem(404, "no answer to such a transaction is remembered")
         }
-        return .raw(String(decoding: answer, as: UTF8.self))
+        return answer
     }
 
     private static let mostLines = 1000

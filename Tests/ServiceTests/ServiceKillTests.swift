@@ -7,7 +7,7 @@ import Testing
     /// Compares what sixteen clients were answered with what the journal alone gives. `ROUNDS` kills come in between.
     private static let script = """
         port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-        trap 'kill -KILL $run $clients 2>/dev/null' EXIT
+        trap 'kill -KILL $run $clients 2>/dev/null || true' EXIT
         $ASSAY generate -n $LINES --users 400 --seed $SEED > in
         start() { $ASSAY serve --listen 127.0.0.1:$port --state st -o out -q --checkpoint-interval 150ms $OPTIONS \\
             2>> notes & run=$!; }

@@ -205,6 +205,6 @@ int main(int count, char **arguments) {
     qsort(latencies, done, sizeof *latencies, byValue);
     printf("{\"requests\":%zu,\"seconds\":%.3f,\"rate\":%.0f,\"cpu_us\":%.2f,\"p50_us\":%.0f,\"p99_us\":%.0f,"
            "\"p999_us\":%.0f,\"refused\":%ld}\n",
-           done, elapsed, done / elapsed, used / done * 1e6, latencies[done / 2] * 1e6, latencies[done * 99 / 100] * 1e6,
-           latencies[done * 999 / 1000] * 1e6, refused);
+           done, elapsed, done / elapsed, used / done * 1e6, latencies[done / 2] * 1e6,
+           latencies[done * 99 / 100] * 1e6, latencies[done * 999 / 1000] * 1e6, refused);
 }

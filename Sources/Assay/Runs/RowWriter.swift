@@ -104,8 +104,8 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     }
 
     /// Nothing of a batch may become visible before its place in the order and the ledger is durable. Those that wait
-    /// behind it are made durable with it, since that costs more than a batch. What comes after the mark of a checkpoint
-    /// is not of that checkpoint, and may not be in what the ledger says of it.
+    /// behind it are made durable with it, since that costs more than a batch. What comes after the mark of a
+    /// checkpoint is not of that checkpoint, and may not be in what the ledger says of it.
     private func note(
         _ batch: Stage.Batch, _ entries: [OrderEntry], _ box: Mailbox<WriterMessage<Stage>>
     ) throws(RunFailure) {

@@ -162,19 +162,9 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         parts.metrics?.begin(sinks: preparation.sinkNames)
         var saving: Saving?
         do throws(RunFailure) {
-            if let saved = preparation.saved {
+            if preparation.saved != nil {
                 let sinks = try writing.begin()
-                var record = preparation.record
-                record.outputs = sinks.map(\.output)
-                let plan = Saving.Plan(
-                    saved: saved, record: record, loaded: preparation.loaded,
-                    positions: inputs.map(\.found.position), numbers: preparation.inputs.numbers,
-                    isNewInput: preparation.finding == .new,
-                    order: preparation.nextOrder, files: sinks.compactMap(\.unsynced),
-                    memoryLimit: parts.stateBytes(), intervalSeconds: parts.checkpointIntervalSeconds,
-                    every: parts.checkpointEvery, snapshots: parts.snapshots,
-                    report: { [report = parts.report] in report(.checkpointFailed($0)) })
-                saving = try Saving(plan, stage: &stage, outcome: { inbox.send(.commit($0)) })
+                saving = try Self.beginSaving(&stage, preparation, sinks, parts) { inbox.send(.commit($0)) }
             }
         } catch {
             result.failure = error
@@ -193,13 +183,7 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         let patience = isInline ? Patience() : nil
         var inline: InlineStages<Stage>?
         for (number, input) in inputs.enumerated() {
-            let box = Mailbox<Stage.Batch>()
-            for _ in 0..<count {
-                let batch = stage.makeBatch()
-                batch.text = InputText(capacity: batchBytes)
-                batch.source = number
-                box.send(batch)
-            }
+            let box = Self.batches(count, of: number, stage, bytes: batchBytes)
             free.append(box)
             let decoder = stage.makeDecoder(
                 input.input.definition.format, input.input.definition.dialect, csvHeader: input.found.csvHeader)
@@ -234,6 +218,37 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         for reader in readers { reader.join() }
         writer?.join()
         return result
+    }
+
+    private static func batches(
+        _ count: Int, of source: Int, _ stage: borrowing Stage, bytes: Int
+    ) -> Mailbox<Stage.Batch> {
+        let box = Mailbox<Stage.Batch>()
+        for _ in 0..<count {
+            let batch = stage.makeBatch()
+            batch.text = InputText(capacity: bytes)
+            batch.source = source
+            box.send(batch)
+        }
+        return box
+    }
+
+    /// Loads the states and makes the checkpoint before the first line; nil where none is kept.
+    private static func beginSaving(
+        _ stage: inout Stage, _ preparation: borrowing RunPreparation, _ sinks: [SettledSink], _ parts: RunParts,
+        outcome: @escaping @Sendable (Committer.Outcome) -> Void
+    ) throws(RunFailure) -> Saving? {
+        guard let saved = preparation.saved else { return nil }
+        var record = preparation.record
+        record.outputs = sinks.map(\.output)
+        let plan = Saving.Plan(
+            saved: saved, record: record, loaded: preparation.loaded,
+            positions: preparation.inputs.all.map(\.found.position), numbers: preparation.inputs.numbers,
+            isNewInput: preparation.finding == .new, order: preparation.nextOrder,
+            files: sinks.compactMap(\.unsynced), memoryLimit: parts.stateBytes(),
+            intervalSeconds: parts.checkpointIntervalSeconds, every: parts.checkpointEvery, snapshots: parts.snapshots,
+            report: { [report = parts.report] in report(.checkpointFailed($0)) })
+        return try Saving(plan, stage: &stage, outcome: outcome)
     }
 }
 
