@@ -221,7 +221,7 @@ extension Listener: Responder {
             var reply = HTTPReply(Array((isReady ? "ready\n" : "not ready\n").utf8), contentType: "text/plain")
             if !isReady { (reply.status, reply.headers) = (503, [("Retry-After", "1")]) }
             return reply
-        case .description: return HTTPReply(OpenAPI(routes, version: pages.version).document)
+        case .description: return HTTPReply(OpenAPI(routes, version: pages.version, isGuarded: tokens != nil).document)
         case .events:
             guard events.hasRoom else { return Problem.later(503, "too many listen already").reply }
             return HTTPReply(events)

@@ -4,11 +4,12 @@ import AssayCore
 struct OpenAPI {
     let document: JSON
 
-    init(_ routes: [Route], version: String) {
+    /// `isGuarded`: whether tokens are asked for.
+    init(_ routes: [Route], version: String, isGuarded: Bool) {
         var paths: [(String, JSON)] = []
         for route in routes where !paths.contains(where: { $0.0 == route.path }) {
             let methods = routes.filter { $0.path == route.path }
-            paths.append((route.path, .object(methods.map { ($0.method.lowercased(), Self.operation($0)) })))
+            paths.append((route.path, .object(methods.map { ($0.method.lowercased(), Self.operation($0, isGuarded)) })))
         }
         document = .object([
             ("openapi", .string("3.1.0")),
@@ -35,7 +36,7 @@ struct OpenAPI {
         ])
     }
 
-    private static func operation(_ route: Route) -> JSON {
+    private static func operation(_ route: Route, _ isGuarded: Bool) -> JSON {
         var members: [(String, JSON)] = [
             ("operationId", .string(route.name)), ("summary", .string(route.summary)),
         ]
@@ -51,9 +52,8 @@ struct OpenAPI {
             responses.append(("\(status)", problem(status, route)))
         }
         members.append(("responses", .object(responses)))
-        if route.scope != nil {
-            // Without tokens nobody has to show one.
-            members.append(("security", .array([.object([("token", .array([]))]), .object([])])))
+        if isGuarded, route.scope != nil {
+            members.append(("security", .array([.object([("token", .array([]))])])))
         }
         return .object(members)
     }

@@ -9,8 +9,7 @@ import Testing
         let clients = Repository.root.appending(path: "Tests/ServiceTests/slow-clients.py").path
         let run = try RequestTests.run(
             """
-            serve --header-timeout 2s --body-timeout 2s --idle-timeout 2s -q --durable memory
-            until curl -sf -o /dev/null $at/readyz; do sleep 0.05; done
+            serve --header-timeout 2s --body-timeout 2s --idle-timeout 2s --durable memory
             python3 \(clients) ${at##*:} in 500
             curl -s $at/metrics | grep '^assay_http_shut_connections_total' | awk '{ print ($2 > 50) }'
             grep VmRSS /proc/$run/status | awk '{ print ($2 < 300000) }'
