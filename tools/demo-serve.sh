@@ -36,15 +36,15 @@ head -n 1 first.jsonl | curl -s -H 'Content-Type: application/json' --data-binar
 printf '\n\n%s\n' "$rate transactions a second over 16 connections:"
 "$load" "${at##*:}" first.jsonl 16 $rate $seconds $service
 
-echo "Killed in the middle of a request of 20,000 lines, and started again:"
-head -n 20000 second.jsonl | curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- "$at/v1/assessments" \
-    >torn.jsonl 2>/dev/null &
-sleep 0.05
+echo "Killed in the middle of a request with all of the second half, and started again:"
+before=$(cat state/journal/* | wc -c)
+curl -s -H 'Content-Type: application/x-ndjson' -X POST -T second.jsonl "$at/v1/assessments" >torn.jsonl 2>/dev/null &
+while [ "$(cat state/journal/* | wc -c)" -lt $((before + 100000)) ]; do sleep 0.001; done
 kill -KILL $service
 wait $service 2>/dev/null || true
 serve
 
-echo "All of the second half, of which some was scored already:"
+echo "The second half again, of which some was scored already:"
 "$load" "${at##*:}" second.jsonl 16 $rate $seconds $service
 curl -s "$at/metrics" | grep '^assay_answers_replayed_total'
 kill -TERM $service
