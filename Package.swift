@@ -91,7 +91,7 @@ let package = Package(
             name: "ServiceTests",
             dependencies: [
                 "assay", "assayctl", "TestSupport", .target(name: "Service", condition: .when(traits: ["Service"])),
-            ], exclude: ["retrying-clients.py", "slow-clients.py"]),
+            ], exclude: ["retrying-clients.py", "slow-clients.py", "supervisor.py"]),
         .testTarget(name: "Tidy"),
     ],
     swiftLanguageModes: [.v6],

@@ -219,6 +219,13 @@ import Testing
         #expect(run.lines == ["refused", "ended", "answered", "\"sequence\":1"], "\(run)")
     }
 
+    @Test("systemd gives it a socket, and is told that it is ready, that it lives, and that it ends")
+    func supervised() throws {
+        let supervisor = Repository.root.appending(path: "Tests/ServiceTests/supervisor.py").path
+        let run = try Self.run("python3 \(supervisor) $ASSAY serve --state st")
+        #expect(run.lines == ["READY=1 WATCHDOG=1", "ready", "STOPPING=1", "0"], "\(run)")
+    }
+
     @Test("Rejected lines are appended to their file")
     func rejects() throws {
         let run = try Self.run("serve --rejects bad; post -d '{' > /dev/null; post -d nonsense > /dev/null; cat bad")
