@@ -12,7 +12,8 @@ import Testing
             serve --header-timeout 2s --body-timeout 2s --idle-timeout 2s --durable memory
             python3 \(clients) ${at##*:} in 500
             curl -s $at/metrics | grep '^assay_http_shut_connections_total' | awk '{ print ($2 > 50) }'
-            grep VmRSS /proc/$run/status | awk '{ print ($2 < 300000) }'
+            # The address sanitizer takes memory of its own.
+            [ -n "$ASSAY_SANITIZED" ] && echo 1 || grep VmRSS /proc/$run/status | awk '{ print ($2 < 300000) }'
             """)
         let figures = run.lines.first?.split(separator: " ").compactMap { Double($0) } ?? []
         #expect(figures.count == 3 && figures[2] == 500, "\(run)")
@@ -84,9 +85,10 @@ import Testing
             """
             serve -o out; lines in > /dev/null; kill -TERM $run; wait $run
             rm st/state.db*; rm out
-            serve -o out; lines in | cmp - expected && cmp out expected && echo same
+            serve -o out; lines in | cmp - expected && echo same
+            kill -TERM $run; wait $run; cmp out expected && echo same
             """)
-        #expect(run.lines == ["same"], "\(run)")
+        #expect(run.lines == ["same", "same"], "\(run)")
     }
 
     @Test("A full disk ends the service with an error, and nothing that was answered is lost")
