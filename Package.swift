@@ -39,16 +39,18 @@ let package = Package(
                 "Arguments", "AssayCore", "CBytes", "CEL", "CYAML", "CivilTime", "Compression", "StateStore",
             ],
             swiftSettings: [.enableExperimentalFeature("SuppressedAssociatedTypes")]),
-        .target(name: "CKafka"),
+        // Finds the functions of a library that is loaded when it is asked for.
+        .target(name: "CLoading"),
+        .target(name: "CKafka", dependencies: ["CLoading"]),
         .target(
             name: "Kafka",
             dependencies: ["Arguments", "Assay", "AssayCore", "CEL", "CKafka", "CivilTime", "StateStore"]),
-        .target(name: "CPostgreSQL"),
+        .target(name: "CPostgreSQL", dependencies: ["CLoading"]),
         .target(
             name: "PostgreSQL", dependencies: ["Arguments", "Assay", "AssayCore", "CEL", "CPostgreSQL", "StateStore"]),
-        .target(name: "CMicrohttpd"),
+        .target(name: "CMicrohttpd", dependencies: ["CLoading"]),
         .target(
-            name: "Service", dependencies: ["Arguments", "Assay", "AssayCore", "CBytes", "CMicrohttpd", "StateStore"]),
+            name: "Service", dependencies: ["Assay", "AssayCore", "CMicrohttpd", "CivilTime", "StateStore"]),
         .executableTarget(
             name: "assay",
             dependencies: [

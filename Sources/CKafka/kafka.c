@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "kafka.h"
 
-#include <dlfcn.h>
+#include <loading.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,27 +12,12 @@ static bool isLoaded;
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
 static bool load(const char **fault) {
-    void *handle = dlopen("librdkafka.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!handle) {
-        *fault = dlerror();
-        return false;
-    }
-    const struct {
-        const char *name;
-        void **place;
-    } functions[] = {
+    const struct assay_function functions[] = {
 #define ASSAY_KAFKA_ENTRY(function) {"rd_kafka_" #function, (void **)&library.function},
         ASSAY_KAFKA_FUNCTIONS(ASSAY_KAFKA_ENTRY)
 #undef ASSAY_KAFKA_ENTRY
     };
-    for (size_t index = 0; index < sizeof functions / sizeof *functions; index++) {
-        *functions[index].place = dlsym(handle, functions[index].name);
-        if (!*functions[index].place) {
-            *fault = dlerror();
-            return false;
-        }
-    }
-    return true;
+    return assay_load("librdkafka.so.1", functions, sizeof functions / sizeof *functions, fault);
 }
 
 const struct assay_kafka *assay_kafka_load(const char **fault) {

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "http.h"
 
-#include <dlfcn.h>
+#include <loading.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,27 +11,12 @@ static bool isLoaded;
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
 static bool load(const char **fault) {
-    void *handle = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
-    if (!handle) {
-        *fault = dlerror();
-        return false;
-    }
-    const struct {
-        const char *name;
-        void **place;
-    } functions[] = {
+    const struct assay_function functions[] = {
 #define ASSAY_HTTP_ENTRY(function) {"MHD_" #function, (void **)&library.function},
         ASSAY_HTTP_FUNCTIONS(ASSAY_HTTP_ENTRY)
 #undef ASSAY_HTTP_ENTRY
     };
-    for (size_t index = 0; index < sizeof functions / sizeof *functions; index++) {
-        *functions[index].place = dlsym(handle, functions[index].name);
-        if (!*functions[index].place) {
-            *fault = dlerror();
-            return false;
-        }
-    }
-    return true;
+    return assay_load("libmicrohttpd.so.12", functions, sizeof functions / sizeof *functions, fault);
 }
 
 const struct assay_http *assay_http_load(const char **fault) {

@@ -1,6 +1,6 @@
 #include "postgresql.h"
 
-#include <dlfcn.h>
+#include <loading.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -9,15 +9,7 @@ static bool isLoaded;
 
 const struct assay_pg *assay_pg_load(const char **fault) {
     if (isLoaded) return &library;
-    void *handle = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
-    if (!handle) {
-        *fault = dlerror();
-        return NULL;
-    }
-    const struct {
-        const char *name;
-        void **place;
-    } functions[] = {
+    const struct assay_function functions[] = {
         {"PQconnectdb", (void **)&library.connect},
         {"PQfinish", (void **)&library.finish},
         {"PQstatus", (void **)&library.status},
@@ -36,13 +28,7 @@ const struct assay_pg *assay_pg_load(const char **fault) {
         {"PQgetisnull", (void **)&library.is_null},
         {"PQsetNoticeProcessor", (void **)&library.set_notices},
     };
-    for (size_t index = 0; index < sizeof functions / sizeof *functions; index++) {
-        *functions[index].place = dlsym(handle, functions[index].name);
-        if (!*functions[index].place) {
-            *fault = dlerror();
-            return NULL;
-        }
-    }
+    if (!assay_load("libpq.so.5", functions, sizeof functions / sizeof *functions, fault)) return NULL;
     // A host that does not answer would otherwise hold a run for minutes; who knows better has said so.
     setenv("PGCONNECT_TIMEOUT", "10", 0);
     isLoaded = true;

@@ -5,12 +5,12 @@ struct AnswerIndex: Sendable {
     struct Entry: Equatable, Sendable {
         let idHash: UInt64
         let userHash: UInt32
-        var seconds: UInt32
+        let seconds: UInt32
         /// The entry before it with the same home in the table.
         fileprivate var older: UInt64
         /// While it is pending what the owner of the index makes of it, then where the answer is.
-        var place: UInt64
-        var state: State
+        fileprivate(set) var place: UInt64
+        fileprivate(set) var state: State
     }
 
     enum State: UInt8, Sendable {
@@ -36,10 +36,7 @@ struct AnswerIndex: Sendable {
 
     var count: Int { Int(next - first) }
 
-    subscript(number: UInt64) -> Entry {
-        get { ring[slot(number)] }
-        set { ring[slot(number)] = newValue }
-    }
+    subscript(number: UInt64) -> Entry { ring[slot(number)] }
 
     /// What became of an entry: its answer is at a place, or there is none.
     mutating func settle(_ number: UInt64, place: UInt64?) {

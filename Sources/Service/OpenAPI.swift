@@ -62,7 +62,7 @@ struct OpenAPI {
     private static func general(_ route: Route) -> [UInt32] {
         var statuses: [UInt32] = route.scope == nil ? [] : [401, 403]
         if !route.statuses.contains(503) { statuses.append(503) }
-        if route.takes != nil { statuses += [400, 408, 411, 413, 415, 422] }
+        if route.takes != nil { statuses += [400, 411, 413, 415, 422] }
         return statuses.filter { !route.statuses.contains($0) }
     }
 

@@ -65,7 +65,7 @@ import Testing
         (
             "Sources/Service/",
             [
-                "Arguments", "Assay", "AssayCore", "CBytes", "CMicrohttpd", "CivilTime", "Glibc", "StateStore",
+                "Assay", "AssayCore", "CMicrohttpd", "CivilTime", "Glibc", "StateStore",
                 "Synchronization",
             ]
         ),

@@ -78,7 +78,7 @@ static void readLines(const char *path) {
     fclose(file);
 }
 
-static void open_(struct connection *connection, int port, int events, int number) {
+static void connectTo(struct connection *connection, int port, int events, int number) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     connection->descriptor = socket(AF_INET, SOCK_STREAM, 0);
@@ -90,7 +90,7 @@ static void open_(struct connection *connection, int port, int events, int numbe
 }
 
 // Sends the next lines. Returns false when there are none left.
-static bool send_(struct connection *connection) {
+static bool sendNext(struct connection *connection) {
     const char *start = lines + nextByte;
     size_t count = 0;
     for (int line = 0; line < linesAtOnce && nextByte + count < linesCount; line++) {
@@ -166,7 +166,7 @@ int main(int count, char **arguments) {
     int events = epoll_create1(0);
     int *idle = malloc(number * sizeof *idle), idleCount = 0;
     for (int index = 0; index < number; index++) {
-        open_(&connections[index], port, events, index);
+        connectTo(&connections[index], port, events, index);
         idle[idleCount++] = index;
     }
     size_t room = 1 << 16, done = 0;
@@ -180,7 +180,7 @@ int main(int count, char **arguments) {
         while (!isOver && idleCount > 0 && (rate == 0 || began + begun / rate <= now())) {
             struct connection *connection = &connections[idle[idleCount - 1]];
             connection->due = rate > 0 ? began + begun / rate : now();
-            if (!send_(connection)) {
+            if (!sendNext(connection)) {
                 isOver = true;
                 break;
             }

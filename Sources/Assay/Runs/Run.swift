@@ -147,7 +147,7 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
     /// Asks the thread that owns the state, which answers between two batches; never after the end of the run. May be
     /// called from any thread.
     package var ask: @Sendable (@escaping @Sendable (borrowing Stage) -> Void) -> Void {
-        { [inbox] question in inbox.send(.question(Question(ask: question))) }
+        { [inbox] question in inbox.send(.question(question)) }
     }
 
     @specialized(where Stage == ScoringStage)

@@ -148,7 +148,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         case .commit(let outcome): commitEnded(outcome)
         case .checkpointRequested: saving?.request(.signal)
         case .change(let change): begin(change)
-        case .question(let question): question.ask(stage)
+        case .question(let question): question(stage)
         }
     }
 

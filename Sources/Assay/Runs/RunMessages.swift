@@ -21,14 +21,7 @@ enum RunMessage<Stage: RunStage & ~Copyable>: Sendable {
     case checkpointRequested
     case change(RunChange<Stage>)
     /// Somebody wants to know something of the state between two batches.
-    case question(Question<Stage>)
-}
-
-/// A question about the state, answered by the thread that owns it.
-///
-/// @unchecked Sendable: a closure over a stage that exists once can't be marked as one.
-struct Question<Stage: RunStage & ~Copyable>: @unchecked Sendable {
-    let ask: (borrowing Stage) -> Void
+    case question(@Sendable (borrowing Stage) -> Void)
 }
 
 /// Messages to the writing thread.
