@@ -81,6 +81,8 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     }
 
     mutating func run() {
+        // What counters begin with is what was there before the first batch.
+        publishing.publishIfDue(stage, saving)
         passOnNotices()
         if stage.pendingTime != nil { goOnWithoutInput() }
         while !isOver {
