@@ -2,9 +2,11 @@
 #include "http.h"
 
 #include <loading.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
 
 static struct assay_http library;
 static bool isLoaded;
@@ -43,7 +45,7 @@ struct MHD_Daemon *assay_http_start(const struct assay_http *library, const stru
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     if (settings->certificate) flags |= MHD_USE_TLS;
     return library->start_daemon(
         // The logger comes first: it is for the faults of options, too.
@@ -60,6 +62,35 @@ struct MHD_Daemon *assay_http_start(const struct assay_http *library, const stru
         MHD_OPTION_STRICT_FOR_CLIENT, 1,                                              //
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                                         //
         MHD_OPTION_ARRAY, settings->certificate ? encryption : none, MHD_OPTION_END);
+}
+
+int assay_http_events(const struct assay_http *library, struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = library->get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info ? info->epoll_fd : -1;
+}
+
+int assay_http_new_signal(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+void assay_http_signal(int signal) { eventfd_write(signal, 1); }
+
+enum { NANOSECONDS_A_MILLISECOND = 1000000, NANOSECONDS_A_SECOND = 1000000000 };
+
+void assay_http_work(const struct assay_http *library, struct MHD_Daemon *daemon, int events, int signal,
+                     long nanoseconds) {
+    MHD_UNSIGNED_LONG_LONG soonest;
+    if (daemon && nanoseconds > 0 && library->get_timeout(daemon, &soonest) == MHD_YES &&
+        soonest < (MHD_UNSIGNED_LONG_LONG)nanoseconds / NANOSECONDS_A_MILLISECOND) {
+        nanoseconds = (long)soonest * NANOSECONDS_A_MILLISECOND;
+    }
+    if (nanoseconds > 0) {
+        struct pollfd sources[] = {{.fd = signal, .events = POLLIN}, {.fd = events, .events = POLLIN}};
+        struct timespec patience = {nanoseconds / NANOSECONDS_A_SECOND, nanoseconds % NANOSECONDS_A_SECOND};
+        if (ppoll(sources, daemon ? 2 : 1, &patience, NULL) > 0 && sources[0].revents) {
+            eventfd_t count;
+            eventfd_read(signal, &count);
+        }
+    }
+    if (daemon) library->run(daemon);
 }
 
 int assay_http_descriptor(const struct assay_http *library, struct MHD_Connection *connection) {

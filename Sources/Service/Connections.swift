@@ -61,12 +61,13 @@ final class Connections: Sendable {
     }
 
     let limits: Limits
+    private let isEncrypted: Bool
     private let state = Mutex(State())
 
     private static let microsecondsBetweenLooks: useconds_t = 200_000
 
-    init(_ limits: Limits) {
-        self.limits = limits
+    init(_ limits: Limits, isEncrypted: Bool) {
+        (self.limits, self.isEncrypted) = (limits, isEncrypted)
     }
 
     func open(_ descriptor: Int32) -> Connection {
@@ -104,9 +105,30 @@ final class Connections: Sendable {
         }
     }
 
+    /// Nobody else writes to a connection whose request is not whole, so that this thread can say why it ends. An
+    /// encrypted one ends without a word.
+    private func tellTooSlow(_ connection: Connection) {
+        guard !isEncrypted, [.new, .headers, .body].contains(connection.phase) else { return }
+        _ = Self.tooSlow.withUnsafeBytes {
+            send(connection.descriptor, $0.baseAddress, $0.count, Self.withoutWaiting)
+        }
+    }
+
+    private static let withoutWaiting = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
+
+    private static let tooSlow: [UInt8] = {
+        let reply = Problem(408, "the request takes too long to come").reply
+        guard case .bytes(let body) = reply.body else { preconditionFailure("a problem is bytes") }
+        let head =
+            "HTTP/1.1 408 Request Timeout\r\nContent-Type: \(reply.contentType)\r\nConnection: close\r\n"
+            + "Content-Length: \(body.count)\r\n\r\n"
+        return Array(head.utf8) + body
+    }()
+
     private func shutSlow(at now: Double) {
         state.withLock { state in
             for connection in state.all.values where connection.end < now {
+                tellTooSlow(connection)
                 shutdown(connection.descriptor, Int32(SHUT_RDWR))
                 state.shut += 1
                 connection.enter(.working, until: .infinity)

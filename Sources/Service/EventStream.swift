@@ -22,6 +22,7 @@ final class EventStream: @unchecked Sendable {
     }
 
     private let library: UnsafePointer<assay_http>
+    private let driver: HTTPDriver
     private let state = Mutex(State())
 
     static let mostKept = 1024
@@ -41,8 +42,8 @@ final class EventStream: @unchecked Sendable {
         }
     }
 
-    init(_ library: UnsafePointer<assay_http>) {
-        self.library = library
+    init(_ library: UnsafePointer<assay_http>, _ driver: HTTPDriver) {
+        (self.library, self.driver) = (library, driver)
     }
 
     /// Adds an event, and wakes those who wait for one.
@@ -65,6 +66,7 @@ final class EventStream: @unchecked Sendable {
         for listener in state.listeners.values where listener.isAsleep {
             listener.isAsleep = false
             library.pointee.resume_connection(listener.connection)
+            driver.noteWoken()
         }
     }
 
@@ -86,8 +88,8 @@ final class EventStream: @unchecked Sendable {
         state.withLock { $0.listeners[ObjectIdentifier(listener)] = nil }
     }
 
-    /// Copies what comes next; puts the connection to sleep where there is nothing. Nil after the end. Called by the
-    /// thread of the server.
+    /// Copies what comes next; puts the connection to sleep where there is nothing. Nil after the end. Called by
+    /// who drives the server.
     func read(_ listener: Listener, into room: UnsafeMutableBufferPointer<UInt8>) -> Int? {
         state.withLock { state in
             var count = 0

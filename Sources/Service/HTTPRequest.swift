@@ -7,6 +7,7 @@ import Synchronization
 /// was received, which does not change any more, and give the answer, which is guarded.
 final class HTTPRequest: @unchecked Sendable {
     let library: UnsafePointer<assay_http>
+    private let driver: HTTPDriver
     let connection: OpaquePointer
     /// The path as it was sent, still encoded, and what follows a question mark.
     let path: Substring
@@ -33,10 +34,19 @@ final class HTTPRequest: @unchecked Sendable {
     /// What has to be done once the answer was sent.
     var release: (() -> Void)?
 
-    private let answer = Mutex<HTTPReply?>(nil)
+    private enum Answer: Sendable {
+        case none, given(HTTPReply)
+        /// There was none when the library asked, and it asks again once it is woken.
+        case awaited
+    }
 
-    init(_ library: UnsafePointer<assay_http>, _ connection: OpaquePointer, target: String, began: Double) {
-        (self.library, self.connection, self.began) = (library, connection, began)
+    private let answer = Mutex(Answer.none)
+
+    init(
+        _ library: UnsafePointer<assay_http>, _ driver: HTTPDriver, _ connection: OpaquePointer, target: String,
+        began: Double
+    ) {
+        (self.library, self.driver, self.connection, self.began) = (library, driver, connection, began)
         let end = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
         path = target[..<end]
         query = target[end...].dropFirst()
@@ -52,14 +62,28 @@ final class HTTPRequest: @unchecked Sendable {
 
     /// Gives the answer. Called once, by any thread, after it was handed over.
     func reply(_ reply: HTTPReply) {
-        answer.withLock { $0 = reply }
+        let isAwaited = answer.withLock { answer in
+            defer { answer = .given(reply) }
+            if case .awaited = answer { return true }
+            return false
+        }
+        guard isAwaited else { return }
         library.pointee.resume_connection(connection)
+        driver.noteWoken()
     }
 
-    func takeAnswer() -> HTTPReply? {
+    /// The answer. Without one the connection sleeps until there is one, or is asked for again in the next turn.
+    func takeAnswer(orSleeps sleeps: Bool) -> HTTPReply? {
         answer.withLock { answer in
-            defer { answer = nil }
-            return answer
+            if case .given(let reply) = answer {
+                answer = .none
+                return reply
+            }
+            guard sleeps else { return nil }
+            // Within the lock: who gives the answer wakes what already sleeps.
+            library.pointee.suspend_connection(connection)
+            answer = .awaited
+            return nil
         }
     }
 

@@ -6,13 +6,13 @@ import Synchronization
 
 /// What answers the requests of a server.
 protocol Responder: AnyObject, Sendable {
-    /// All headers are there; throws what is wrong with them. Called by the thread of the server.
+    /// All headers are there; throws what is wrong with them. Called by who drives the server.
     func admit(_ request: HTTPRequest) throws(Problem)
 
-    /// Whether the answer takes longer than the thread of the server may be held up.
+    /// Whether the answer takes longer than who drives the server may be held up.
     func isSlow(_ request: HTTPRequest) -> Bool
 
-    /// The request is whole, and its answer is not slow. Called by the thread of the server.
+    /// The request is whole, and its answer is not slow. Called by who drives the server.
     func answer(_ request: HTTPRequest) -> HTTPReply
 
     /// The request is whole, and its answer is given later, by `reply`.
@@ -25,8 +25,8 @@ protocol Responder: AnyObject, Sendable {
     func answered(_ request: HTTPRequest, status: UInt32)
 }
 
-/// The server: one thread of libmicrohttpd that reads and writes all connections, and one that shuts those that are too
-/// slow.
+/// The server: libmicrohttpd, which one thread at a time makes read and write all connections, and a thread that shuts
+/// those that are too slow.
 ///
 /// @unchecked Sendable: the daemon is set once before anyone else has the server, and ended by `stop` alone.
 final class HTTPServer: @unchecked Sendable {
@@ -34,6 +34,7 @@ final class HTTPServer: @unchecked Sendable {
     fileprivate let responder: any Responder
     let connections: Connections
     private var daemon: OpaquePointer?
+    private let driver: HTTPDriver
     private var watcher: WorkerThread?
     private let listening: Int32
     let place: String
@@ -54,10 +55,10 @@ final class HTTPServer: @unchecked Sendable {
     /// `listening`: a socket that listens, and is the server's from now on.
     init(
         _ library: UnsafePointer<assay_http>, listening: Int32, limits: Connections.Limits, mostConnections: Int,
-        tls: TLS?, _ responder: any Responder
+        tls: TLS?, driver: HTTPDriver, _ responder: any Responder
     ) throws(RunFailure) {
-        (self.library, self.responder, self.listening) = (library, responder, listening)
-        connections = Connections(limits)
+        (self.library, self.responder, self.driver, self.listening) = (library, responder, driver, listening)
+        connections = Connections(limits, isEncrypted: tls != nil)
         place = ListenAddress.place(of: listening, isEncrypted: tls != nil)
         var settings = assay_http_settings()
         settings.socket = listening
@@ -103,6 +104,7 @@ final class HTTPServer: @unchecked Sendable {
                     : "libmicrohttpd cannot listen at \(place); see whether certificate and key are PEM and fit")
         }
         daemon = started
+        driver.begin(library, started)
         watcher = connections.watch()
     }
 
@@ -111,7 +113,7 @@ final class HTTPServer: @unchecked Sendable {
     fileprivate func begin(_ target: String, _ connection: OpaquePointer) -> UnsafeMutableRawPointer {
         underWay.wrappingAdd(1, ordering: .relaxed)
         if let open = open(connection) { connections.enter(.headers, open) }
-        let request = HTTPRequest(library, connection, target: target, began: MonotonicClock.seconds)
+        let request = HTTPRequest(library, driver, connection, target: target, began: MonotonicClock.seconds)
         return Unmanaged.passRetained(request).toOpaque()
     }
 
@@ -132,6 +134,8 @@ final class HTTPServer: @unchecked Sendable {
                 request.refusal = error
                 if request.length > Self.mostDiscarded { return queue(error.reply, request, connection) }
             }
+            // Its length is known, so that it need not move while it grows.
+            if request.refusal == nil { request.body.reserveCapacity(request.admittedBytes) }
             if let open = open(connection) { connections.enter(.body, open) }
             return .YES
         }
@@ -141,14 +145,13 @@ final class HTTPServer: @unchecked Sendable {
         }
         if let refusal = request.refusal { return queue(refusal.reply, request, connection) }
         if request.isHandedOver {
-            // The library asks once more after it was woken; without an answer it has not been woken for one.
-            guard let reply = request.takeAnswer() else { return .YES }
+            // The library asks again in its next turn, by which the answer is often there.
+            guard let reply = request.takeAnswer(orSleeps: driver.isPatient) else { return .YES }
             return queue(reply, request, connection)
         }
         guard responder.isSlow(request) else { return queue(responder.answer(request), request, connection) }
         request.isHandedOver = true
         if let open = open(connection) { connections.enter(.working, open) }
-        library.pointee.suspend_connection(connection)
         responder.take(request)
         return .YES
     }
@@ -255,6 +258,7 @@ final class HTTPServer: @unchecked Sendable {
     func stop() {
         connections.stop()
         watcher.take()?.join()
+        driver.stop()
         library.pointee.stop_daemon(daemon)
     }
 }

@@ -18,7 +18,13 @@ final class Intake: Sendable {
     }
 
     private let waiting = Mailbox<Arrival>()
+    /// Requests come while it drives.
+    private let driver: HTTPDriver
     private let state = Mutex(State())
+
+    init(_ driver: HTTPDriver) {
+        self.driver = driver
+    }
 
     /// Whether lines are taken: everything of the journal was.
     var isLive: Bool { state.withLock { $0.isLive } }
@@ -34,9 +40,19 @@ final class Intake: Sendable {
         }
     }
 
-    func next(until deadline: Double) -> Arrival? { waiting.receive(until: deadline) }
+    /// What is there, or comes by a deadline.
+    func next(until deadline: Double) -> Arrival? {
+        repeat {
+            if let arrival = waiting.receiveNow() { return arrival }
+            driver.drive(until: deadline) { !waiting.isEmpty }
+        } while MonotonicClock.seconds < deadline
+        return waiting.receiveNow()
+    }
 
-    func call() { waiting.send(.call) }
+    func call() {
+        waiting.send(.call)
+        driver.wake()
+    }
 
     func want(_ configuration: String) { state.withLock { $0.wanted = configuration } }
 

@@ -54,7 +54,8 @@ package final class Listener: @unchecked Sendable {
         let library = try Library.load()
         routes = (scoring == nil ? [] : Route.ofScoring) + Route.ofRuns
         router = Router(routes)
-        events = EventStream(library)
+        let driver = scoring?.driver ?? HTTPDriver()
+        events = EventStream(library, driver)
         let listening: Int32
         if let given = Systemd.socketGiven { listening = given } else { listening = try options.address.listen() }
         var limits = Connections.Limits()
@@ -62,7 +63,8 @@ package final class Listener: @unchecked Sendable {
         limits.idleSeconds = options.idleSeconds
         server = try HTTPServer(
             library, listening: listening, limits: limits, mostConnections: options.mostConnections,
-            tls: options.certificate.map { HTTPServer.TLS(certificate: $0, key: options.key ?? "") }, self)
+            tls: options.certificate.map { HTTPServer.TLS(certificate: $0, key: options.key ?? "") },
+            driver: driver, self)
         worker = WorkerThread { [self] in lookUp() }
         scoring?.review = { [events] assessment, row in
             guard assessment.decision == .review || assessment.level >= .high, events.isHeard else { return }

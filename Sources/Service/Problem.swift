@@ -25,7 +25,8 @@ struct Problem: Error {
 
     static let titles: [UInt32: String] = [
         400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-        409: "Conflict", 411: "Length Required", 413: "Content Too Large", 415: "Unsupported Media Type",
+        408: "Request Timeout", 409: "Conflict", 411: "Length Required", 413: "Content Too Large",
+        415: "Unsupported Media Type",
         422: "Unprocessable Content", 500: "Internal Server Error",
         503: "Service Unavailable",
     ]

@@ -140,6 +140,7 @@ final class RequestSource: Source {
                 if text.cutLine != nil { return .lines }
             }
             submission = nil
+            // What comes while a turn of the server is enough for it is made durable together.
             switch service.intake.next(until: text.count > 0 ? 0 : waitEnd) {
             case .submission(let next)?:
                 submission = next

@@ -23,7 +23,8 @@ package final class ScoringService: @unchecked Sendable {
     }
 
     let options: Options
-    let intake = Intake()
+    let driver: HTTPDriver
+    let intake: Intake
     let figures = JournalFigures()
     private let replayedBatches = Atomic<UInt64>(0)
     private var present: Answers?
@@ -44,6 +45,8 @@ package final class ScoringService: @unchecked Sendable {
 
     package init(_ options: Options) {
         self.options = options
+        driver = HTTPDriver()
+        intake = Intake(driver)
     }
 
     var journalFolder: SegmentFolder { SegmentFolder(path: "\(options.folder)/journal", suffix: ".jsonl") }

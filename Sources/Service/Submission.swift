@@ -90,6 +90,8 @@ final class Submission: @unchecked Sendable {
     func answer(_ line: Int, _ assessment: UnsafeBufferPointer<UInt8>, isReplayed: Bool = false) {
         let isOver = state.withLock { state in
             if isStream {
+                // Answers are about as long as what they answer.
+                if state.text.isEmpty { state.text.reserveCapacity(request.body.count * 5 / 4) }
                 let start = state.text.count
                 state.text.append(contentsOf: assessment)
                 state.text.append(10)

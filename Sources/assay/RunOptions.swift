@@ -53,24 +53,24 @@ enum RunOptions {
 
     /// Options for resources, and for bad lines.
     static let resources: [Option] =
-        budgets + [
+        [
+            memory, threads,
             .flag("strict", help: "end with exit code 65 at the first line that is rejected"),
             .value(
                 "exit-on-signal", "N", .integer(0...255), help: "the exit code after SIGINT or SIGTERM", default: "0"),
         ]
 
-    static let limits: [Option] = budgets + [.flag("quiet", short: "q", help: "no summary, no notices")]
+    static let limits: [Option] = [memory, .flag("quiet", short: "q", help: "no summary, no notices")]
 
-    private static let budgets: [Option] = [
-        .value(
-            "memory", "SIZE", .size,
-            help: "take about this much memory: what was unused for longest is read back when it is needed again",
-            default: "three quarters of the machine's"),
-        .value(
-            "threads", "N", .integer(1...1024),
-            help: "compute with at most N threads at once; more than 3 change nothing, the result never changes",
-            default: "3"),
-    ]
+    private static let memory = Option.value(
+        "memory", "SIZE", .size,
+        help: "take about this much memory: what was unused for longest is read back when it is needed again",
+        default: "three quarters of the machine's")
+
+    private static let threads = Option.value(
+        "threads", "N", .integer(1...1024),
+        help: "compute with at most N threads at once; more than 3 change nothing, the result never changes",
+        default: "3")
 
     static let telling: [Option] = [
         .flag("follow", help: "at the end of the file wait for it to grow"),

@@ -16,9 +16,11 @@ import Testing
             [ -n "$ASSAY_SANITIZED" ] && echo 1 || grep VmRSS /proc/$run/status | awk '{ print ($2 < 300000) }'
             """)
         let figures = run.lines.first?.split(separator: " ").compactMap { Double($0) } ?? []
-        #expect(figures.count == 3 && figures[2] == 500, "\(run)")
+        #expect(figures.count == 4 && figures[2] == 500, "\(run)")
+        // Three of five had begun a request.
+        #expect(figures.count == 4 && figures[3] >= 200, "\(run)")
         // Other tests run beside this one: what would show a queue behind the slow ones are seconds.
-        #expect(figures.count == 3 && figures[1] < 10 * figures[0] + 50, "\(run)")
+        #expect(figures.count == 4 && figures[1] < 10 * figures[0] + 50, "\(run)")
         #expect(run.lines.dropFirst() == ["1", "1"], "\(run)")
     }
 

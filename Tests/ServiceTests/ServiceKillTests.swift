@@ -48,7 +48,7 @@ import Testing
 
     @Test(
         "Every answer is what the journal alone gives, each transaction counts once, and none is missing",
-        arguments: ["", "--durable memory --threads 1"])
+        arguments: ["", "--durable memory"])
     func killed(_ options: String) throws {
         let lines = 6000 * Self.rounds
         let (run, seed) = try Self.run(lines: lines, kills: 12 * Self.rounds, options: options)

@@ -54,6 +54,12 @@ package final class Mailbox<Message: Sendable>: @unchecked Sendable {
         return hasEnded
     }
 
+    package var isEmpty: Bool {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        return taken == messages.count
+    }
+
     /// Returns what nobody has received, after it was closed.
     package func drain() -> [Message] {
         pthread_mutex_lock(lock)
