@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo demo-kafka demo-serve test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka bench-serve conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka bench-serve conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -36,6 +36,16 @@ demo-kafka: build .build/bench/brokers
 demo-serve: build .build/bench/load
 	@tools/install-packages.sh curl
 	@tools/demo-serve.sh .build/release/assay .build/bench/load
+
+# The job for Apache Flink, with the core inside.
+flink: dependencies
+	$(BUILD) AssayC
+	tools/flink/build.sh .build/release/libAssayC.a "$$(tools/flink/install.sh)" dist/assay-flink.jar
+
+# A cluster on loopback: a taskmanager is killed, the job rescaled, rules changed, and nothing differs.
+demo-flink: build flink
+	@tools/install-packages.sh python3
+	@tools/flink/demo.py .build/release/assay "$$(tools/flink/install.sh)" dist/assay-flink.jar $(LINES)
 
 # The long form of the faults that are part of the tests: more kills, more bits, more subsets of what a power cut loses.
 test-faults: dependencies test-dependencies

@@ -7,6 +7,8 @@ let package = Package(
         .executable(name: "assay", targets: ["assay"]),
         .executable(name: "assayctl", targets: ["assayctl"]),
         .library(name: "AssayCore", targets: ["AssayCore"]),
+        // The core for engines that are not written in Swift; tools/flink links it into one library.
+        .library(name: "AssayC", type: .static, targets: ["AssayC"]),
         // Stands between the binary and its disk in tests.
         .library(name: "FaultyDisk", type: .dynamic, targets: ["FaultyDisk"]),
     ],
@@ -51,6 +53,8 @@ let package = Package(
         .target(name: "CMicrohttpd", dependencies: ["CLoading"]),
         .target(
             name: "Service", dependencies: ["Assay", "AssayCore", "CMicrohttpd", "CivilTime", "StateStore"]),
+        .target(name: "CAssay"),
+        .target(name: "AssayC", dependencies: ["Assay", "AssayCore", "CAssay"]),
         .executableTarget(
             name: "assay",
             dependencies: [
@@ -94,6 +98,11 @@ let package = Package(
             dependencies: [
                 "assay", "assayctl", "TestSupport", .target(name: "Service", condition: .when(traits: ["Service"])),
             ], exclude: ["retrying-clients.py", "slow-clients.py", "supervisor.py"]),
+        // A host of the core that is written in C.
+        .executableTarget(name: "CoreTool", dependencies: ["AssayC", "CAssay"], path: "Tests/CoreTool"),
+        .testTarget(
+            name: "FlinkTests", dependencies: ["assay", "AssayC", "TestSupport"], exclude: ["KeyGroupCheck.java"]),
+        .testTarget(name: "AssayCTests", dependencies: ["assay", "CoreTool", "TestSupport"]),
         .testTarget(name: "Tidy"),
     ],
     swiftLanguageModes: [.v6],

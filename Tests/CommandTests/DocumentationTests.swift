@@ -191,7 +191,9 @@ import Testing
             """#, in: TemporaryFolder())
         #expect(help.code == 0, "\(help.errors)")
         let bench = try String(contentsOf: Repository.root.appending(path: "tools/bench/bench.py"), encoding: .utf8)
-        let known = Self.options(help.lines).union(Self.options([bench]))
+        let job = try String(
+            contentsOf: Repository.root.appending(path: "Flink/java/assay/flink/Options.java"), encoding: .utf8)
+        let known = Self.options(help.lines).union(Self.options([bench, job]))
         #expect(known.contains("--input-is") && known.contains("--keep"))
         for page in Self.pages where page.hasCommands {
             let unknown = Self.options(page.lines).subtracting(known).sorted()

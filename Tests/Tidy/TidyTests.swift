@@ -14,13 +14,13 @@ import Testing
     }
 
     private static let files: [SourceFile] = {
-        ["Sources", "Tests", "tools"].flatMap { folder -> [SourceFile] in
+        ["Sources", "Tests", "tools", "Flink"].flatMap { folder -> [SourceFile] in
             let url = root.appending(path: folder)
             let paths =
                 FileManager.default.enumerator(at: url, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL }
                 ?? []
-            return paths.filter { ["swift", "c", "h", "cpp", "py", "sh"].contains($0.pathExtension) }.compactMap {
-                url in
+            let kinds = ["swift", "c", "h", "cpp", "java", "py", "sh"]
+            return paths.filter { kinds.contains($0.pathExtension) }.compactMap { url in
                 guard let text = try? String(contentsOf: url, encoding: .utf8) else { return nil }  // a folder
                 return SourceFile(
                     path: String(url.path.dropFirst(root.path.count + 1)),
@@ -69,6 +69,7 @@ import Testing
                 "Synchronization",
             ]
         ),
+        ("Sources/AssayC/", ["Assay", "AssayCore", "CAssay", "Glibc"]),
         ("Sources/Compression/", ["CZlib", "CZstd"]),
         ("Sources/Arguments/", ["CBytes", "Glibc"]),
         ("Sources/CEL/", ["CBytes", "CRE2", "CivilTime", "Glibc"]),

@@ -2,18 +2,21 @@ import AssayCore
 
 extension Configuration {
     /// The longest line that a journal's mark may have leaves room for its escapes.
-    private static let longestMark = longestLine / 2
+    package static let longestMark = longestLine / 2
 
-    /// The same with the entries of lists in place of their files, so that it holds by itself. Lists that are too large
-    /// for that stay files with digests.
-    package func standingAlone(path: String) throws(ConfigurationError) -> Configuration {
+    /// The same with the entries of lists in place of their files, so that it holds by itself. Lists that make it
+    /// longer than `limit` stay files with digests.
+    package func standingAlone(
+        path: String, upTo limit: Int = Configuration.longestMark
+    ) throws(ConfigurationError) -> Configuration {
         var alone = self
         var size = ReferenceConfiguration.yaml(self, commented: false).utf8.count
         for index in lists.indices {
+            guard case .file = lists[index].source else { continue }
             let entries = try entries(of: lists[index], path: path)
             size += entries.reduce(0) { $0 + $1.utf8.count + 4 }
-            guard size <= Self.longestMark else { continue }
-            alone.lists[index].source = .inline(entries)
+            guard size <= limit else { continue }
+            alone.lists[index].source = .carried(entries)
         }
         return alone
     }
@@ -32,6 +35,30 @@ extension Configuration {
         return ScoringPlan(
             settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields, rules: resolved.rules,
             configuration: text)
+    }
+
+    /// The plan of a configuration for a place where no other file is. `present`: what it takes the place of, whose
+    /// settings have to be the same.
+    package static func carriedPlan(
+        _ text: String, instead present: String? = nil
+    ) throws(ConfigurationError) -> ScoringPlan {
+        let configuration = try recorded(text)
+        for list in configuration.lists {
+            guard case .file(let file, _) = list.source else { continue }
+            throw ConfigurationError(
+                path: "the configuration", position: nil,
+                message: "the entries of the list '\(list.name)' have to be in it, not in '\(file)'")
+        }
+        if let present {
+            let others = ConfigurationChange.settings(from: try recorded(present), to: configuration)
+            guard others.isEmpty else {
+                throw ConfigurationError(
+                    path: "the configuration", position: nil,
+                    message: "only rules, patterns and lists can change, and it changes "
+                        + others.joined(separator: ", "))
+            }
+        }
+        return try recordedPlan(text)
     }
 }
 

@@ -69,6 +69,8 @@ package enum ReferenceConfiguration {
         case .file(let path, let digest):
             let suffix = digest.map { ", digest: \(Setting.quoted($0))" } ?? ""
             return "  \(list.name): {file: \(Setting.quoted(path))\(suffix)}\n"
+        case .carried(let entries):
+            return "  \(list.name): {entries: [\(entries.map(Setting.quoted).joined(separator: ", "))]}\n"
         }
     }
 
@@ -149,7 +151,10 @@ package enum ReferenceConfiguration {
               "additionalProperties": {"anyOf": [
                 {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
                 {"type": "object", "additionalProperties": false, "required": ["file"],
-                 "properties": {"file": {"type": "string"}, "digest": {"type": "string"}}}
+                 "properties": {"file": {"type": "string"}, "digest": {"type": "string"}}},
+                {"type": "object", "additionalProperties": false, "required": ["entries"],
+                 "description": "What a file held.", "properties": {
+                   "entries": {"type": "array", "items": {"type": ["string", "number", "boolean"]}}}}
               ]}
             },
             "rules": {

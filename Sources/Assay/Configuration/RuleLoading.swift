@@ -27,8 +27,12 @@ extension Configuration {
         // What lists hold counts, not where they are.
         var placeless = self
         for index in lists.indices {
-            guard case .file(_, let digest) = lists[index].source else { continue }
-            placeless.lists[index].source = .file(path: "", digest: digest)
+            switch lists[index].source {
+            case .inline: break
+            case .file(_, let digest): placeless.lists[index].source = .file(path: "", digest: digest)
+            case .carried(let entries):
+                placeless.lists[index].source = .file(path: "", digest: Self.digest(entries))
+            }
         }
         return compiler.finish(
             digest: RuleSet.digest(of: ReferenceConfiguration.yaml(placeless, commented: false).utf8))
@@ -112,7 +116,7 @@ extension Configuration {
 
     func entries(of list: ListDefinition, path: String) throws(ConfigurationError) -> [String] {
         switch list.source {
-        case .inline(let entries): return entries
+        case .inline(let entries), .carried(let entries): return entries
         case .file(let file, let digest):
             var status = stat()
             if stat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG {

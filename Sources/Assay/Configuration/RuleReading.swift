@@ -154,6 +154,10 @@ struct RuleReading {
         if case .map(let members) = node.content {
             var file: String?
             var digest: String?
+            if members.count == 1, members[0].key == "entries" {
+                let elements = try elements(members[0].value, "entries", most: ListDefinition.mostEntries)
+                return .carried(try entries(elements))
+            }
             for (key, position, value) in members {
                 switch key {
                 case "file": file = try text(value, "file")
@@ -164,11 +168,13 @@ struct RuleReading {
             guard let file, !file.isEmpty else { throw fault("name the list's 'file'", node.position) }
             return .file(path: file, digest: digest)
         }
+        return .inline(try entries(try elements(node, "a list", most: ListDefinition.mostEntries)))
+    }
+
+    private func entries(_ elements: [YAMLNode]) throws(ConfigurationError) -> [String] {
         var entries: [String] = []
-        for element in try elements(node, "a list", most: ListDefinition.mostEntries) {
-            entries.append(try text(element, "an entry"))
-        }
-        return .inline(entries)
+        for element in elements { entries.append(try text(element, "an entry")) }
+        return entries
     }
 
     // MARK: Values of one kind

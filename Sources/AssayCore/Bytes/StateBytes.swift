@@ -5,6 +5,8 @@ package struct StateDecodingError: Error, Equatable {
         case trailingBytes
         case unknownVersion(UInt8)
         case outOfBounds
+        /// Of a key that has a state already.
+        case repeatedKey
     }
     package let problem: Problem
 

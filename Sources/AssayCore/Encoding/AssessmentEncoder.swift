@@ -5,6 +5,7 @@ package struct AssessmentEncoder {
     /// By level, the range of its recommendation.
     private let recommendationRanges: [Range<Int>]
     private let defaultType: [UInt8]
+    private let numbering: FraudDetection.Numbering
 
     /// The constant texts of a line, and its numbers.
     private static let longestFrame = 256 + 3 * OutputBuffer.longestNumber
@@ -12,7 +13,8 @@ package struct AssessmentEncoder {
     private static let longestFactor = 128 + 24 * 3 + 5 * OutputBuffer.longestNumber
     private static let longestTypeName = 3 + OutputBuffer.longestEscaped(Transaction.typeLengths.upperBound)
 
-    package init(_ settings: ScoringSettings) {
+    package init(_ settings: ScoringSettings, numbering: FraudDetection.Numbering = .stream) {
+        self.numbering = numbering
         let recommendations = settings.recommendations
         defaultType = Array(settings.defaultType.utf8)
         var buffer = OutputBuffer(capacity: 256)
@@ -79,7 +81,7 @@ package struct AssessmentEncoder {
         buffer.write(id, needsEscaping: transaction.traits.contains(.idNeedsEscaping))
         buffer.write("\",\"user_id\":\"")
         buffer.write(user, needsEscaping: transaction.traits.contains(.userIDNeedsEscaping))
-        buffer.write("\",\"sequence\":")
+        if numbering == .stream { buffer.write("\",\"sequence\":") } else { buffer.write("\",\"user_sequence\":") }
         buffer.write(integer: assessment.sequence)
         buffer.write(",\"timestamp\":")
         buffer.write(seconds: transaction.time)

@@ -2,7 +2,12 @@
 package struct RejectEncoder {
     private static let longestFrame = 128 + 3 * OutputBuffer.longestNumber
 
-    package init() {}
+    private let showsPlace: Bool
+
+    /// `showsPlace`: line and offset mean something to who reads them.
+    package init(showsPlace: Bool = true) {
+        self.showsPlace = showsPlace
+    }
 
     /// `source` is its name if there are several.
     package func encode(
@@ -43,13 +48,15 @@ package struct RejectEncoder {
             buffer.write(integer: UInt64(origin.partition))
             buffer.write(",\"offset\":")
             buffer.write(integer: UInt64(origin.offset(ofLine: Int(reject.lineIndex))))
-        } else {
+            buffer.write(",")
+        } else if showsPlace {
             buffer.write("\"line\":")
             buffer.write(integer: text.firstLine + UInt64(reject.lineIndex))
             buffer.write(",\"offset\":")
             buffer.write(integer: text.offset + UInt64(reject.line.offset))
+            buffer.write(",")
         }
-        buffer.write(",\"reason\":\"")
+        buffer.write("\"reason\":\"")
         buffer.write(reject.reason.code)
         buffer.write("\",\"message\":\"")
         buffer.write(escaping: sentence)

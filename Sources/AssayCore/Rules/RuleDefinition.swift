@@ -44,6 +44,8 @@ package struct ListDefinition: Sendable {
         case inline([String])
         /// Each line is an entry, except empty ones and those that begin with #.
         case file(path: String, digest: String?)
+        /// What a file held, where the file is not.
+        case carried([String])
     }
 
     package var name: String

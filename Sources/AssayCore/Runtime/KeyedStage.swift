@@ -9,10 +9,10 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var log: StateLog
     /// Which of two cuts a change belongs to: the one under way and the next alternate.
     private var presentCut: UInt8 = 1
-    private var changed: [UInt32] = []
+    var changed: [UInt32] = []
     /// What changed before the cut that is under way, and how many of those are written.
     private var cut: [UInt32] = []
-    private var written = 0
+    var written = 0
     private var isCutUnderWay = false
     private var isRetiring = false
     private static var retiredAtOnce: Int { 16 }

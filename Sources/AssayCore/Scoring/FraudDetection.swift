@@ -67,10 +67,21 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     private var ruleSymbols: [UInt32] = []
     /// Transactions accepted so far, over all users.
     private(set) var sequence: UInt64
+    private let numbering: Numbering
 
-    package init(settings: ScoringSettings, zone: TimeZoneRules, sequence: UInt64 = 0) {
+    /// What numbers assessments.
+    package enum Numbering: Sendable {
+        /// All transactions of the stream.
+        case stream
+        /// Those of the user, where no engine sees all users.
+        case user
+    }
+
+    package init(
+        settings: ScoringSettings, zone: TimeZoneRules, sequence: UInt64 = 0, numbering: Numbering = .stream
+    ) {
         self.settings = settings
-        self.sequence = sequence
+        (self.sequence, self.numbering) = (sequence, numbering)
         localClock = LocalClock(zone)
         clock = StreamClock(maxAheadMilliseconds: settings.maxAheadMilliseconds)
         sparedFrom = settings.sparedFrom > 1 ? .infinity : settings.sparedFrom
@@ -93,6 +104,10 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     package mutating func resume(sequence: UInt64, backwards: UInt64 = 0, _ record: StageRecord) {
         self.sequence = sequence
         clock.resume(record, hasTransactions: sequence > 0, backwards: backwards)
+    }
+
+    package mutating func resumeClock(_ record: StageRecord) {
+        clock.resume(record, hasTransactions: true, backwards: clock.backwards)
     }
 
     /// The evaluator of the rules, with their counts.
@@ -213,8 +228,8 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         let factorCount = output.factors.factors.count - firstFactor
         output.assessments.append(
             RiskAssessment(
-                sequence: sequence, score: score, level: settings.levels.level(of: score),
-                factorCount: UInt16(factorCount)))
+                sequence: numbering == .stream ? sequence : state.transactions, score: score,
+                level: settings.levels.level(of: score), factorCount: UInt16(factorCount)))
         rules?.decide(&output.assessments)
     }
 

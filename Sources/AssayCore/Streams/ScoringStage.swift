@@ -26,12 +26,13 @@ package struct ScoringStage: RunStage, ~Copyable {
     /// `outputs`: by sink.
     package init(
         settings: ScoringSettings, zone: TimeZoneRules, fields: TransactionFields = .standard,
-        outputs: [AssessmentOutput] = [.lines], journal: JournalReading? = nil, sequence: UInt64 = 0
+        outputs: [AssessmentOutput] = [.lines], journal: JournalReading? = nil, sequence: UInt64 = 0,
+        numbering: FraudDetection.Numbering = .stream
     ) {
         self.journal = journal
         (self.zone, self.fields, self.outputs) = (zone, fields, outputs)
         stage = KeyedStage(
-            function: FraudDetection(settings: settings, zone: zone, sequence: sequence),
+            function: FraudDetection(settings: settings, zone: zone, sequence: sequence, numbering: numbering),
             output: FraudDetection.Output(), functionNumber: Self.functionNumber)
     }
 
@@ -159,7 +160,7 @@ package struct ScoringStage: RunStage, ~Copyable {
         record.sequence = sequence
         record.eventTime = greatestTime.milliseconds
         record.tallies = tallies
-        record.fields = stage.function.clock.fields.map { StageRecord.Field(name: $0.0, value: $0.1) }
+        record.fields = clockFields
         if followsMarks { record.fields.append(StageRecord.Field(name: Self.marksName, value: 1)) }
         record.logs = [stage.extent]
         return record
@@ -206,6 +207,30 @@ package struct ScoringStage: RunStage, ~Copyable {
 
     /// The states of a complete cut.
     package mutating func takeCut() -> StageCut { stage.takeCut() }
+
+    // MARK: States that another engine keeps
+
+    /// Appends up to so many users that changed since they were given out last, with their states. Returns how many.
+    package mutating func giveOut(atMost count: Int, into bytes: inout OutputBuffer) -> Int {
+        stage.giveOut(atMost: count, into: &bytes)
+    }
+
+    /// Takes users over that were given out. `isKnown`: who keeps the states has them.
+    package mutating func takeOver(_ entries: UnsafeRawBufferPointer, isKnown: Bool) throws(StateDecodingError) {
+        try stage.takeOver(entries, isKnown: isKnown)
+    }
+
+    /// The fields of a record that say how far event time has come.
+    package var clockFields: [StageRecord.Field] {
+        stage.function.clock.fields.map { StageRecord.Field(name: $0.0, value: $0.1) }
+    }
+
+    /// Resumes event time.
+    package mutating func resumeClock(_ fields: [StageRecord.Field]) {
+        var record = StageRecord()
+        record.fields = fields
+        stage.changeFunction { $0.resumeClock(record) }
+    }
 
     // MARK: Transactions
 
