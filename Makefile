@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka bench-serve conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -87,6 +87,16 @@ bench-kafka: build .build/bench/kafka-copy .build/bench/brokers
 bench-serve: build .build/bench/load .build/bench/http-floor
 	@tools/install-packages.sh python3 python3-venv
 	@tools/bench/serve.py .build/release/assay .build/bench
+
+# One topic keyed by user, read by one, two and four engines, and what it takes to start one that died elsewhere.
+bench-partitions: build .build/bench/brokers
+	@tools/install-packages.sh python3 kcat
+	@tools/bench/partitions.py .build/release/assay .build/bench/brokers
+
+# What a transaction costs inside Apache Flink, beside the same checks in plain Java and in PyFlink.
+bench-flink: build flink
+	@tools/install-packages.sh python3 python3-venv
+	@tools/bench/flink.py .build/release/assay "$$(tools/flink/install.sh)" dist/assay-flink.jar .build/bench
 
 .build/bench/load: tools/bench/load.c
 	@mkdir -p $(@D)

@@ -15,10 +15,12 @@ import sys
 import tempfile
 import time
 
+from brokers import Brokers
 from postgres import Server
 
 RECORDS, PARTITIONS, ROUNDS = 120_000, 12, 3
 RATE, SECONDS = 10_000, 40
+TOPICS = ["payments", "results", "orders"]
 assay, copy, tool, shop = (os.path.abspath(path) for path in sys.argv[1:])
 script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kafka-script.py")
 
@@ -34,33 +36,6 @@ def measure(command, folder):
     return usage.ru_utime + usage.ru_stime, time.monotonic() - began
 
 
-class Brokers:
-    """A cluster in memory."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [tool, "mock", "3"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self.address = self.process.stdout.readline().decode().strip()
-        for topic in ["payments", "results", "orders"]:
-            self.process.stdin.write(f"topic {topic} {PARTITIONS}\n".encode())
-            self.process.stdin.flush()
-            self.process.stdout.readline()
-
-    def fill(self, folder):
-        """Puts the payments in."""
-        subprocess.run(
-            ["kcat", "-P", "-b", self.address, "-t", "payments", "-K", "\t", "-X", "partitioner=murmur2_random"]
-            + ["-X", "compression.codec=lz4", "-l", "keyed"],
-            cwd=folder,
-            check=True,
-        )
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-
-
 def configuration(address):
     return f"""
 inputs: {{payments: {{kafka: {{topic: payments}}}}}}
@@ -71,7 +46,7 @@ kafka: {{brokers: "{address}"}}
 
 def topics(folder, command):
     """A cluster of its own each time: topics in memory keep only so much."""
-    brokers = Brokers()
+    brokers = Brokers(tool, TOPICS, PARTITIONS)
     try:
         brokers.fill(folder)
         with open(f"{folder}/c.yaml", "w", encoding="utf-8") as file:
@@ -86,7 +61,7 @@ def measure_shop(folder):
     base = pathlib.Path(folder) / "server"
     base.mkdir()
     os.chmod(folder, 0o755)
-    server, brokers = Server(base), Brokers()
+    server, brokers = Server(base), Brokers(tool, TOPICS, PARTITIONS)
     try:
         pipeline = pathlib.Path(shop).read_text(encoding="utf-8").replace("127.0.0.1:9092", brokers.address)
         uri = f"@127.0.0.1:{server.port}/postgres"

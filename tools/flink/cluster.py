@@ -40,10 +40,10 @@ def opens():
 
 
 class Cluster:
-    def __init__(self, flink, folder, taskmanagers=2, slots=2, settings=None):
+    def __init__(self, flink, folder, taskmanagers=2, slots=2, heap=512, settings=None):
         self.flink, self.folder = os.path.abspath(flink), os.path.abspath(folder)
         self.processes, self.taskmanagers = [], []
-        self.count = taskmanagers
+        self.count, self.heap = taskmanagers, heap
         rpc, self.rest, blob = free_ports(3)
         self.settings = {
             "jobmanager.rpc.address": "127.0.0.1", "jobmanager.rpc.port": rpc, "jobmanager.bind-host": "127.0.0.1",
@@ -84,7 +84,7 @@ class Cluster:
             process.wait()
 
     def java(self, name, heap):
-        return ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", *opens(),
+        return ["java", f"-Xmx{heap}", *opens(),
                 f"-Dlog4j.configurationFile={self.folder}/conf/log4j.properties",
                 "-cp", f"{self.flink}/lib/*", name]
 
@@ -98,13 +98,21 @@ class Cluster:
 
     def add_taskmanager(self):
         memory = ["-D", "taskmanager.memory.network.min=64mb", "-D", "taskmanager.memory.network.max=64mb",
-                  "-D", "taskmanager.cpu.cores=1.0", "-D", "taskmanager.memory.task.heap.size=512mb",
+                  "-D", "taskmanager.cpu.cores=1.0", "-D", f"taskmanager.memory.task.heap.size={self.heap}mb",
                   "-D", "taskmanager.memory.managed.size=64mb", "-D", "taskmanager.memory.framework.heap.size=128mb",
                   "-D", "taskmanager.memory.task.off-heap.size=0b", "-D", "taskmanager.memory.jvm-metaspace.size=256mb",
                   "-D", "taskmanager.memory.jvm-overhead.min=64mb", "-D", "taskmanager.memory.jvm-overhead.max=64mb",
                   "-D", "taskmanager.memory.framework.off-heap.size=128mb"]
         name = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-        self.taskmanagers.append(self.start("taskmanager", name, "768m", memory))
+        self.taskmanagers.append(self.start("taskmanager", name, f"{self.heap + 256}m", memory))
+
+    def cpu(self):
+        """The CPU seconds that all processes have taken."""
+        ticks = 0
+        for process in self.processes:
+            with open(f"/proc/{process.pid}/stat") as file:
+                ticks += sum(int(word) for word in file.read().rsplit(")", 1)[1].split()[11:13])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def get(self, path, method="GET", body=None):
         request = urllib.request.Request(f"http://127.0.0.1:{self.rest}{path}", method=method,
@@ -124,12 +132,14 @@ class Cluster:
             time.sleep(0.1)
         raise SystemExit(f"waited in vain for {what}; see {self.folder}")
 
-    def submit(self, jar, arguments, parallelism=1, savepoint=None):
-        """Returns the id of the job."""
+    def submit(self, jar, arguments, parallelism=1, savepoint=None, name=None):
+        """Returns the id of the job. `name`: of the class, where the jar does not say it."""
         command = self.java("org.apache.flink.client.cli.CliFrontend", "512m")
         command += ["run", "-d", "-p", str(parallelism)]
         if savepoint:
             command += ["-s", savepoint]
+        if name:
+            command += ["-c", name]
         environment = dict(os.environ, FLINK_CONF_DIR=f"{self.folder}/conf")
         result = subprocess.run(command + [os.path.abspath(jar), *arguments], capture_output=True, text=True,
                                 env=environment)
@@ -143,6 +153,16 @@ class Cluster:
 
     def checkpoints(self, job):
         return self.get(f"/jobs/{job}/checkpoints")["counts"]
+
+    def longest_stall(self, job, name):
+        """The most milliseconds that a checkpoint has held up a subtask of an operator."""
+        longest = 0
+        vertices = [vertex["id"] for vertex in self.get(f"/jobs/{job}")["vertices"] if name in vertex["name"]]
+        for checkpoint in self.get(f"/jobs/{job}/checkpoints")["history"]:
+            for vertex in vertices:
+                details = self.get(f"/jobs/{job}/checkpoints/details/{checkpoint['id']}/subtasks/{vertex}")
+                longest = max(longest, details["summary"]["checkpoint_duration"]["sync"]["max"])
+        return longest
 
     def wait_for_checkpoints(self, job, count):
         self.wait_for(lambda: self.checkpoints(job)["completed"] >= count, f"{count} checkpoints")
