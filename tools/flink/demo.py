@@ -21,6 +21,7 @@ from cluster import Cluster, lines
 NUMBER = re.compile(rb'"(user_)?sequence":\d+,')
 PLACE = re.compile(rb'"line":\d+,"offset":\d+,')
 HOSTILE = [b'{"user_id":', b"\xff\xfe", b"[1]", b'{"transaction_id":"t","user_id":"u"}', b"\x00" * 100]
+TOO_LONG = 3_000_000
 FIRST_RULES = """
 lists:
   seen: {file: seen.txt}
@@ -56,6 +57,8 @@ def split(source, folder):
                     file.write(HOSTILE[number // 500 % len(HOSTILE)] + b"\n")
                 if number % 300 == 0:
                     file.write(line)
+                if number == 1000:
+                    file.write(b"y" * TOO_LONG + b"\n")
     for file in files:
         file.close()
     return paths
@@ -134,7 +137,29 @@ def main():
             reload(cluster, jar, inputs, folder, rate)
             check_reloaded(lines(f"{folder}/reloaded"),
                            collections.Counter(json.loads(line)["transaction_id"] for line in expected))
+            come_from_one_machine(assay, cluster, jar, folder, expected)
     print("every line is what 'assay score' gives")
+
+
+def come_from_one_machine(assay, cluster, jar, folder, expected):
+    """The first half is scored here, the second by the cluster with the users of the first, into a table."""
+    with open(f"{folder}/all.jsonl", "rb") as file:
+        every = file.readlines()
+    for name, part in (("first", every[:len(every) // 2]), ("second", every[len(every) // 2:])):
+        with open(f"{folder}/{name}.jsonl", "wb") as file:
+            file.writelines(part)
+    command = [assay, "score", f"{folder}/first.jsonl", "--config", f"{folder}/first.yaml", "--state",
+               f"{folder}/state", "-q"]
+    done = len(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines())
+    with open(f"{folder}/users", "wb") as file:
+        subprocess.run([f"{assay}ctl", "export", "--state", f"{folder}/state"], stdout=file, check=True)
+    job = cluster.submit(jar, ["--input-table", f"'connector'='filesystem','path'='file://{folder}/second.jsonl'",
+                               "--output-table", f"'connector'='filesystem','path'='file://{folder}/table'",
+                               "--config", f"{folder}/first.yaml", "--import", f"{folder}/users",
+                               "--checkpoint-interval", "500"], 1)
+    cluster.finish(job)
+    compare("after an import, through tables", without_numbers(lines(f"{folder}/table"), NUMBER),
+            without_numbers(expected[done:], NUMBER))
 
 
 def reload(cluster, jar, inputs, folder, rate):

@@ -14,6 +14,8 @@ import org.apache.flink.core.fs.FSDataInputStream;
 final class LineBlocks extends SimpleStreamFormat<byte[]> {
     private static final long serialVersionUID = 1;
     private static final int BYTES = 1 << 16;
+    /** What is longer is rejected, and of that only the beginning is looked at. */
+    private static final int LONGEST_LINE = 1 << 20;
     private static final byte[] BYTE_ORDER_MARK = {(byte) 0xEF, (byte) 0xBB, (byte) 0xBF};
 
     private final long bytesPerSecond;
@@ -41,6 +43,8 @@ final class LineBlocks extends SimpleStreamFormat<byte[]> {
         private int filled;
         private long read;
         private boolean isAtStart = true;
+        /** The rest of a line that is too long is still to come. */
+        private boolean isWithinCutLine;
 
         BlockReader(FSDataInputStream input, long bytesPerSecond) {
             this.input = input;
@@ -53,9 +57,13 @@ final class LineBlocks extends SimpleStreamFormat<byte[]> {
             while (true) {
                 int count = filled < buffer.length ? input.read(buffer, filled, buffer.length - filled) : 0;
                 if (count < 0) {
-                    return filled > 0 ? take(filled) : null;
+                    return filled > 0 && !isWithinCutLine ? take(filled) : null;
                 }
                 filled += count;
+                if (isWithinCutLine) {
+                    skipCutLine();
+                    continue;
+                }
                 if (filled < buffer.length) {
                     continue;
                 }
@@ -66,8 +74,30 @@ final class LineBlocks extends SimpleStreamFormat<byte[]> {
                 if (end > 0) {
                     return take(end);
                 }
+                if (filled > LONGEST_LINE) {
+                    return cut();
+                }
                 buffer = Arrays.copyOf(buffer, 2 * buffer.length);
             }
+        }
+
+        /** The beginning of a line that is too long, as a line. */
+        private byte[] cut() throws IOException {
+            buffer[LONGEST_LINE + 1] = '\n';
+            filled = LONGEST_LINE + 2;
+            isWithinCutLine = true;
+            return take(filled);
+        }
+
+        private void skipCutLine() {
+            int end = 0;
+            while (end < filled && buffer[end] != '\n') {
+                end++;
+            }
+            isWithinCutLine = end == filled;
+            int kept = isWithinCutLine ? 0 : filled - end - 1;
+            System.arraycopy(buffer, filled - kept, buffer, 0, kept);
+            filled = kept;
         }
 
         private byte[] take(int count) throws IOException {
