@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The core inside Apache Flink: a cluster of real processes on loopback. Not under the address sanitizer, whose runtime
-/// Java does not bring along.
+/// The core inside Apache Flink: a cluster of real processes on loopback. Not under the address sanitizer, whose
+/// runtime Java does not bring along.
 @Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["ASSAY_SANITIZED"] == nil))
 struct FlinkTests {
     private static let products = URL(filePath: Binary.path).deletingLastPathComponent()

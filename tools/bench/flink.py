@@ -49,7 +49,8 @@ def cpu(command, **options):
 def on_cluster(jar, name, folder):
     """Runs a job on a cluster of its own; the CPU of all its processes."""
     def run(arguments):
-        with tempfile.TemporaryDirectory(dir=folder) as place, Cluster(FLINK, place, 1, heap=3000, settings=PATIENCE) as cluster:
+        with tempfile.TemporaryDirectory(dir=folder) as place, \
+                Cluster(FLINK, place, 1, heap=3000, settings=PATIENCE) as cluster:
             job = cluster.submit(jar, arguments, 2, name=name)
             cluster.finish(job, 400)
             if not name:
