@@ -73,7 +73,7 @@ def compare(name, found, expected):
         sys.exit(1)
 
 
-def check_reloaded(found, expected):
+def check_reloaded(name, found, expected):
     """Each transaction once, in its user's order, and no user had the first rules after the other ones."""
     users = collections.defaultdict(list)
     for line in map(json.loads, found):
@@ -88,7 +88,7 @@ def check_reloaded(found, expected):
     ids = collections.Counter(entry[2] for user in users.values() for entry in user)
     if len(configurations) != 2 or ids != expected:
         sys.exit(f"{dict(configurations)}; {len(ids)} transactions of {len(expected)}")
-    print(f"other rules in mid run: {len(found)} lines, each user changed at most once", flush=True)
+    print(f"{name}: {len(found)} lines, each user changed at most once", flush=True)
 
 
 def score(assay, folder):
@@ -135,8 +135,10 @@ def main():
             compare("rejects", without_numbers(lines(f"{folder}/rejects"), PLACE),
                     without_numbers(expected_rejects, PLACE))
             reload(cluster, jar, inputs, folder, rate)
-            check_reloaded(lines(f"{folder}/reloaded"),
-                           collections.Counter(json.loads(line)["transaction_id"] for line in expected))
+            every = collections.Counter(json.loads(line)["transaction_id"] for line in expected)
+            check_reloaded("other rules in mid run", lines(f"{folder}/reloaded"), every)
+            restart(cluster, jar, inputs, folder, rate)
+            check_reloaded("started again with other rules", lines(f"{folder}/restarted"), every)
             come_from_one_machine(assay, cluster, jar, folder, expected)
     print("every line is what 'assay score' gives")
 
@@ -182,6 +184,14 @@ def reload(cluster, jar, inputs, folder, rate):
     cluster.wait_for(lambda: cluster.checkpoints(job)["restored"] >= 1, "the job to resume")
     cluster.wait_for(lambda: sources_have_ended(cluster, job), "the end of the lines", 180)
     cluster.stop_with_savepoint(job)
+
+
+def restart(cluster, jar, inputs, folder, rate):
+    arguments = ["--input", ",".join(inputs), "--checkpoint-interval", "500", "--output", f"{folder}/restarted"]
+    job = cluster.submit(jar, arguments + ["--config", f"{folder}/first.yaml", "--rate", rate], 2)
+    cluster.wait_for(lambda: lines(f"{folder}/restarted"), "the first assessments")
+    savepoint = cluster.stop_with_savepoint(job)
+    cluster.finish(cluster.submit(jar, arguments + ["--config", f"{folder}/other.yaml"], 2, savepoint))
 
 
 def sources_have_ended(cluster, job):

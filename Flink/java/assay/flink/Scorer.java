@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -46,6 +47,7 @@ final class Scorer extends AbstractStreamOperator<byte[]>
     private transient Core core;
     private transient ValueState<byte[]> users;
     private transient ListState<byte[]> configurations;
+    private transient ListState<byte[]> firsts;
     private transient ListState<byte[]> clocks;
     private transient byte[] present;
     private transient byte[] waiting;
@@ -54,8 +56,8 @@ final class Scorer extends AbstractStreamOperator<byte[]>
     private transient Map<String, Long> ruleCounts;
 
     /**
-     * `first`: the configuration that holds where no checkpoint has another. `exported`: users of another machine, for
-     * a job without a checkpoint; null for none.
+     * `first`: the configuration that holds until another one comes. `exported`: users of another machine, for a job
+     * without a checkpoint; null for none.
      */
     Scorer(byte[] first, int groups, Path exported) {
         this.first = first;
@@ -88,11 +90,15 @@ final class Scorer extends AbstractStreamOperator<byte[]>
         super.initializeState(context);
         configurations = context.getOperatorStateStore()
                 .getUnionListState(new ListStateDescriptor<>("configuration", Blocks.TYPE));
+        firsts = context.getOperatorStateStore()
+                .getUnionListState(new ListStateDescriptor<>("first-configuration", Blocks.TYPE));
         clocks = context.getOperatorStateStore().getUnionListState(new ListStateDescriptor<>("clock", Blocks.TYPE));
-        // All subtasks have the same.
         present = first;
-        for (byte[] configuration : configurations.get()) {
-            present = configuration;
+        if (hasSameFirst()) {
+            // All subtasks have the same.
+            for (byte[] configuration : configurations.get()) {
+                present = configuration;
+            }
         }
         core = new Core(present, groups);
         for (byte[] clock : clocks.get()) {
@@ -110,6 +116,16 @@ final class Scorer extends AbstractStreamOperator<byte[]>
         }
         counts = core.counts();
         ruleCounts = new ConcurrentHashMap<>();
+    }
+
+    /** Whether the job was not started with another configuration since, which would hold now. */
+    private boolean hasSameFirst() throws Exception {
+        for (byte[] earlier : firsts.get()) {
+            if (!Arrays.equals(earlier, first)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Each subtask reads the whole file, and takes the users of its key groups. */
@@ -184,6 +200,7 @@ final class Scorer extends AbstractStreamOperator<byte[]>
         takeConfiguration(context.getCheckpointId());
         showRules();
         configurations.update(List.of(present));
+        firsts.update(List.of(first));
         clocks.update(List.of(core.clock()));
         // The backend's own snapshot comes after this.
         for (byte[] entries; (entries = core.export()) != null; ) {
