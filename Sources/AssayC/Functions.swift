@@ -70,9 +70,9 @@ public func assay_configuration(
 @c @implementation
 public func assay_free(_ text: UnsafeMutablePointer<CChar>?) { free(text) }
 
-/// A core on its way from the thread that reads its configuration.
+/// A core for the thread that reads a configuration, and back from it.
 ///
-/// @unchecked Sendable: the thread has ended when the core is used.
+/// @unchecked Sendable: the caller waits, and that thread has ended when the core is used again.
 private final class NewCore: @unchecked Sendable {
     let core: ScoringCore
 

@@ -4,8 +4,8 @@
     demo.py ASSAY FLINK JAR [LINES]
 
 A jobmanager and two taskmanagers on loopback. First a taskmanager is killed, and the job is stopped with a savepoint
-and resumed with more and with fewer subtasks; then other rules are put into force in the middle of a run, and a
-taskmanager is killed again.
+and resumed with more and with fewer subtasks. Then other rules are put into force in the middle of a run, and a
+taskmanager is killed again; a job is started again with other rules; and the users of one machine go on in the cluster.
 """
 
 import collections
