@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning learn-demo bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -114,6 +114,17 @@ bench-flink: build flink
 bench-patterns: build
 	@tools/install-packages.sh python3
 	@tools/bench/patterns.py .build/release/assay
+
+# What learning costs a transaction, its checkpoints and its memory.
+bench-learning: build
+	@tools/install-packages.sh python3
+	@tools/bench/learning.py .build/release/assay $(LINES)
+
+# How well a stream learns from labels that come a week late, beside gradient boosting that was trained offline.
+learn-demo: build
+	@tools/install-packages.sh python3 python3-venv
+	@mkdir -p .build/bench
+	@tools/bench/learn_demo.py .build/release/assay .build/bench $(LINES)
 
 # The cases of the expression language by section. SUITE=FILE answers a file of requests, as 'assay eval --batch' does.
 conformance: build

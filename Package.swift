@@ -58,7 +58,7 @@ let package = Package(
         .executableTarget(
             name: "assay",
             dependencies: [
-                "Arguments", "Assay", "AssayCore", "CEL", "Compression",
+                "Arguments", "Assay", "AssayCore", "CEL", "CivilTime", "Compression",
                 .target(name: "Kafka", condition: .when(traits: ["Kafka"])),
                 .target(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
                 .target(name: "Service", condition: .when(traits: ["Service"])),

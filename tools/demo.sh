@@ -28,3 +28,10 @@ awk -F'"' '
         printf "medium %d, low %d\n", level["medium"], level["low"]
     }
 ' "$folder/labels.csv" "$folder/assessments.jsonl"
+echo
+echo "The same month, now learning from labels that come a week late; the last ten days, with and without:"
+"$assay" generate --transactions 200000 --users 5000 --labels "$folder/late.csv" --label-delay 7d \
+    -o "$folder/month.jsonl"
+printf 'learning: {enabled: true}\n' > "$folder/learning.yaml"
+"$assay" backtest "$folder/month.jsonl" --config "$folder/learning.yaml" --labels "$folder/late.csv" \
+    --from 2025-01-21 | grep -E '^(  *precision|high and above|average precision|new learned)'

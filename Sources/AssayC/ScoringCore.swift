@@ -25,6 +25,12 @@ final class ScoringCore {
 
     init(_ configuration: String, groups: Int) throws(ConfigurationError) {
         let plan = try Configuration.carriedPlan(configuration)
+        guard !plan.settings.learning.isEnabled else {
+            throw ConfigurationError(
+                path: "configuration", position: nil,
+                message: "'learning' needs all transactions and labels of the stream in one place, and an engine that "
+                    + "spreads users over several has no such place; score with 'assay' itself, or leave it out")
+        }
         (self.configuration, self.groups) = (configuration, groups)
         stage = ScoringStage(settings: plan.settings, zone: plan.zone, fields: plan.fields, numbering: .user)
         stage.install(plan.rules)

@@ -48,6 +48,7 @@ final class AnswerSink: AnsweringSink {
         let seconds = UInt32(truncatingIfNeeded: WallClock.milliseconds / 1000)
         var journal = receipt.journal
         var start = 0
+        var labels = batch.acceptedLabels[...]
         for (index, transaction) in batch.decoded.transactions.enumerated() {
             guard batch.scored.assessments[index].sequence > 0 else {
                 outcomes.append((receipt.entries[index], nil))
@@ -58,6 +59,9 @@ final class AnswerSink: AnsweringSink {
             outcomes.append((receipt.entries[index], records.count))
             places.append(start..<end)
             let id = text.bytes(transaction.id)
+            while let label = labels.first, label.lineIndex < transaction.lineIndex {
+                journal.offset += UInt64(text.bytes(labels.removeFirst().line).count) + 1
+            }
             // Out of the journal a line's own place is known; otherwise they follow each other.
             if receipt.number == nil { journal.offset = receipt.start + UInt64(transaction.lineOffset) }
             AnswerLog.append(
@@ -84,6 +88,9 @@ final class AnswerSink: AnsweringSink {
             for follower in followers[index] ?? [] {
                 follower.submission.answer(follower.line, row, isReplayed: true)
             }
+        }
+        for (label, outcome) in zip(batch.decoded.labels, batch.labelOutcomes) where outcome != .unknown {
+            receipt.origin(of: Int(label.lineIndex)).submission.note(outcome)
         }
         for reject in batch.rejects {
             let origin = receipt.origin(of: Int(reject.lineIndex))

@@ -45,7 +45,7 @@ package final class Journal: Ledger, @unchecked Sendable {
 
     package func append(_ batch: LineBatch) {
         guard let receipt = batch.text.receipt as? Receipt else { return }
-        batch.forEachAccepted { _, sequence in nextSequence = sequence + 1 }
+        batch.forEachAccepted { _, sequence in if let sequence { nextSequence = sequence + 1 } }
         if let text = batch.configuration { configuration = text }
         guard receipt.number != nil else {
             taken = receipt.journal

@@ -183,9 +183,11 @@ extension Listener: Responder {
         if request.header("Sec-Fetch-Site").map({ $0 == "cross-site" }) ?? false {
             throw Problem(403, "pages of other sites may not send anything here")
         }
-        if request.route?.endpoint == .labels { throw Problem(404, "learning is off: no label is of use") }
+        if request.route?.endpoint == .labels, scoring?.learns != true {
+            throw Problem(404, "learning is off: no label is of use", reason: "learning_is_off")
+        }
         request.isStream = try Self.isStream(request.header("Content-Type"))
-        if request.route?.endpoint == .assess, scoring?.intake.isLive != true {
+        if [.assess, .labels].contains(request.route?.endpoint), scoring?.intake.isLive != true {
             throw .later(503, "the engine is not ready yet")
         }
         let length = request.length
@@ -209,7 +211,7 @@ extension Listener: Responder {
 
     func isSlow(_ request: HTTPRequest) -> Bool {
         switch request.route?.endpoint {
-        case .metrics, .status, .assess, .explain, .user, .answer: true
+        case .metrics, .status, .assess, .labels, .explain, .user, .answer: true
         default: false
         }
     }
@@ -231,8 +233,11 @@ extension Listener: Responder {
     }
 
     func take(_ request: HTTPRequest) {
-        if request.route?.endpoint == .assess, let scoring {
-            let submission = Submission(request, isStream: request.isStream) { [traffic] in traffic.noteScore($0) }
+        if [.assess, .labels].contains(request.route?.endpoint), let scoring {
+            let isOfLabels = request.route?.endpoint == .labels
+            let submission = Submission(request, isStream: request.isStream, isOfLabels: isOfLabels) { [traffic] in
+                if !isOfLabels { traffic.noteScore($0) }
+            }
             if !scoring.intake.submit(submission) {
                 request.reply(Problem.later(503, "the engine is not ready").reply)
             }

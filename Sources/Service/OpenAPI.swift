@@ -128,10 +128,27 @@ struct OpenAPI {
             "user_id":{"type":"string"},"sequence":{"type":"integer","minimum":1},"timestamp":{"type":"number"},\
             "risk_level":{"enum":["low","medium","high","critical"]},\
             "risk_score":{"type":"number","minimum":0,"maximum":1},"risk_factors":{"type":"array"},\
+            "model_probability":{"type":"number","minimum":0,"maximum":1},\
             "decision":{"enum":["allow","review","block"]},"recommendation":{"type":"string"}}}
             """
         ),
-        ("Label", "{\"type\":\"object\"}"), ("Labels", "{\"type\":\"object\"}"),
+        (
+            "Label",
+            """
+            {"type":"object","required":["label"],"properties":{"label":{"type":"object",\
+            "required":["transaction_id","fraud"],"properties":{\
+            "transaction_id":{"type":"string","minLength":1,"maxLength":128},"fraud":{"type":"boolean"},\
+            "timestamp":{"type":["string","number"]}}}}}
+            """
+        ),
+        (
+            "Labels",
+            """
+            {"type":"object","required":["accepted","repeated","unknown"],"properties":{\
+            "accepted":{"type":"integer"},"repeated":{"type":"integer"},"unknown":{"type":"integer"},\
+            "rejected":{"type":"integer"},"rejects":{"type":"array"}}}
+            """
+        ),
         (
             "Explanations",
             """

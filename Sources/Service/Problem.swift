@@ -27,7 +27,7 @@ struct Problem: Error {
         400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
         408: "Request Timeout", 409: "Conflict", 411: "Length Required", 413: "Content Too Large",
         415: "Unsupported Media Type",
-        422: "Unprocessable Content", 500: "Internal Server Error",
+        422: "Unprocessable Content", 500: "Internal Server Error", 501: "Not Implemented",
         503: "Service Unavailable",
     ]
 

@@ -76,7 +76,26 @@ final class RequestSource: Source {
             receipt.start = place.offset
             receipt.journal = JournalPlace(segment: place.segment, offset: place.offset + UInt64(batch.text.count))
         }
+        if receipt.number != nil, service.learns { separate(batch, receipt) }
         service.answers.sift(batch, receipt)
+    }
+
+    /// Labels come where labels are taken, and nowhere else: whoever may send transactions may not teach.
+    private func separate(_ batch: TransactionBatch, _ receipt: Receipt) {
+        batch.decoded.labels.removeAll { label in
+            let origin = receipt.origin(of: Int(label.lineIndex))
+            if origin.submission.isOfLabels { return false }
+            origin.submission.reject(
+                origin.number, "\(RejectReason.invalidField.code)", "the line is a label; send it to /v1/labels")
+            return true
+        }
+        batch.decoded.transactions.removeAll { transaction in
+            let origin = receipt.origin(of: Int(transaction.lineIndex))
+            guard origin.submission.isOfLabels else { return false }
+            origin.submission.reject(
+                origin.number, "\(RejectReason.missingField.code)", "label is missing: the line is a transaction")
+            return true
+        }
     }
 
     /// Nobody else answers what was taken and not handed on.

@@ -86,12 +86,12 @@ extension Route {
             ], gives: .json("Assessment"), statuses: [404]),
         Route(
             endpoint: .labels, method: "POST", path: "/v1/labels", scope: .label,
-            summary: "Says which transactions were fraud. This engine does not learn: nothing is there.",
+            summary: "Says which transactions were fraud. Nothing is there where the configuration does not learn.",
             takes: .lines("Label"), gives: .json("Labels"), statuses: [404], success: 202),
         Route(
             endpoint: .explain, method: "POST", path: "/v1/explanations", scope: .read,
             summary: "Why a transaction would get its assessment if it came now. Nothing changes.",
-            takes: .lines("Transaction"), gives: .json("Explanations"), statuses: [503]),
+            takes: .lines("Transaction"), gives: .json("Explanations"), statuses: [501, 503]),
         Route(
             endpoint: .user, method: "GET", path: "/v1/users/{user_id}", scope: .read,
             summary: "What is known of a user, as 'assayctl user --json' shows it.",

@@ -32,6 +32,8 @@ package final class ScoringService: @unchecked Sendable {
     private var source: RequestSource?
     /// The configuration of the checkpoint that the run goes on from.
     package var recordedConfiguration: String?
+    /// Whether labels are taken.
+    package var learns = false
     /// Asks the thread that owns the state, which answers between two batches. Nobody asks after the end of the run.
     package var ask: @Sendable (@escaping @Sendable (borrowing ScoringStage) -> Void) -> Void = { _ in }
     /// The same, for a thread that may be waiting for requests.

@@ -108,6 +108,11 @@ struct StateQuestion {
     ) throws(Problem) -> Explainer.Outcome {
         // Whose it is says the line, and how it is read says the plan, which may change in between.
         let plan = try moment(of: []).plan
+        guard !plan.settings.learning.isEnabled else {
+            throw Problem(
+                501, "a service that learns explains nothing: 'assayctl explain' does, as of the last checkpoint",
+                reason: "not_implemented")
+        }
         do throws(StoreError) {
             var user: [UInt8]?
             var first = Explainer(

@@ -18,12 +18,16 @@ final class Submission: @unchecked Sendable {
         var isWhole = false
         /// To a request with a single transaction.
         var reply: HTTPReply?
+        /// Of a request with labels.
+        var labels = LabelReply()
         /// The answer was given.
         var isOver = false
     }
 
     private let request: HTTPRequest
     let isStream: Bool
+    /// Its lines are labels, and nothing else; otherwise they are none.
+    let isOfLabels: Bool
     private let state = Mutex(State())
     /// Where the search for the next line begins. Used by the reading thread.
     private var cursor = 0
@@ -31,8 +35,11 @@ final class Submission: @unchecked Sendable {
     private let finished: (Double) -> Void
 
     /// `finished`: is told how long it took to answer everything.
-    init(_ request: HTTPRequest, isStream: Bool, finished: @escaping (Double) -> Void) {
+    init(
+        _ request: HTTPRequest, isStream: Bool, isOfLabels: Bool = false, finished: @escaping (Double) -> Void
+    ) {
         (self.request, self.isStream, self.finished) = (request, isStream, finished)
+        self.isOfLabels = isOfLabels
     }
 
     // MARK: Lines
@@ -106,10 +113,23 @@ final class Submission: @unchecked Sendable {
         if isOver { finish() }
     }
 
+    /// A label was taken, or said what was known.
+    func note(_ outcome: LabelOutcome) {
+        let isOver = state.withLock { state in
+            state.labels.note(outcome)
+            return Self.settle(&state)
+        }
+        if isOver { finish() }
+    }
+
     /// A line was rejected.
     func reject(_ line: Int, _ reason: String, _ message: String) {
         let isOver = state.withLock { state in
-            if isStream {
+            if isOfLabels, reason == "\(RejectReason.unknownTransaction.code)" {
+                state.labels.note(.unknown)
+            } else if isOfLabels, isStream {
+                state.labels.reject(line + 1, reason, message)
+            } else if isStream {
                 let start = state.text.count
                 let rejected: JSON = .object([
                     ("line", .unsigned(UInt64(line + 1))), ("reason", .string(reason)), ("message", .string(message)),
@@ -147,6 +167,7 @@ final class Submission: @unchecked Sendable {
                 state = State()
                 state.isOver = true
             }
+            if isOfLabels, state.reply == nil, isStream || !state.labels.isEmpty { return state.labels.reply }
             if !isStream {
                 return state.reply ?? Problem(400, "the body is empty", reason: "malformed_json").reply
             }
@@ -179,4 +200,42 @@ final class Submission: @unchecked Sendable {
 extension UnsafeBufferPointer<UInt8> {
     /// Whether there is nothing but white space.
     fileprivate var isBlank: Bool { allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D || $0 == 0x0A } }
+}
+
+/// What became of the labels of a request.
+private struct LabelReply {
+    private var counts: [LabelOutcome: UInt64] = [:]
+    private var rejects: [(line: Int, reason: String, message: String)] = []
+    private var rejected: UInt64 = 0
+
+    /// A client that sends nonsense needs no more to see that.
+    private static let mostRejects = 100
+
+    var isEmpty: Bool { counts.isEmpty && rejected == 0 }
+
+    mutating func note(_ outcome: LabelOutcome) { counts[outcome, default: 0] += 1 }
+
+    mutating func reject(_ line: Int, _ reason: String, _ message: String) {
+        rejected += 1
+        if rejects.count < Self.mostRejects { rejects.append((line, reason, message)) }
+    }
+
+    var reply: HTTPReply {
+        var members: [(String, JSON)] = [
+            ("accepted", .unsigned(counts[.taken] ?? 0)), ("repeated", .unsigned(counts[.repeated] ?? 0)),
+            ("unknown", .unsigned(counts[.unknown] ?? 0)),
+        ]
+        if rejected > 0 {
+            let shown = rejects.sorted { $0.line < $1.line }.map {
+                JSON.object([
+                    ("line", .integer(Int64($0.line))), ("reason", .string($0.reason)),
+                    ("message", .string($0.message)),
+                ])
+            }
+            members += [("rejected", .unsigned(rejected)), ("rejects", .array(shown))]
+        }
+        var reply = HTTPReply(JSON.object(members))
+        reply.status = 202
+        return reply
+    }
 }

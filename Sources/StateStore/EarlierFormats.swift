@@ -170,7 +170,22 @@ extension StateStore {
     /// Migrates state of an earlier format to the current one, all of it or nothing.
     static func migrate(_ database: borrowing Database, from found: Int64) throws(StoreError) {
         try database.execute("BEGIN IMMEDIATE")
-        if found < 2 { try database.execute(StateSchema.audit) }
+        if found <= EarlierFormats.last { try migrateCheckpoints(database) }
+        if found > 1 { try database.execute("ALTER TABLE audit RENAME TO earlier_audit") }
+        try database.execute(StateSchema.audit)
+        if found > 1 {
+            try database.execute(
+                """
+                INSERT INTO audit (id, at_ms, action, checkpoint, users)
+                SELECT id, at_ms, action, checkpoint, users FROM earlier_audit ORDER BY id
+                """)
+            try database.execute("DROP TABLE earlier_audit")
+        }
+        try database.execute("UPDATE store SET format = \(format)")
+        try database.execute("COMMIT")
+    }
+
+    private static func migrateCheckpoints(_ database: borrowing Database) throws(StoreError) {
         let earlier = try EarlierFormats(database)
         var ids: [Int64] = []
         var list = try database.prepare("SELECT id FROM checkpoint ORDER BY id")
@@ -192,7 +207,5 @@ extension StateStore {
         try database.execute(StateSchema.checkpoints)
         var writing = try CheckpointWriting(database)
         for record in records { try writing.write(record) }
-        try database.execute("UPDATE store SET format = \(format)")
-        try database.execute("COMMIT")
     }
 }

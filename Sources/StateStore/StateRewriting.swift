@@ -7,6 +7,8 @@ package final class StateRewriting {
     /// The action in an audit row.
     package enum Action: String, Sendable {
         case forget, `import`, restore
+        case resetModel = "reset_model"
+        case restoreModel = "restore_model"
     }
 
     private let target: String
@@ -16,16 +18,20 @@ package final class StateRewriting {
     private var nextPage: Int64 = 1
     private var pageSum: UInt64 = 0
     private var keys: Int64 = 0
-    private let functionNumber: Int64
+    private var functionNumber: Int64
+    /// Of functions that are complete.
+    private var logs: [LogExtent] = []
     private var isFinished = false
 
-    /// Begins the state of one function, which will replace `target`. The caller holds the folder's lock.
-    package init(of target: String, function: (id: Int64, name: String)) throws(StoreError) {
+    /// Begins the state of some functions, which will replace `target`: that of the first one. The caller holds the
+    /// folder's lock.
+    package init(of target: String, functions: [(id: Int64, name: String)]) throws(StoreError) {
+        guard let first = functions.first else { preconditionFailure("a state is of one function at least") }
         self.target = target
         unfinished = "\(target).unfinished"
         for suffix in ["", "-wal", "-shm"] { unlink(unfinished + suffix) }
-        store = try StateStore(path: unfinished, functions: [function])
-        functionNumber = function.id
+        store = try StateStore(path: unfinished, functions: functions)
+        functionNumber = first.id
         try store.database.execute("BEGIN IMMEDIATE")
     }
 
@@ -37,7 +43,21 @@ package final class StateRewriting {
     package func add(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) throws(StoreError) {
         if builder.isFull(for: key.count + value.count + 16) { try finishPage() }
         builder.append(previousPage: 0, key: key, value: value)
-        keys += 1
+        if logs.isEmpty { keys += 1 }
+    }
+
+    /// Goes on with the state of another function, whose entries are no keys.
+    package func turn(to function: Int64) throws(StoreError) {
+        try finishLog()
+        (functionNumber, nextPage, pageSum) = (function, 1, 0)
+    }
+
+    private func finishLog() throws(StoreError) {
+        if !builder.isEmpty { try finishPage() }
+        var log = LogExtent(function: functionNumber)
+        (log.pageCount, log.pageSum) = (nextPage - 1, pageSum)
+        if logs.isEmpty { log.keys = keys }
+        logs.append(log)
     }
 
     private func finishPage() throws(StoreError) {
@@ -53,11 +73,9 @@ package final class StateRewriting {
         _ record: CheckpointRecord, older: [CheckpointRecord], audits: [AuditRow], action: Action, users: Int64,
         at now: Int64, keepingOld: Bool = false
     ) throws(StoreError) {
-        if !builder.isEmpty { try finishPage() }
+        try finishLog()
         var record = record
-        var log = LogExtent(function: functionNumber)
-        (log.pageCount, log.pageSum, log.keys) = (nextPage - 1, pageSum, keys)
-        record.stage.logs = [log]
+        record.stage.logs = logs
         for checkpoint in older.sorted(by: { $0.id < $1.id }) where checkpoint.id < record.id {
             try store.write(checkpoint)
         }
@@ -96,6 +114,13 @@ extension StateStore {
         try store.write(row)
         try store.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         try store.database.execute("PRAGMA journal_mode = DELETE")
+    }
+
+    /// Records a change in the same commit as a checkpoint that it leads to.
+    package func commit(
+        _ record: CheckpointRecord, _ changes: [LogChanges], _ audit: AuditRow
+    ) throws(StoreError) {
+        try commit(record, changes) { () throws(StoreError) in try write(audit) }
     }
 
     func write(_ row: AuditRow) throws(StoreError) {

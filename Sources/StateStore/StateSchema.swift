@@ -2,7 +2,7 @@
 enum StateSchema {
     static let sql =
         """
-        -- The state of Assay, format 3: what `state.db` and each snapshot hold.
+        -- The state of Assay, format 4: what `state.db` and each snapshot hold.
         -- One transaction per checkpoint writes all of it, so whatever is read belongs to one checkpoint.
 
         CREATE TABLE store (
@@ -115,13 +115,15 @@ enum StateSchema {
 
         """
 
-    /// What format 1 lacks.
+    /// What format 1 lacks; formats 2 and 3 know nothing of models.
     static let audit = """
-        -- What was done to the state besides scoring. Nothing in it tells whose state it was.
+        -- What was done to the state besides scoring. Nothing in it tells whose state it was. users: who were affected
+        -- by it; of models 0.
         CREATE TABLE audit (
             id INTEGER PRIMARY KEY,
             at_ms INTEGER NOT NULL,
-            action TEXT NOT NULL CHECK (action IN ('forget', 'import', 'restore')),
+            action TEXT NOT NULL
+                CHECK (action IN ('forget', 'import', 'restore', 'reset_model', 'restore_model')),
             checkpoint INTEGER NOT NULL,
             users INTEGER NOT NULL CHECK (users >= 0)
         ) STRICT;

@@ -7,7 +7,7 @@ import Glibc
 /// @unchecked Sendable: one thread uses it at a time. Its creator hands it to the committing thread, and does not use
 /// it again.
 package final class StateStore: @unchecked Sendable {
-    package static let format: Int64 = 3
+    package static let format: Int64 = 4
     /// The size of a database page: one page of state and what SQLite adds.
     private static let pageBytes = 32768
     private static let pagesWrittenBackAtOnce = 1_000
@@ -44,6 +44,7 @@ package final class StateStore: @unchecked Sendable {
         } else {
             let found = try knownFormat(database)
             if found < format { try migrate(database, from: found) }
+            try add(functions, to: database)
         }
     }
 
@@ -58,13 +59,26 @@ package final class StateStore: @unchecked Sendable {
         try store.bind(format)
         try store.bind(Int64(now.tv_sec) * 1000)
         try store.run()
-        var function = try database.prepare("INSERT INTO process_function (id, name) VALUES (?, ?)")
-        for (id, name) in functions {
-            try function.bind(id)
-            try function.bind(name)
-            try function.run()
-        }
+        for (id, name) in functions { try insert(id, name, into: database) }
         try database.execute("COMMIT")
+    }
+
+    private static func insert(_ id: Int64, _ name: String, into database: borrowing Database) throws(StoreError) {
+        var function = try database.prepare("INSERT INTO process_function (id, name) VALUES (?, ?)")
+        try function.bind(id)
+        try function.bind(name)
+        try function.run()
+    }
+
+    /// A state whose first function is here may get others beside it.
+    private static func add(
+        _ functions: [(id: Int64, name: String)], to database: borrowing Database
+    ) throws(StoreError) {
+        var known: Set<String> = []
+        var statement = try database.prepare("SELECT name FROM process_function")
+        while try statement.step() { known.insert(statement.text(0)) }
+        guard let main = functions.first, known.contains(main.name) else { return }
+        for (id, name) in functions where !known.contains(name) { try insert(id, name, into: database) }
     }
 
     /// The format of stored state that this version can read.
@@ -98,10 +112,18 @@ package final class StateStore: @unchecked Sendable {
 
     /// Commits in one transaction: all of it or nothing. An error leaves earlier commits untouched.
     package func commit(_ record: CheckpointRecord, _ changes: [LogChanges]) throws(StoreError) {
+        try commit(record, changes) { () throws(StoreError) in }
+    }
+
+    /// `more`: what else belongs to it.
+    func commit(
+        _ record: CheckpointRecord, _ changes: [LogChanges], _ more: () throws(StoreError) -> Void
+    ) throws(StoreError) {
         do throws(StoreError) {
             try database.execute("BEGIN IMMEDIATE")
             for change in changes { try write(change) }
             try write(record)
+            try more()
             try database.execute("COMMIT")
         } catch {
             writing.reset()
@@ -131,7 +153,7 @@ package final class StateStore: @unchecked Sendable {
         try settle(unfinished)
         let view = try StateView(path: unfinished)
         // A copy of a damaged state would be taken for a valid backup.
-        try view.readPages { _, _, _ in }
+        try view.verifyPages()
         guard let id = view.checkpoint?.id else {
             throw StoreError(.damaged, "making a snapshot", "there is no checkpoint in it")
         }

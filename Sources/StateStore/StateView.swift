@@ -89,6 +89,11 @@ package final class StateView {
         try VerifiedPage.readAll(of: log, database, body)
     }
 
+    /// Reads all pages of all logs, and verifies them.
+    package func verifyPages() throws(StoreError) {
+        for log in checkpoint?.stage.logs ?? [] { try VerifiedPage.readAll(of: log, database) { _, _, _ in } }
+    }
+
     /// Calls `body` with a page that was read before.
     package func withPage<Result>(
         _ id: Int64, _ body: (UnsafeRawBufferPointer) -> Result
@@ -104,6 +109,8 @@ package final class StateView {
 
     /// One page as stored, with its problem if there is one.
     package struct ExaminedPage {
+        /// The function whose log it belongs to.
+        package let function: Int64
         package let id: Int64
         package let entryCount: Int64
         /// Valid inside the closure.
@@ -137,7 +144,7 @@ package final class StateView {
                     entries)
                 body(
                     ExaminedPage(
-                        id: id, entryCount: selectPage.integer(2), entries: entries,
+                        function: log.function, id: id, entryCount: selectPage.integer(2), entries: entries,
                         problem: actual == checksum ? nil : "its checksum does not hold"))
             } catch {
                 problems.append("page \(id) cannot be read: \(error.description)")

@@ -1,6 +1,7 @@
 import Arguments
 import Assay
 import AssayCore
+import CivilTime
 import Glibc
 
 /// `assay backtest`.
@@ -13,14 +14,7 @@ enum BacktestCommand {
         let old = try Configurations.load(arguments.text("against")).resolved
         let inputPath = arguments.operands.first ?? "-"
         let input = try Files.openInput(inputPath)
-        var frauds: Set<[UInt8]>?
-        if let path = arguments.text("labels") {
-            do throws(FileError) {
-                frauds = try FraudLabels.read(path)
-            } catch {
-                throw Failure(code: .noInput, message: "cannot read '\(path)': \(error.description)")
-            }
-        }
+        let truth = try truth(arguments, zone: new.zone)
         if let path = arguments.text("html"), path != "-", Files.isOpen(path, as: input) {
             throw Failure(code: .usage, message: "--html would write over the input")
         }
@@ -33,7 +27,7 @@ enum BacktestCommand {
         let backtest = Backtest(
             new: new, old: old, format: arguments.text("format").flatMap { InputFormat(rawValue: $0) } ?? .jsonl,
             dialect: RunOptions.dialect(arguments),
-            frauds: frauds, change: { changes?.add($0) })
+            truth, change: { changes?.add($0) })
         let report: BacktestReport
         do throws(InputError) {
             report = try backtest.run(input: input)
@@ -48,11 +42,27 @@ enum BacktestCommand {
             if path == "-" { return }
         }
         if report.unmatchedLabels > 0 {
+            let all = UInt64(truth.labels?.table.frauds.count ?? 0)
             Diagnostics.warning(
-                "\(grouped(report.unmatchedLabels)) of \(grouped(UInt64(frauds?.count ?? 0))) labels of fraud match no "
+                "\(grouped(report.unmatchedLabels)) of \(grouped(all)) labels of fraud match no "
                     + "transaction of the input")
         }
         if arguments.flag("json") { print(report.json.text) } else { show(report) }
+    }
+
+    private static func truth(_ arguments: ParsedArguments, zone: TimeZoneRules) throws(Failure) -> Backtest.Truth {
+        let labels = try arguments.text("labels").map { path throws(Failure) in try Files.labels(path, zone: zone) }
+        if labels == nil, arguments.flag("label-delay") {
+            throw Failure(code: .usage, message: "--label-delay needs --labels")
+        }
+        let from = try arguments.text("from").map { text throws(Failure) in
+            guard let time = EventTime(shown: text, zone: zone) else {
+                throw Failure(
+                    code: .usage, message: "--from takes a time such as 2025-03-01, not '\(text)'")
+            }
+            return time
+        }
+        return Backtest.Truth(labels: labels, delayMilliseconds: arguments.integer("label-delay"), from: from)
     }
 
     /// Writes the lines of changed transactions in blocks.
@@ -126,6 +136,28 @@ enum BacktestCommand {
                     })
         }
         if report.hasLabels { showQuality(report) }
+        if report.learns { showLearning(report) }
+    }
+
+    private static func showLearning(_ report: BacktestReport) {
+        print("")
+        for (name, side) in [("new", report.newSide), ("old", report.oldSide)] {
+            guard let learning = side.learning else { continue }
+            print(
+                "\(name) learned from \(grouped(learning.labels)) labels and "
+                    + "\(grouped(learning.examples)) transactions, "
+                    + "\(grouped(learning.frauds)) of them fraud")
+            if !learning.isReady {
+                print("its model is not ready: 'learning.warm_up' asks for more")
+            } else if report.isFromBeginning {
+                print(
+                    "\(grouped(side.unready)) transactions came before its model was ready; --from leaves them out"
+                )
+            }
+        }
+        if report.labelsToCome > 0 {
+            print("\(grouped(report.labelsToCome)) labels would have come after the last transaction")
+        }
     }
 
     private static func showQuality(_ report: BacktestReport) {

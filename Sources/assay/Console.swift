@@ -53,6 +53,21 @@ final class Console: Sendable {
                 + (ended.events > 0 ? ", \(ended.events) waiting events with them" : "")
         case .sequencesEnded(let count):
             "\(count) sequences have ended because their patterns were removed or changed"
+        case .entriesDropped:
+            "more transactions wait for their labels than 'learning.max_pending' allows, so that the oldest leave "
+                + "before anything is learned from them; raise it. This is reported once, and counted"
+        case .learningForgotten(let forgotten): Self.text(forgotten)
+        }
+    }
+
+    private static func text(_ forgotten: LearnedModel.Forgotten) -> String {
+        switch forgotten {
+        case .all: "'learning' is off: what was learned is forgotten with the next checkpoint"
+        case .everything(let category):
+            "'learning.category' was '\(category)': the model begins anew, with its entries and their memories"
+        case .model(let riskKeys):
+            "'learning.risk_keys' were \(riskKeys.joined(separator: ", ")): the model begins anew, with its entries "
+                + "and their memories"
         }
     }
 

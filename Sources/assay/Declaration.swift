@@ -69,6 +69,9 @@ enum Declaration {
             .flag("keep-open", help: "leave a last line without its end to the next run"),
             .value("config", short: "c", "FILE", .file, help: "settings; see 'assay check-config --print-defaults'"),
             .value(
+                "labels", "FILE", .file,
+                help: "labels that come by their own timestamps, as lines or CSV; the configuration must learn"),
+            .value(
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
                 help: "how transactions are written: jsonl, json (an array, or objects over lines) or csv",
                 default: "jsonl"),
@@ -198,7 +201,12 @@ enum Declaration {
             """,
             """
             Labels are lines of a transaction id, or of an id and a label, separated by a comma, a semicolon or a tab; \
-            0, false, no, legitimate and normal mean that it was not fraud.
+            0, false, no, legitimate and normal mean that it was not fraud. A header may name the columns \
+            transaction_id, label and timestamp; lines of JSON as among transactions will do too.
+            """,
+            """
+            A configuration that learns gets each label at its timestamp, or without one --label-delay after its \
+            transaction: never before it could have been known.
             """,
             "Example:\n    assay backtest payments.jsonl --config new.yaml --against old.yaml --labels fraud.csv",
         ],
@@ -207,6 +215,12 @@ enum Declaration {
             .value("config", short: "c", "NEW", .file, help: "the configuration to try"),
             .value("against", "OLD", .file, help: "the one to compare with", default: "the defaults, without rules"),
             .value("labels", "FILE", .file, help: "which transactions were fraud"),
+            .value(
+                "label-delay", "TIME", .duration, help: "from a transaction to its label, where that has no timestamp",
+                default: "the maturity"),
+            .value(
+                "from", "TIME",
+                help: "leave earlier transactions out of all figures; they are learned from all the same"),
             .value("changes", "FILE", .file, help: "write each transaction whose level or decision changed, as JSON"),
             .value("html", "FILE", .file, help: "write the comparison as one page, with plots"),
             .flag("overwrite", help: "replace files of --changes and --html that are not empty"),
@@ -236,6 +250,7 @@ enum Declaration {
             .value("id", "ID", .text, help: "the transaction's id"),
             .value("state", "DIR", .directory, help: "where users are remembered", default: "Checkpoints"),
             .value("config", short: "c", "FILE", .file, help: "other settings than those of the checkpoint"),
+            .value("labels", "FILE", .file, help: "the labels that the run was given with --labels"),
             .value(
                 "format", "FORMAT", .choice(InputFormat.allCases.map(\.rawValue)),
                 help: "how transactions are written: jsonl, json (an array, or objects over lines) or csv",
@@ -323,6 +338,9 @@ enum Declaration {
             .value(
                 "disorder", "SECONDS", .real(0...86_400), help: "transactions arrive up to this late", default: "0"),
             .value("labels", "FILE", .file, help: "write the ids of suspicious events to this file, as CSV"),
+            .value(
+                "label-delay", "TIME", .duration,
+                help: "write the time when each label becomes known: so long after its transaction"),
             .value("output", short: "o", "FILE", .file, help: "write to this file", default: "-"),
             .flag("overwrite", help: "replace files that are not empty"),
         ])

@@ -1,6 +1,7 @@
 import Arguments
 import Assay
 import AssayCore
+import CivilTime
 import Glibc
 
 /// `assay explain`.
@@ -16,10 +17,12 @@ enum ExplainCommand {
         }
         var input = FileInput(path: path, format: format)
         input.dialect = RunOptions.dialect(arguments)
+        let labels = try arguments.text("labels").map { path throws(Failure) in try Files.labels(path, zone: .utc) }
         let finding: Replay.Finding
         do throws(Replay.Problem) {
             finding = try Replay(
-                input, from: points(arguments.text("state") ?? "Checkpoints"), configuration: configuration(arguments)
+                input, from: points(arguments.text("state") ?? "Checkpoints"), configuration: configuration(arguments),
+                labels: labels
             ).explain(id)
         } catch {
             throw failure(error, id, path)

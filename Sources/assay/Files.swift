@@ -1,4 +1,6 @@
 import Arguments
+import Assay
+import CivilTime
 import Glibc
 
 /// Opens the files of a command line, with a clear message on failure.
@@ -61,5 +63,19 @@ enum Files {
             throw Failure(code: .cannotCreate, message: "cannot create '\(path)': \(Diagnostics.explain(errno))")
         }
         return descriptor
+    }
+
+    /// A file of labels.
+    static func labels(_ path: String, zone: TimeZoneRules) throws(Failure) -> LabelFile {
+        do throws(LabelFile.Fault) {
+            return try LabelFile(path, zone: zone)
+        } catch {
+            switch error {
+            case .unreadable(let fault):
+                throw Failure(code: .noInput, message: "cannot read '\(path)': \(fault.description)")
+            case .row(let fault):
+                throw Failure(code: .badData, message: "\(path):\(fault.line): \(fault.message)")
+            }
+        }
     }
 }

@@ -7,13 +7,16 @@ import Glibc
 enum GenerateCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         let isOrders = arguments.text("kind") == "orders"
-        if isOrders, let option = ["fraud", "disorder"].first(where: { arguments.flag($0) }) {
+        if isOrders, let option = ["fraud", "disorder", "label-delay"].first(where: { arguments.flag($0) }) {
             throw Failure(code: .usage, message: "--\(option) is about transactions, not orders")
         }
         let outputPath = arguments.text("output") ?? "-"
         let mayOverwrite = arguments.flag("overwrite")
         let output = try Files.create(outputPath, mayOverwrite: mayOverwrite)
         let labelsPath = arguments.text("labels")
+        if arguments.flag("label-delay"), labelsPath == nil {
+            throw Failure(code: .usage, message: "--label-delay needs --labels")
+        }
         var labels: Int32?
         if let labelsPath {
             labels = try Files.create(labelsPath, mayOverwrite: mayOverwrite)
@@ -45,6 +48,7 @@ enum GenerateCommand {
         if let seed = arguments.integer("seed") { options.seed = UInt64(seed) }
         if let fraud = arguments.real("fraud") { options.fraud = fraud }
         if let disorder = arguments.real("disorder") { options.disorderSeconds = disorder }
+        options.labelDelayMilliseconds = arguments.integer("label-delay").map { UInt64($0) }
         options.days = days(arguments, lines: options.transactions) ?? options.days
         if arguments.text("start") == "now" { options.startSeconds = presentSeconds }
         return options

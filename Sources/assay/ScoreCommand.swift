@@ -26,6 +26,7 @@ enum ScoreCommand {
         }
         StopSignals.watch(stop: present.stop, checkpoint: present.requestCheckpoint, reload: reload)
         var request = running.completed(scoring.request, stateDefault: "Checkpoints")
+        request.labels = scoring.labels
         request.definitionPaths = arguments.text("config").map { [$0] + configuration.file.listFiles(of: $0) } ?? []
         let result = try running.carryOut(present, request) { preparation, former throws(Failure) in
             try scoring.stage(after: former?.configuration ?? preparation.markedConfiguration)
@@ -41,6 +42,8 @@ private struct Scoring {
     let configuration: Configurations.Loaded
     let inputs: [NamedInput]
     private let outputs: ScoringOutputs
+    /// Labels that come by their own time.
+    let labels: LabelFile?
     /// The only input, if it is already open.
     private let descriptor: Int32?
 
@@ -62,6 +65,23 @@ private struct Scoring {
             (inputs, descriptor) = (configuration.file.inputs, nil)
         }
         outputs = try ScoringOutputs(arguments, configuration.file)
+        labels = try Self.labels(arguments, configuration)
+    }
+
+    private static func labels(
+        _ arguments: ParsedArguments, _ configuration: Configurations.Loaded
+    ) throws(Failure) -> LabelFile? {
+        guard let path = arguments.text("labels") else { return nil }
+        guard configuration.resolved.scoring.learning.isEnabled else {
+            throw Failure(
+                code: .usage, message: "--labels are for learning; the configuration needs 'learning: {enabled: true}'")
+        }
+        let file = try Files.labels(path, zone: configuration.resolved.zone)
+        if let line = file.firstWithoutTime {
+            throw Failure(
+                code: .badData, message: "\(path):\(line): the label has no timestamp, so it has no time to come")
+        }
+        return file
     }
 
     var totalBytes: UInt64? { descriptor.flatMap { FileInput.bytes(of: $0, format: inputs[0].definition.format) } }
@@ -91,6 +111,7 @@ private struct Scoring {
             settings: plan.settings, zone: plan.zone, fields: plan.fields, outputs: outputs.selections,
             journal: .takingOver())
         stage.install(plan.rules)
+        if let labels, plan.settings.learning.isEnabled { stage.deliver(labels.scheduled()) }
         return stage
     }
 

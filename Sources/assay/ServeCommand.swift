@@ -100,6 +100,7 @@ import Glibc
             options.answersMost = Int(arguments.integer("answers-limit") ?? 1_000_000)
             options.rejects = arguments.text("rejects")
             service = ScoringService(options)
+            service.learns = configuration.resolved.scoring.learning.isEnabled
             service.want(alone.plan(configuration.resolved).configuration)
         }
 

@@ -30,11 +30,34 @@ struct Summary {
             levels.joined(separator: ", "),
         ]
         if counts.backwards > 0 { lines.append(Self.backwards(counts.backwards)) }
+        if let learning = result.counts.learning {
+            lines += Self.learning(learning, toCome: result.counts.labelsToCome)
+        }
         if !rules.isEmpty { lines.append("rules fired: " + rules.joined(separator: ", ")) }
         lines.append(
             "\(Figures.decimal(seconds, digits: 3)) s, \(Figures.decimal(rate, digits: 0)) transactions/s, "
                 + "\(Figures.grouped(result.keys)) users, \(Figures.grouped(result.checkpoints)) checkpoints")
         return lines
+    }
+
+    /// Over all runs, since that is what the model has learned from.
+    private static func learning(_ learning: LearningCounts, toCome: Int) -> [String] {
+        let all = learning.labels + learning.changed
+        let share = all > 0 ? Double(learning.fraudLabels) / Double(all) : 0
+        var outcomes = [
+            ("repeated", learning.repeated), ("changed", learning.changed), ("unknown", learning.unknown),
+            ("to come", UInt64(toCome)),
+        ].filter { $0.1 > 0 }.map { "\($0.0) \(Figures.grouped($0.1))" }
+        if all > 0 {
+            outcomes.append("\(Figures.decimal(share * 100, digits: 1)) % fraud")
+            outcomes.append(
+                "longest wait \(Figures.decimal(Double(learning.longestWaitMilliseconds) / 86_400_000, digits: 1)) d")
+        }
+        var line = "labels \(Figures.grouped(learning.labels))"
+        if !outcomes.isEmpty { line += " (\(outcomes.joined(separator: ", ")))" }
+        line += "; learned \(Figures.grouped(learning.examples)), \(Figures.grouped(learning.frauds)) fraud"
+        if learning.dropped > 0 { line += ", dropped \(Figures.grouped(learning.dropped))" }
+        return [line + (learning.isReady ? ", the model is ready" : ", the model is not ready")]
     }
 
     private static func backwards(_ count: UInt64) -> String {

@@ -6,6 +6,12 @@ import Testing
     private static let streams: [(name: String, options: String)] = [
         ("ordinary", ""), ("edges", ""), ("seoul", "--config seoul.yaml"), ("clocks", ""),
         ("start", "--config \(Repository.golden("start.yaml"))"),
+        ("learning", "--config \(Repository.golden("learning.yaml"))"),
+        (
+            "learning-merged",
+            "--config \(Repository.golden("learning-merged.yaml")) --labels "
+                + Repository.golden("learning-merged.labels.csv")
+        ),
     ]
 
     private static func prepare() throws -> TemporaryFolder {

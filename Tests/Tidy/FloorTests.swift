@@ -7,8 +7,10 @@ import Testing
     private static let order = [
         "AssayCore/Model", "AssayCore/Bytes", "AssayCore/Values", "AssayCore/Decoding", "AssayCore/Events",
         "AssayCore/Expressions", "AssayCore/Runtime", "AssayCore/Windows", "AssayCore/Aggregates",
-        "AssayCore/Patterns", "AssayCore/Rules", "AssayCore/Scoring", "AssayCore/Encoding", "AssayCore/Streams",
-        "StateStore", "Assay/YAML", "Assay/Threads", "Assay/Ports", "Assay/Configuration", "Assay/Pipelines",
+        "AssayCore/Patterns", "AssayCore/Rules", "AssayCore/Scoring", "AssayCore/Learning", "AssayCore/Encoding",
+        "AssayCore/Streams",
+        "StateStore", "Assay/YAML", "Assay/Threads", "Assay/Ports", "Assay/Configuration", "Assay/Labels",
+        "Assay/Pipelines",
         "Assay/Connectors", "Assay/Metrics", "Assay/Checkpoint", "Assay/Runs", "Assay/Inspection", "Assay/Trials",
         "Assay/Sorting",
         "Assay/Generation",

@@ -38,6 +38,7 @@ import Testing
         ("Sources/Assay/Threads/", ["CBytes", "Glibc"]),
         ("Sources/Assay/Ports/", ["Arguments", "AssayCore", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Configuration/", ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc"]),
+        ("Sources/Assay/Labels/", ["AssayCore", "CivilTime"]),
         ("Sources/Assay/Pipelines/", ["Arguments", "AssayCore", "CEL", "CivilTime"]),
         (
             "Sources/Assay/Connectors/",
@@ -77,7 +78,8 @@ import Testing
         (
             "Sources/assay/",
             [
-                "Arguments", "Assay", "AssayCore", "CEL", "Compression", "Glibc", "Kafka", "PostgreSQL", "Service",
+                "Arguments", "Assay", "AssayCore", "CEL", "CivilTime", "Compression", "Glibc", "Kafka", "PostgreSQL",
+                "Service",
                 "Synchronization",
             ]
         ),

@@ -16,9 +16,8 @@ enum Declaration {
             "'assayctl COMMAND --help' describes one command.", exitCodes,
         ],
         subcommands: [
-            status, checkpoints, users, user, patterns, explain, query, verify, snapshot, restore, diff, export,
-            importing,
-            forget,
+            status, checkpoints, users, user, patterns, model, key, explain, query, verify, snapshot, restore, diff,
+            export, importing, forget,
         ])
 
     private static let exitCodes = """
@@ -78,6 +77,33 @@ enum Declaration {
         operands: [Operand("KEY", .text, help: "only this key or user; parts of a key are joined by ', '")],
         options: [limit("keys")] + common)
 
+    private static let model = Command(
+        "model", summary: "What was learned from labels: the model, how it is, and what weighs most.",
+        discussion: [
+            """
+            'reset' forgets the weights, so that the model learns anew; what is known of merchants stays. 'restore' \
+            takes the model and the memories of a snapshot, and leaves users as they are: this is how one goes back \
+            after wrong labels. Both need exclusive access and are recorded.
+            """,
+            "Example:\n    assayctl model restore 42",
+        ],
+        operands: [
+            Operand("ACTION", .text, help: "reset, or restore (default: show it)"),
+            Operand("SNAPSHOT", help: "for restore: a snapshot's number, or a file"),
+        ],
+        options: [
+            limit("weights"),
+            .flag("clock", help: "with reset: forget the stream's clock and what waits for labels too"),
+        ] + common)
+
+    private static let key = Command(
+        "key", summary: "What the labels of a merchant, or of another risk key's value, come to.",
+        discussion: ["Example:\n    assayctl key merchant_id m0042"],
+        operands: [
+            Operand("KEY", .text, help: "a risk key of the configuration, such as merchant_id", isRequired: true),
+            Operand("VALUE", .text, help: "the value", isRequired: true),
+        ], options: common)
+
     private static let explain = Command(
         "explain", summary: "Why transactions would get their scores now.",
         discussion: [
@@ -98,7 +124,8 @@ enum Declaration {
         discussion: [
             """
             Reading only, in SQLite's dialect, with median(x) and percentile(x, p), p from 0 to 100. A pipeline's \
-            state has the table 'keys', and those of users where a stream scores. The tables:
+            state has a table 'keys' of its own, and those of users where a stream scores. What was learned from \
+            labels is in 'pending', 'keys' and 'weights'. The tables:
             """ + "\n\n" + tables,
             "Example:\n    assayctl query 'select user_id, transactions from users order by 2 desc limit 10'",
         ],
@@ -111,8 +138,8 @@ enum Declaration {
         ] + common)
 
     private static var tables: String {
-        let keys = (table: "keys", columns: PipelineCommands.columns)
-        return (UserTables.columns + [keys]).map { table, columns in
+        let keys = (table: "keys (of a pipeline)", columns: PipelineCommands.columns)
+        return (UserTables.columns + LearnedTables.columns + [keys]).map { table, columns in
             let width = columns.map(\.name.count).max() ?? 0
             return "    \(table)\n"
                 + columns.map { "        \($0.name.padded(to: width))  \($0.meaning)" }.joined(separator: "\n")
@@ -175,6 +202,8 @@ enum Declaration {
         case ["users"]: try UserCommands.users(arguments)
         case ["user"]: try UserCommands.user(arguments)
         case ["patterns"]: try PatternsCommand.run(arguments)
+        case ["model"]: try ModelCommands.run(arguments)
+        case ["key"]: try ModelCommands.key(arguments)
         case ["explain"]: try ExplainCommand.run(arguments)
         case ["query"]: try QueryCommand.run(arguments)
         case ["verify"]: try VerifyCommand.run(arguments)

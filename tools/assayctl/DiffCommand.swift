@@ -10,6 +10,16 @@ enum DiffCommand {
         var gone: [String] = []
         /// Those that changed most first.
         var changed: [Change] = []
+        /// How the model was and is, where one of them has one.
+        var learned: (before: LearningSummary?, after: LearningSummary?)?
+    }
+
+    private static func learned(
+        _ before: OpenState, _ after: OpenState
+    ) throws(Failure) -> (LearningSummary?, LearningSummary?)? {
+        let old = try before.reading { () throws(StoreError) in try LearnedState.summary(of: before.view) }
+        let new = try after.reading { () throws(StoreError) in try LearnedState.summary(of: after.view) }
+        return old == nil && new == nil ? nil : (old, new)
     }
 
     /// What is different about a user, or a key of a pipeline.
@@ -29,7 +39,8 @@ enum DiffCommand {
         guard before.isPipeline == after.isPipeline else {
             throw Failure(code: .usage, message: "one is the state of a pipeline, the other is not")
         }
-        let difference = try compare(before, after)
+        var difference = try compare(before, after)
+        difference.learned = try learned(before, after)
         if arguments.flag("json") {
             let limit = arguments.integer("limit").map { Int($0) }
             return Page.line(json(difference, before, after, limit: limit ?? .max).text)
@@ -144,16 +155,23 @@ enum DiffCommand {
     private static func json(
         _ difference: Difference, _ before: OpenState, _ after: OpenState, limit: Int
     ) -> JSON {
-        .object([
-            ("from_checkpoint", before.view.checkpoint.map { .integer($0.id) } ?? .null),
-            ("to_checkpoint", after.view.checkpoint.map { .integer($0.id) } ?? .null),
-            ("added_users", .integer(Int64(difference.added.count))),
-            ("gone_users", .integer(Int64(difference.gone.count))),
-            ("changed_users", .integer(Int64(difference.changed.count))),
-            ("added", .array(difference.added.prefix(limit).map { .string($0) })),
-            ("gone", .array(difference.gone.prefix(limit).map { .string($0) })),
-            ("changed", .array(difference.changed.prefix(limit).map { json($0, isKey: after.isPipeline) })),
-        ])
+        let learning = difference.learned.map { learned in
+            func json(_ summary: LearningSummary?) -> JSON {
+                summary.map { ModelDocument.json($0, weights: nil) } ?? .null
+            }
+            return [("learning", JSON.object([("before", json(learned.before)), ("after", json(learned.after))]))]
+        }
+        return .object(
+            [
+                ("from_checkpoint", before.view.checkpoint.map { .integer($0.id) } ?? .null),
+                ("to_checkpoint", after.view.checkpoint.map { .integer($0.id) } ?? .null),
+                ("added_users", .integer(Int64(difference.added.count))),
+                ("gone_users", .integer(Int64(difference.gone.count))),
+                ("changed_users", .integer(Int64(difference.changed.count))),
+                ("added", .array(difference.added.prefix(limit).map { .string($0) })),
+                ("gone", .array(difference.gone.prefix(limit).map { .string($0) })),
+                ("changed", .array(difference.changed.prefix(limit).map { json($0, isKey: after.isPipeline) })),
+            ] + (learning ?? []))
     }
 
     private static func json(_ change: Change, isKey: Bool) -> JSON {
@@ -161,6 +179,19 @@ enum DiffCommand {
             (field.field, JSON.object([("before", field.before), ("after", field.after)]))
         }
         return .object([(isKey ? "key" : "user_id", .string(change.name)), ("fields", .object(fields))])
+    }
+
+    private static func show(_ before: LearningSummary?, _ after: LearningSummary?) {
+        func words(_ name: String, _ value: (LearningSummary) -> UInt64) -> String? {
+            let (old, new) = (before.map(value) ?? 0, after.map(value) ?? 0)
+            return old == new ? nil : "\(name) \(Figures.grouped(old)) → \(Figures.grouped(new))"
+        }
+        let changes = [
+            words("examples") { $0.counts.examples }, words("frauds") { $0.counts.frauds },
+            words("labels") { $0.counts.labels }, words("pending") { $0.pending },
+            words("memories") { $0.memories.reduce(0, +) },
+        ].compactMap(\.self)
+        Page.line("model: " + (changes.isEmpty ? "nothing has changed" : changes.joined(separator: ", ")))
     }
 
     private static func show(_ difference: Difference, _ before: OpenState, _ after: OpenState, limit: Int) {
@@ -171,6 +202,7 @@ enum DiffCommand {
                 + "\(after.isPipeline ? "keys" : "users") added, "
                 + "\(Figures.grouped(difference.gone.count)) gone, \(Figures.grouped(difference.changed.count)) changed"
         )
+        if let learned = difference.learned { show(learned.before, learned.after) }
         for (sign, names) in [("+", difference.added), ("-", difference.gone)] {
             for name in names.prefix(limit) { Page.line("\(sign) \(Page.shown(name))") }
             if names.count > limit { Page.line(Page.dim("\(sign) \(Figures.grouped(names.count - limit)) more")) }

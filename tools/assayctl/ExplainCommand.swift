@@ -13,7 +13,10 @@ enum ExplainCommand {
         let changes = try arguments.texts("set").map { text throws(Failure) in try Change(text) }
         var explainer = Explainer(
             settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields, rules: resolved.rules,
-            stage: state.view.checkpoint?.stage ?? StageRecord())
+            stage: state.view.checkpoint?.stage ?? StageRecord(),
+            model: { () throws(StoreError) in
+                try LearnedState.model(of: state.view, resolved.scoring.learning)
+            })
         let path = arguments.operands.first ?? "-"
         var number: UInt64 = 0
         var documents: [JSON] = []

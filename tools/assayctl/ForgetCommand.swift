@@ -86,12 +86,20 @@ enum ForgetCommand {
         let users = try state.users()
         let (keys, known) = try self.keys(of: ids, state)
         guard let record = state.view.checkpoint, !keys.isEmpty else { return nil }
-        let function = state.isPipeline ? StoredFunction.pipeline : StoredFunction.scoring
+        let model = try state.reading { () throws(StoreError) in
+            try LearnedState.model(of: state.view, state.settings.learning)
+        }
+        let functions =
+            state.isPipeline ? [StoredFunction.pipeline] : [StoredFunction.scoring, StoredFunction.learning]
         return try state.reading { () throws(StoreError) in
-            let rewriting = try StateRewriting(of: file, function: function)
+            let rewriting = try StateRewriting(of: file, functions: functions)
             try users.forEach { entry throws(StoreError) in
                 if keys.contains(entry.idBytes) { return }
                 try rewriting.add(key: UnsafeRawBufferPointer(entry.id), value: entry.state)
+            }
+            if let model {
+                for id in ids { _ = model.forget(id, ofKey: "user_id") }
+                try rewriting.add(model)
             }
             return Rewritten(
                 rewriting: rewriting, record: record, older: try state.view.checkpoints(),

@@ -15,6 +15,11 @@ enum QueryCommand {
         let state = try StateFolder(arguments).openAny()
         let users = try state.isPipeline ? state.scoredUsers() : state.users()
         var tables = UserTables(users, settings: state.settings, clock: state.clock).tables()
+        if !state.isPipeline {
+            tables += LearnedTables(clock: state.clock) { () throws(StoreError) in
+                try LearnedState.model(of: state.view, state.settings.learning)
+            }.tables()
+        }
         if state.isPipeline {
             // Its thresholds are in the configuration of its stream, which the state does not have.
             tables.removeAll { $0.name == "velocity" }

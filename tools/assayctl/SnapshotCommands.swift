@@ -76,9 +76,7 @@ enum SnapshotCommands {
         let state = try folder.openAny(source)
         // Reads everything, so that no damaged snapshot is restored.
         let keys = try state.isPipeline ? state.view.checkpoint?.stage.keys ?? 0 : Int64(state.users().count)
-        if state.isPipeline {
-            try state.reading { () throws(StoreError) in try state.view.readPages { _, _, _ in } }
-        }
+        try state.reading { () throws(StoreError) in try state.view.verifyPages() }
         let function = state.isPipeline ? StoredFunction.pipeline : StoredFunction.scoring
         let unfinished = "\(folder.database).unfinished"
         let audit = AuditRow(

@@ -16,8 +16,11 @@ enum StatusCommands {
         let snapshots = folder.snapshots.ids
         let record = state.view.checkpoint
         if arguments.flag("json") {
+            let learned = try state.reading { () throws(StoreError) in try LearnedState.summary(of: state.view) }
             return Page.line(
-                StatusDocument.json(state.view, path: folder.database, owner: owner, snapshots: snapshots).text)
+                StatusDocument.json(
+                    state.view, path: folder.database, owner: owner, snapshots: snapshots, learned: learned
+                ).text)
         }
         var entries = [
             (
@@ -32,6 +35,11 @@ enum StatusCommands {
             entries += state.isPipeline ? describePipeline(record, state.clock) : describe(record, state.clock)
         } else {
             entries.append(("checkpoint", "none yet"))
+        }
+        let learned = try state.reading { () throws(StoreError) in try LearnedState.summary(of: state.view) }
+        if let learned {
+            entries += ModelCommands.entries(learned, state).filter { !["clock", "fraud of all"].contains($0.name) }
+                .map { ($0.name, $0.value) }
         }
         entries.append(
             ("snapshots", snapshots.isEmpty ? "none" : snapshots.map { "\($0)" }.joined(separator: ", ")))
@@ -71,7 +79,7 @@ enum StatusCommands {
         let rules = record.stage.tallies.filter { $0.name.hasPrefix(RuleTally.prefix) }
         let rejected = record.stage.tallies.filter {
             !isLevel($0.name) && !$0.name.hasPrefix(RuleTally.prefix) && $0.name != RunCounts.backwardsName
-                && $0.count > 0
+                && $0.name != RunCounts.labelsName && $0.count > 0
         }
         let backwards = RunCounts(record.stage.tallies).backwards
         var entries = [

@@ -8,8 +8,10 @@ import StateStore
 enum TransferCommands {
     private static let columns = [
         "user_id", "transactions", "last_ms", "hours", "weekend", "amounts", "places", "types", "recent", "sequences",
-        "checkpoint",
+        "learned", "checkpoint",
     ]
+    /// Those that earlier exports lack.
+    private static let later = ["sequences", "learned"]
 
     static func export(_ arguments: ParsedArguments) throws(Failure) {
         let state = try StateFolder(arguments).openAny()
@@ -36,6 +38,10 @@ enum TransferCommands {
                     Page.line(document.text)
                 }
             }
+            try LearnedState.model(of: state.view, state.settings.learning)?.forEachDocument { document in
+                guard isCSV else { return Page.line(document.text) }
+                Page.line(columns.dropLast().map { _ in "" }.joined(separator: ",") + "," + CSV.cell(document.text))
+            }
         }
     }
 
@@ -59,9 +65,15 @@ enum TransferCommands {
         let record = try documents.checkpoint()
         var count: Int64 = 0
         do throws(StoreError) {
-            let rewriting = try StateRewriting(of: folder.database, function: StoredFunction.scoring)
+            let rewriting = try StateRewriting(
+                of: folder.database, functions: [StoredFunction.scoring, StoredFunction.learning])
             var seen: Set<[UInt8]> = []
-            while let user = try documents.nextUser() {
+            var learned: [JSON] = []
+            while let next = try documents.next() {
+                guard case .user(let user) = next else {
+                    if case .learned(let document) = next { learned.append(document) }
+                    continue
+                }
                 guard seen.insert(user.id).inserted else { throw documents.failure("user '\(user.name)' comes twice") }
                 try storedBytes(user).withUnsafeBufferPointer { state throws(StoreError) in
                     try user.id.withUnsafeBufferPointer { id throws(StoreError) in
@@ -73,6 +85,7 @@ enum TransferCommands {
             guard count == record.stage.keys else {
                 throw documents.failure("there are \(count) users, the first line says \(record.stage.keys)")
             }
+            if !learned.isEmpty { try rewriting.add(try documents.model(learned, of: record)) }
             try rewriting.finish(
                 record, older: [], audits: [], action: .import, users: count, at: Now.milliseconds,
                 keepingOld: isThere)
@@ -127,8 +140,7 @@ enum TransferCommands {
             do throws(StoreError) {
                 if isCSV {
                     header = try nextRow() ?? []
-                    // Exports before patterns had no sequences.
-                    guard header == columns || header == columns.filter({ $0 != "sequences" }) else {
+                    guard (0...later.count).contains(where: { header == columns.without(later.suffix($0)) }) else {
                         throw failure("the columns are not those of an export")
                     }
                     guard let row = try nextRow(), let cell = row.last else { throw failure("there is no checkpoint") }
@@ -141,24 +153,47 @@ enum TransferCommands {
             }
         }
 
-        mutating func nextUser() throws(StoreError) -> UserRecord? {
+        /// A document after the first.
+        enum Document {
+            case user(UserRecord)
+            case learned(JSON)
+        }
+
+        mutating func next() throws(StoreError) -> Document? {
             if isCSV {
                 guard let row = try nextRow() else { return nil }
                 guard row.count == header.count else { throw failure("it has \(row.count) cells") }
                 return try taking { () throws(StateTransfer.Problem) in
+                    if row[0].isEmpty, let cell = row.last, !cell.isEmpty { return .learned(try parse(cell)) }
                     var members: [(String, JSON)] = [("user_id", .string(row[0]))]
                     for (name, cell) in zip(header, row).dropFirst().dropLast() {
-                        if name == "sequences" {
+                        if later.contains(name) {
                             if !cell.isEmpty { members.append((name, .string(cell))) }
                         } else {
                             members.append((name, try parse(cell)))
                         }
                     }
-                    return try StateTransfer.user(.object(members))
+                    return .user(try StateTransfer.user(.object(members)))
                 }
             }
             guard let text = nextLine() else { return nil }
-            return try taking { () throws(StateTransfer.Problem) in try StateTransfer.user(parse(text)) }
+            return try taking { () throws(StateTransfer.Problem) in
+                let document = try parse(text)
+                if document[LearnedModel.kindName] != nil, document["user_id"] == nil { return .learned(document) }
+                return .user(try StateTransfer.user(document))
+            }
+        }
+
+        /// What was learned, from its documents.
+        func model(_ documents: [JSON], of record: CheckpointRecord) throws(StoreError) -> LearnedModel {
+            do {
+                let settings = try Configuration.recorded(record.configuration).scoring.learning
+                return try LearnedModel(documents: documents, settings)
+            } catch let error as LearnedModel.TransferFault {
+                throw failure(error.message)
+            } catch {
+                throw failure("'configuration' is no good")
+            }
         }
 
         private func taking<Value>(
@@ -224,4 +259,8 @@ enum TransferCommands {
             }
         }
     }
+}
+
+extension [String] {
+    fileprivate func without(_ names: some Sequence<String>) -> [String] { filter { !names.contains($0) } }
 }

@@ -54,6 +54,12 @@ enum VerifyCommand {
         var suspects: Set<[UInt8]> = []
         let problems = state.view.examinePages { page in
             findings.pages += 1
+            if page.function == ScoringStage.learningFunctionNumber {
+                if let problem = page.problem {
+                    findings.problems.append("page \(page.id) of what was learned: \(problem)")
+                }
+                return
+            }
             var reader = StateEntryReader(page.entries)
             var seen: Int64 = 0
             while let entry = reader.next() {
@@ -87,6 +93,7 @@ enum VerifyCommand {
             }
         }
         findings.problems += problems
+        if isDeep, !state.isPipeline { findings.problems += learnedProblems(state) }
         let expected = state.view.checkpoint?.stage.keys ?? 0
         if problems.isEmpty, suspects.isEmpty, good.count != expected {
             findings.problems.append("\(good.count) \(findings.kind) are there, \(expected) should be")
@@ -94,6 +101,15 @@ enum VerifyCommand {
         if !problems.isEmpty { findings.hasUnnamed = true }
         findings.users = good.count
         findings.affected = Set(suspects.map { String(decoding: $0, as: UTF8.self) })
+    }
+
+    private static func learnedProblems(_ state: OpenState) -> [String] {
+        do throws(StoreError) {
+            _ = try LearnedState.model(of: state.view, state.settings.learning)
+            return []
+        } catch {
+            return [error.description]
+        }
     }
 
     private static let mostNamed = 20

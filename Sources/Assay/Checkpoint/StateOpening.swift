@@ -22,17 +22,17 @@ struct StateOpening: ~Copyable {
     let forgotten: CheckpointRecord?
     private let folder: String
     private let isFresh: Bool
-    private let function: (id: Int64, name: String)
+    private let functions: [(id: Int64, name: String)]
     private let present: StateStore?
     private let lock: StoreLock
 
-    init(folder: String, isFresh: Bool, function: (id: Int64, name: String)) throws {
+    init(folder: String, isFresh: Bool, functions: [(id: Int64, name: String)]) throws {
         try Self.makeFolder(folder)
         let lock = try StoreLock(folder: folder)
-        let forgotten = isFresh ? Self.forgottenCheckpoint(folder, function) : nil
-        let present = isFresh ? nil : try Self.openStore(folder, function)
+        let forgotten = isFresh ? Self.forgottenCheckpoint(folder, functions) : nil
+        let present = isFresh ? nil : try Self.openStore(folder, functions)
         let last = try present?.lastCheckpoint()
-        (self.folder, self.function, self.isFresh) = (folder, function, isFresh)
+        (self.folder, self.functions, self.isFresh) = (folder, functions, isFresh)
         (self.forgotten, self.present, self.last) = (forgotten, present, last)
         self.lock = lock
     }
@@ -43,7 +43,7 @@ struct StateOpening: ~Copyable {
         if isFresh, try Self.setAside(folder) { notice = "the previous state is kept as '\(folder)/state.db.old'" }
         // What a process that was killed had begun to write.
         SnapshotFiles.removeUnfinished(in: "\(folder)/snapshots")
-        let store = try present ?? Self.openStore(folder, function)
+        let store = try present ?? Self.openStore(folder, functions)
         return (SavedState(folder: folder, store: store, lock: lock), notice)
     }
 
@@ -57,13 +57,14 @@ struct StateOpening: ~Copyable {
         }
     }
 
-    private static func openStore(_ folder: String, _ function: (id: Int64, name: String)) throws -> StateStore {
-        let store = try StateStore(folder: folder, functions: [function])
+    private static func openStore(_ folder: String, _ functions: [(id: Int64, name: String)]) throws -> StateStore {
+        let store = try StateStore(folder: folder, functions: functions)
         let names = try store.functionNames()
-        guard names.contains(function.name) else {
+        guard let main = functions.first, names.contains(main.name) else {
             throw RunFailure(
                 .usage,
-                "the state in '\(folder)' is that of \(names.joined(separator: ", ")), not of \(function.name); name "
+                "the state in '\(folder)' is that of \(names.joined(separator: ", ")), not of "
+                    + "\(functions.first?.name ?? "anything"); name "
                     + "another folder with --state")
         }
         return store
@@ -71,11 +72,11 @@ struct StateOpening: ~Copyable {
 
     /// Returns nil if it can't be read: then it owned no outputs.
     private static func forgottenCheckpoint(
-        _ folder: String, _ function: (id: Int64, name: String)
+        _ folder: String, _ functions: [(id: Int64, name: String)]
     ) -> CheckpointRecord? {
         guard access("\(folder)/state.db", F_OK) == 0 else { return nil }
         // Damage is a good reason to start over, not to refuse to.
-        return try? openStore(folder, function).lastCheckpoint()
+        return try? openStore(folder, functions).lastCheckpoint()
     }
 
     /// Moves the database and its log out of the way. Returns false when there was none.

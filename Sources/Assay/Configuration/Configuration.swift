@@ -53,6 +53,7 @@ package struct Configuration: Sendable {
     }
 
     private static let largestFile = 1 << 20
+    static let longestFieldName = 128
 
     /// Returns the settings that a checkpoint recorded.
     package static func recorded(_ text: String) throws(ConfigurationError) -> Configuration {

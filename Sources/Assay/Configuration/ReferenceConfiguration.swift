@@ -217,6 +217,16 @@ package enum ReferenceConfiguration {
             return "\"type\": \"string\", \"minLength\": \(bytes.lowerBound), \"maxLength\": \(bytes.upperBound)"
         case .combination: return choice(ScoringSettings.Combination.self)
         case .amountSign: return choice(AmountSign.self)
+        case .role: return choice(ScoringSettings.Learning.Role.self)
+        case .fields(_, let counts):
+            return "\"type\": \"array\", \"minItems\": \(counts.lowerBound), \"maxItems\": \(counts.upperBound), "
+                + "\"items\": {\"type\": \"string\", \"minLength\": 1, "
+                + "\"maxLength\": \(Configuration.longestFieldName)}"
+        case .counts(let places, let range):
+            let count =
+                "{\"type\": \"integer\", \"minimum\": \(range.lowerBound), \"maximum\": \(range.upperBound)}"
+            return "\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
+                + places.map { "\(quoted($0.name)): \(count)" }.joined(separator: ", ") + "}"
         case .windows: return "\(list), \"items\": \(duration)"
         case .thresholds: return "\(list), \"items\": \(threshold)"
         case .thresholdsByType:

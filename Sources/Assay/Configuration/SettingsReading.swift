@@ -154,6 +154,17 @@ struct SettingsReading {
                 configuration[keyPath: place][type] = try thresholds("\(setting.path).\(type)", value)
             }
         case .fieldNames(let place): configuration[keyPath: place] = try fieldNames(setting.path, node)
+        case .role(let place): configuration[keyPath: place] = try choice(setting, node)
+        case .fields(let place, let counts):
+            configuration[keyPath: place] = try fields(setting.path, node, counts)
+        case .counts(let places, let range):
+            for (name, position, value) in try map(setting.path, node) {
+                guard let place = places.first(where: { $0.name == name })?.place else {
+                    let names = places.map(\.name).joined(separator: " and ")
+                    throw fault("'\(setting.path)' has \(names), not '\(name)'", position)
+                }
+                configuration[keyPath: place] = try integer("\(setting.path).\(name)", value, range)
+            }
         }
     }
 
@@ -262,6 +273,18 @@ struct SettingsReading {
         return thresholds
     }
 
+    private func fields(
+        _ path: String, _ node: YAMLNode, _ counts: ClosedRange<Int>
+    ) throws(ConfigurationError) -> [String] {
+        var fields: [String] = []
+        for element in try list(path, node, counts) {
+            let name = try text(path, element, 1...Configuration.longestFieldName)
+            guard !fields.contains(name) else { throw fault("'\(path)' has '\(name)' twice", element.position) }
+            fields.append(name)
+        }
+        return fields
+    }
+
     private func fieldNames(_ path: String, _ node: YAMLNode) throws(ConfigurationError) -> [String: String] {
         var names: [String: String] = [:]
         for (theirs, _, value) in try map(path, node) {
@@ -301,6 +324,12 @@ struct SettingsReading {
             throw fault(
                 "'location.same_place_km' must not be more than 'location.unusual_km'",
                 positions["location.same_place_km"] ?? positions["location.unusual_km"])
+        }
+        let learning = scoring.learning
+        guard learning.maturityMilliseconds <= learning.retentionMilliseconds else {
+            throw fault(
+                "'learning.retention' must be at least 'learning.maturity'",
+                positions["learning.retention"] ?? positions["learning.maturity"])
         }
         let levels = scoring.levels
         guard levels.medium <= levels.high, levels.high <= levels.critical else {

@@ -15,6 +15,8 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         package var disorderSeconds = 0.0
         /// The event time of the first one.
         package var startSeconds = GenerationRun.startSeconds
+        /// From a transaction to the time when its label becomes known; nil to leave that out.
+        package var labelDelayMilliseconds: UInt64?
 
         package init() {}
     }
@@ -83,7 +85,9 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         random = SeededRandom(stream: options.seed)
     }
 
-    var labelHeader: StaticString { "transaction_id,label\n" }
+    var labelHeader: StaticString {
+        options.labelDelayMilliseconds == nil ? "transaction_id,label\n" : "transaction_id,label,timestamp\n"
+    }
 
     /// `labels` gets a CSV line for each fraudulent transaction.
     mutating func writeNext(into lines: inout OutputBuffer, labels: inout OutputBuffer) -> Bool {
@@ -93,6 +97,10 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
             writeID(into: &labels)
             labels.write(",")
             labels.write(fraud.label)
+            if let delay = options.labelDelayMilliseconds {
+                labels.write(",")
+                labels.write(seconds: EventTime(milliseconds: Int64(event.time + delay)))
+            }
             labels.write("\n")
         }
         written += 1

@@ -17,6 +17,9 @@ package struct Explanation: Sendable {
     package let rules: [RuleReport]
     /// The decision, if there are rules.
     package let decision: Decision?
+    /// What the model saw; nil without one.
+    package let model: LearnedModel.Report?
+    package let role: ScoringSettings.Learning.Role
 }
 
 /// Scores transactions against stored state without changing it, with the code that a run uses.
@@ -28,12 +31,15 @@ package struct Explainer: ~Copyable {
     private let rules: RuleSet?
     private var decoder: TransactionDecoder
     private let encoder: AssessmentEncoder
+    private let model: () throws(StoreError) -> LearnedModel?
 
-    /// `stage`: of the checkpoint that the states are of.
+    /// `stage`: of the checkpoint that the states are of. `model`: gives the model of then each time it is asked, since
+    /// it learns from what is explained; nil where nothing is learned.
     package init(
         settings: ScoringSettings, zone: TimeZoneRules, fields: TransactionFields, rules: RuleSet? = nil,
-        stage: StageRecord
+        stage: StageRecord, model: @escaping () throws(StoreError) -> LearnedModel? = { () throws(StoreError) in nil }
     ) {
+        self.model = model
         self.rules = rules
         self.settings = settings
         self.zone = zone
@@ -71,31 +77,27 @@ package struct Explainer: ~Copyable {
     func explain(
         _ transaction: Transaction, _ batch: TransactionBatch, _ stored: [UInt8]?
     ) throws(StoreError) -> Explanation {
-        var function = FraudDetection(settings: settings, zone: zone)
+        let model = try model()
+        model?.wantsReport = true
+        var function = FraudDetection(settings: settings, zone: zone, model: model)
         function.resume(sequence: stage.sequence, stage)
-        var state = function.makeState()
-        if let stored {
-            var fault: StateDecodingError?
-            stored.withUnsafeBytes { bytes in
-                do throws(StateDecodingError) {
-                    state = try function.decode(bytes)
-                } catch {
-                    fault = error
-                }
-            }
-            if let fault { throw StoreError(.damaged, "reading a user's state", "it is \(fault.problem)") }
-        }
+        var state = try self.state(stored, &function)
+        // What the checks and rules saw is read from another copy: the transaction changes this one.
+        var before = try self.state(stored, &function)
         var context = ProcessContext(output: FraudDetection.Output())
         let text = batch.text.view
         let input = FraudDetection.Input(transaction: transaction, text: text)
         function.install(rules)
         function.show(batch.decoded.columns)
-        let report = function.explain(input, state)
         context.output.rules = rules
         context.begin(transaction.time, key: 0)
         function.process(input, state: &state, context: &context)
-        function.forget(&state)
         let assessment = context.output.assessments[0]
+        // Rules may name the probability, which comes with the assessment; the clock goes back to before it.
+        function.resume(sequence: stage.sequence, stage)
+        let report = function.explain(input, before, probability: assessment.probability)
+        function.forget(&state)
+        function.forget(&before)
         var line = OutputBuffer(capacity: 1 << 10)
         encoder.encode([transaction], text: text, scored: context.output, into: &line)
         return Explanation(
@@ -104,7 +106,25 @@ package struct Explainer: ~Copyable {
             score: assessment.score, level: assessment.level, recommendation: recommendation(assessment.level),
             transactionID: text.string(transaction.id), userID: text.string(transaction.userID),
             isFirst: report.isFirst, checks: report.checks, rules: report.rules,
-            decision: rules == nil ? nil : assessment.decision)
+            decision: rules == nil ? nil : assessment.decision, model: assessment.sequence > 0 ? model?.report : nil,
+            role: settings.learning.role)
+    }
+
+    private func state(
+        _ stored: [UInt8]?, _ function: inout FraudDetection
+    ) throws(StoreError) -> UserState {
+        guard let stored else { return function.makeState() }
+        var state = function.makeState()
+        var fault: StateDecodingError?
+        stored.withUnsafeBytes { bytes in
+            do throws(StateDecodingError) {
+                state = try function.decode(bytes)
+            } catch {
+                fault = error
+            }
+        }
+        if let fault { throw StoreError(.damaged, "reading a user's state", "it is \(fault.problem)") }
+        return state
     }
 
     private func recommendation(_ level: RiskLevel) -> String {

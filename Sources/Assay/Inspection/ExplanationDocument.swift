@@ -20,10 +20,30 @@ extension Explanation {
                 ), ("silence", check.silence.map { .string($0) } ?? .null),
             ])
         }
-        return .object([
+        var members: [(String, JSON)] = [
             ("line", .unsigned(line)), ("assessment", assessment.map { .raw($0) } ?? .null),
             ("first_transaction", .bool(isFirst)), ("checks", .array(checks)),
             ("rules", .array(rules.map(Self.json))),
+        ]
+        if let model { members.append(("model", Self.json(model))) }
+        return .object(members)
+    }
+
+    private static func json(_ model: LearnedModel.Report) -> JSON {
+        .object([
+            ("ready", .bool(model.isReady)), ("probability", .real(model.probability)), ("sum", .real(model.sum)),
+            (
+                "inputs",
+                .array(
+                    model.parts.map { part in
+                        let values = part.values.map(\.json)
+                        return .object([
+                            ("input", .string(part.input)),
+                            ("value", values.count > 1 ? .array(values) : values.first ?? .null),
+                            ("range", .string(part.range)), ("weight", .real(part.weight)),
+                        ])
+                    })
+            ),
         ])
     }
 

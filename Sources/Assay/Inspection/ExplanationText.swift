@@ -38,9 +38,23 @@ package struct ExplanationText {
             }
         }
         for rule in explanation.rules { show(rule) }
+        if let model = explanation.model { show(model) }
         line("  score     \(sum(explanation))")
         if let decision = explanation.decision { line("  decision  \(decision.label)") }
         line("")
+    }
+
+    private mutating func show(_ model: LearnedModel.Report) {
+        let probability = Figures.decimal(model.probability, digits: 4)
+        let verdict =
+            model.isReady ? "probability \(style.alarming(probability))" : "not ready, \(probability) so far"
+        line("  model     \(verdict)")
+        for part in model.parts.sorted(by: { abs($0.weight) > abs($1.weight) }) where part.weight != 0 {
+            let weight = Figures.decimal(part.weight, digits: 3)
+            let shown = "\(part.weight > 0 ? "+" : "")\(weight)"
+            line(style.dim("            \(shown)  \(SafeText.shown(part.input)): \(SafeText.shown(part.range))"))
+        }
+        line(style.dim("            the sum is \(Figures.decimal(model.sum, digits: 3))"))
     }
 
     private mutating func show(_ rule: RuleReport) {
@@ -65,7 +79,16 @@ package struct ExplanationText {
                 if case .fired = rule.outcome, !rule.isShadow, rule.isPattern == isPattern { rule.risk } else { nil }
             }.max()
         }
-        let risks = (explanation.checks.map(\.risk).filter { $0 > 0 } + sources.compactMap(\.self))
+        let model = explanation.model.flatMap { $0.isReady ? $0.probability : nil }
+        let isInPlace = model != nil && explanation.role == .score
+        var evidence = isInPlace ? [] : explanation.checks.map(\.risk).filter { $0 > 0 }
+        if isInPlace, let model { evidence.append(model) }
+        evidence += sources.compactMap(\.self)
+        if !isInPlace, explanation.role == .factor, let model, model >= settings.learning.explainFrom {
+            evidence.append(model)
+        }
+        let risks =
+            evidence
             .map { Figures.decimal($0, digits: 4) }
         let score = Figures.decimal(explanation.score, digits: 6)
         if risks.isEmpty { return "0: nothing was unusual" }

@@ -39,6 +39,7 @@ package struct Replay {
     private let input: FileInput
     private let points: [Point]
     private let configuration: Configuration?
+    private let labels: LabelFile?
 
     /// The state in a folder and its snapshots. One that cannot be read is passed over, and named: another one, or the
     /// start, serves as well.
@@ -63,8 +64,9 @@ package struct Replay {
     }
 
     /// `configuration`: in place of the one that the checkpoint recorded.
-    package init(_ input: FileInput, from points: [Point], configuration: Configuration?) {
+    package init(_ input: FileInput, from points: [Point], configuration: Configuration?, labels: LabelFile? = nil) {
         (self.input, self.points, self.configuration) = (input, points, configuration)
+        self.labels = labels
     }
 
     package func explain(_ id: String) throws(Problem) -> Finding {
@@ -150,6 +152,7 @@ package struct Replay {
     ) throws(RunFailure) -> Finding {
         var stage = ScoringStage(settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields)
         stage.install(resolved.rules)
+        if let labels, resolved.scoring.learning.isEnabled { stage.deliver(labels.scheduled()) }
         do throws(StoreError) {
             if let point, let record = point.view.checkpoint { try stage.load(record.stage, from: point.view) }
         } catch {
@@ -160,13 +163,16 @@ package struct Replay {
         var fault: StoreError?
         try forEachBatch(of: found, resolved) { batch in
             let last = batch.decoded.transactions.first { batch.text.firstLine + UInt64($0.lineIndex) == line }
-            if let last { batch.decoded.transactions.removeAll { $0.lineIndex >= last.lineIndex } }
+            if let last {
+                batch.decoded.transactions.removeAll { $0.lineIndex >= last.lineIndex }
+                batch.decoded.labels.removeAll { $0.lineIndex > last.lineIndex }
+            }
             do throws(StoreError) {
                 try stage.score(batch)
                 guard let last else { return true }
                 let explainer = Explainer(
                     settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields, rules: resolved.rules,
-                    stage: stage.record)
+                    stage: stage.record, model: { [model = stage.model] () throws(StoreError) in model })
                 let user = Array(batch.text.view.bytes(last.userID))
                 explanation = try explainer.explain(last, batch, try stage.state(of: user))
             } catch {
@@ -189,7 +195,8 @@ package struct Replay {
     ) throws(RunFailure) {
         let source = found.open(Self.reading)
         var decoder = TransactionDecoder(
-            format: input.format, fields: resolved.fields, zone: resolved.zone, dialect: input.dialect)
+            format: input.format, fields: resolved.fields, zone: resolved.zone, dialect: input.dialect,
+            takesLabels: resolved.scoring.learning.isEnabled)
         decoder.resume(csvHeader: found.csvHeader)
         let batch = TransactionBatch()
         while true {

@@ -171,7 +171,8 @@ package enum StateTransfer {
                         })
                 ), ("recent", .array(user.recentHashes.map { .string(hex($0)) })),
             ] + (user.sparedInARow == 0 ? [] : [("spared", .integer(Int64(user.sparedInARow)))])
-                + (user.sequenceBytes.isEmpty ? [] : [("sequences", .string(hex(user.sequenceBytes)))]))
+                + (user.sequenceBytes.isEmpty ? [] : [("sequences", .string(hex(user.sequenceBytes)))])
+                + (user.modelBytes.isEmpty ? [] : [("learned", .string(hex(user.modelBytes)))]))
     }
 
     /// Returns a user whose stored form is valid.
@@ -224,6 +225,7 @@ package enum StateTransfer {
         if let sequences = json["sequences"] {
             user.sequenceBytes = try need(sequences.string.flatMap(bytes), "sequences")
         }
+        if let learned = json["learned"] { user.modelBytes = try need(learned.string.flatMap(bytes), "learned") }
         guard user.transactions < largestCount,
             user.amounts.allSatisfy({ $0.count < largestCount && !($0.squares < 0) }),
             Set(user.amounts.map { Array($0.currency.utf8) }).count == user.amounts.count,

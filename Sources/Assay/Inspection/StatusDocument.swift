@@ -6,15 +6,17 @@ import StateStore
 package enum StatusDocument {
     /// `owner`: the process that uses the state.
     package static func json(
-        _ view: StateView, path: String, owner: Int32?, snapshots: [Int64]
+        _ view: StateView, path: String, owner: Int32?, snapshots: [Int64], learned: LearningSummary? = nil
     ) -> JSON {
-        .object([
-            ("state", .string(path)), ("format", .integer(view.format)), ("created_ms", .integer(view.createdAt)),
-            ("bytes", .unsigned(fileSize(path))), ("log_bytes", .unsigned(fileSize(path + "-wal"))),
-            ("owner_pid", owner.map { .integer(Int64($0)) } ?? .null),
-            ("checkpoint", view.checkpoint.map(json) ?? .null),
-            ("snapshots", .array(snapshots.map { .integer($0) })),
-        ])
+        let learning = learned.map { [("learning", ModelDocument.json($0, weights: nil))] } ?? []
+        return .object(
+            [
+                ("state", .string(path)), ("format", .integer(view.format)), ("created_ms", .integer(view.createdAt)),
+                ("bytes", .unsigned(fileSize(path))), ("log_bytes", .unsigned(fileSize(path + "-wal"))),
+                ("owner_pid", owner.map { .integer(Int64($0)) } ?? .null),
+                ("checkpoint", view.checkpoint.map(json) ?? .null),
+                ("snapshots", .array(snapshots.map { .integer($0) })),
+            ] + learning)
     }
 
     package static func json(_ record: CheckpointRecord) -> JSON {

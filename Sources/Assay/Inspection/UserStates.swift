@@ -4,6 +4,7 @@ import StateStore
 /// The ids of the functions that keep state in the store.
 package enum StoredFunction {
     package static let scoring = (id: ScoringStage.functionNumber, name: ScoringStage.functionName)
+    package static let learning = (id: ScoringStage.learningFunctionNumber, name: ScoringStage.learningFunctionName)
     package static let pipeline = (id: StreamStage.functionNumber, name: StreamStage.functionName)
 }
 

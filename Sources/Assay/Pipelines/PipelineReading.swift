@@ -42,6 +42,9 @@ struct PipelineReading {
                 "this is a configuration of scoring; 'assay score --config \(path)' takes it", root.position)
         }
         for key in kinds.keys { _ = members.take(key) }
+        if let learning = members.take("learning") {
+            throw members.fault(StreamCompiler.learningRefused, learning.position)
+        }
         var mistakes = Mistakes()
         for section in try sections(&members) {
             do throws(ConfigurationError) {

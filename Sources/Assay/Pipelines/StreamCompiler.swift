@@ -283,11 +283,16 @@ struct StreamCompiler {
         }
     }
 
+    static let learningRefused =
+        "a pipeline does not learn: its events come in no order that labels could keep to, so that the same input "
+        + "would not always give the same result; 'assay score' learns"
+
     private mutating func scoredSettings(_ file: SourceText) throws(ConfigurationError) -> StreamPlan.ScoredSettings {
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         let full = file.text.hasPrefix("/") ? file.text : folder + file.text
         let configuration = try Configuration.load(full)
         let resolved = try configuration.resolve(path: full)
+        guard !configuration.scoring.learning.isEnabled else { throw fault(Self.learningRefused, file.position) }
         scored = configuration
         return StreamPlan.ScoredSettings(
             settings: resolved.scoring, zone: resolved.zone, fields: resolved.fields,

@@ -77,8 +77,14 @@ package struct RunPreparation: ~Copyable {
                 notices: inputs.notices(request, nil, hasUnread: false, isRepeated: false), warnings: [],
                 isFinished: false)
         }
-        let state = try StateOpening(folder: folder, isFresh: request.isFresh, function: request.function)
+        let state = try StateOpening(folder: folder, isFresh: request.isFresh, functions: request.functions)
         let (last, known) = (state.last, state.last ?? state.forgotten)
+        if let labels = request.labels, let last, !labels.continues(last.stage) {
+            throw RunFailure(
+                .badData,
+                "'\(labels.path)' does not begin with the labels that the last checkpoint knows; rows may only be "
+                    + "added at its end. Use the previous file, or start over with --fresh")
+        }
         let followsMarks = last?.stage[field: ScoringStage.marksName] != nil && request.ledger == nil
         let warnings = followsMarks ? [] : try last.map { try request.compare($0.configuration) } ?? []
         let inputs = try FoundInputs(request, last)

@@ -30,6 +30,8 @@ package struct RunRequest {
     package var stopsAtEnd = false
     package var isFresh = false
     package var mayOverwrite = false
+    /// A file of labels that come by their own time.
+    package var labels: LabelFile?
     /// Prepended to output names that are not absolute.
     package var outputFolder = ""
     package var zone = TimeZoneRules.utc
@@ -39,7 +41,8 @@ package struct RunRequest {
     package var definitionPaths: [String] = []
     /// Becomes readable when waiting for a replayed pipe has to end.
     package var interruption: Int32 = -1
-    let function: (id: Int64, name: String)
+    /// The functions that keep state; the first one says whose it is.
+    let functions: [(id: Int64, name: String)]
     let words: Words
     /// Compares the configuration of the last checkpoint with the current one. Returns warnings.
     let compare: (_ recorded: String) throws(RunFailure) -> [String]
@@ -84,7 +87,10 @@ package struct RunRequest {
         RunRequest(
             inputs: inputs, outputs: outputs, rejects: rejects, zone: zone,
             configuration: ReferenceConfiguration.yaml(configuration, commented: false),
-            function: (ScoringStage.functionNumber, ScoringStage.functionName), words: .scoring,
+            functions: [(ScoringStage.functionNumber, ScoringStage.functionName)]
+                + (configuration.scoring.learning.isEnabled
+                    ? [(ScoringStage.learningFunctionNumber, ScoringStage.learningFunctionName)] : []),
+            words: .scoring,
             compare: { recorded in ConfigurationChange.warnings(from: recorded, to: configuration) },
             hasEnded: { _ in true })
     }
@@ -95,7 +101,7 @@ package struct RunRequest {
         return RunRequest(
             inputs: inputs, outputs: pipeline.sinks, rejects: pipeline.rejects, zone: pipeline.plan.zone,
             configuration: identity,
-            function: (StreamStage.functionNumber, StreamStage.functionName), words: .pipeline,
+            functions: [(StreamStage.functionNumber, StreamStage.functionName)], words: .pipeline,
             compare: { recorded throws(RunFailure) in
                 // Patterns may differ: their open sequences end, and that is reported.
                 guard let difference = PipelineIdentity.difference(from: recorded, to: identity).other else {

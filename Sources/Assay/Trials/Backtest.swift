@@ -11,27 +11,46 @@ package struct Backtest: ~Copyable {
     /// Those that were not met yet.
     private var unmatched: Set<[UInt8]>
     private let zone: TimeZoneRules
+    private let from: EventTime?
     private let format: InputFormat
     private let change: (BacktestChange) -> Void
     private var report: BacktestReport
     private var newCurve = RankingCurve()
     private var oldCurve = RankingCurve()
 
+    /// What is compared with.
+    package struct Truth {
+        package let labels: LabelFile?
+        /// From a transaction to a label without a time; nil for the maturity.
+        package let delayMilliseconds: Int64?
+        /// Earlier transactions are in no figure.
+        package let from: EventTime?
+
+        package init(labels: LabelFile?, delayMilliseconds: Int64? = nil, from: EventTime? = nil) {
+            (self.labels, self.delayMilliseconds, self.from) = (labels, delayMilliseconds, from)
+        }
+    }
+
     /// `change` gets each transaction whose level or decision differs.
     package init(
         new: Configuration.Resolved, old: Configuration.Resolved, format: InputFormat, dialect: CSVDialect,
-        frauds: Set<[UInt8]>?,
-        change: @escaping (BacktestChange) -> Void
+        _ truth: Truth, change: @escaping (BacktestChange) -> Void
     ) {
         self.new = TrialLane(new, format: format, dialect: dialect)
         self.old = TrialLane(old, format: format, dialect: dialect)
-        self.frauds = frauds
+        if let labels = truth.labels {
+            self.new.deliver(labels, delayMilliseconds: truth.delayMilliseconds)
+            self.old.deliver(labels, delayMilliseconds: truth.delayMilliseconds)
+        }
+        frauds = truth.labels?.table.frauds
+        from = truth.from
         unmatched = frauds ?? []
         zone = new.zone
         self.format = format
         self.change = change
         report = BacktestReport(
-            rules: Self.names(new.rules, old.rules).map { BacktestReport.Rule(name: $0) }, hasLabels: frauds != nil)
+            rules: Self.names(new.rules, old.rules).map { BacktestReport.Rule(name: $0) }, hasLabels: frauds != nil,
+            isFromBeginning: truth.from == nil)
     }
 
     /// The rules of the new configuration in order, then those that were removed.
@@ -58,6 +77,8 @@ package struct Backtest: ~Copyable {
         report.newSide.frauds = report.frauds
         report.oldSide.frauds = report.frauds
         report.unmatchedLabels = UInt64(unmatched.count)
+        (report.newSide.learning, report.oldSide.learning) = (new.learning, old.learning)
+        report.labelsToCome = UInt64(max(new.labelsToCome, old.labelsToCome))
         report.newSide.scores = newCurve.histogram(parts: Self.scoreParts)
         report.oldSide.scores = oldCurve.histogram(parts: Self.scoreParts)
         if frauds != nil {
@@ -89,8 +110,9 @@ package struct Backtest: ~Copyable {
     private mutating func count(
         _ new: TrialLane.Verdict?, _ old: TrialLane.Verdict?, _ numbers: [String: Int]
     ) {
-        report.transactions += 1
         let isFraud = isFraud(new, old)
+        if let from, let time = (new ?? old)?.transaction.time, time < from { return }
+        report.transactions += 1
         countAlerts(new, old)
         if isFraud { report.frauds += 1 }
         if let new {

@@ -35,6 +35,10 @@ package struct BacktestReport: Sendable {
         package private(set) var decisions = [UInt64](repeating: 0, count: Decision.allCases.count)
         package private(set) var fraudDecisions = [UInt64](repeating: 0, count: Decision.allCases.count)
         package internal(set) var averagePrecision: Double?
+        /// What was learned at the end; nil where nothing is.
+        package internal(set) var learning: LearningCounts?
+        /// Transactions that were scored before the model was ready.
+        package private(set) var unready: UInt64 = 0
         /// By equal parts of the range of scores.
         var scores: [Bar] = []
         /// Precision by recall, from the greatest score down.
@@ -43,6 +47,7 @@ package struct BacktestReport: Sendable {
         var frauds: UInt64 = 0
 
         mutating func count(_ assessment: RiskAssessment, isFraud: Bool) {
+            if assessment.probability == nil { unready += 1 }
             levels[Int(assessment.level.rawValue)] += 1
             decisions[Int(assessment.decision.rawValue)] += 1
             if isFraud {
@@ -113,6 +118,8 @@ package struct BacktestReport: Sendable {
     var overlaps: [Pair: UInt64] = [:]
     /// Labels of fraud that no transaction has.
     package internal(set) var unmatchedLabels: UInt64 = 0
+    /// Labels that would have come after the last transaction.
+    package internal(set) var labelsToCome: UInt64 = 0
 
     /// Accepted by at least one of them.
     package internal(set) var transactions: UInt64 = 0
@@ -124,16 +131,43 @@ package struct BacktestReport: Sendable {
     package internal(set) var oldSide = Side()
     package internal(set) var rules: [Rule]
     package let hasLabels: Bool
+    /// No transactions were left out at the beginning.
+    package let isFromBeginning: Bool
 
-    init(rules: [Rule], hasLabels: Bool) {
+    /// Whether either of them learns.
+    package var learns: Bool { newSide.learning != nil || oldSide.learning != nil }
+
+    init(rules: [Rule], hasLabels: Bool, isFromBeginning: Bool = true) {
         self.rules = rules
+        self.isFromBeginning = isFromBeginning
         self.hasLabels = hasLabels
     }
 
     // MARK: As JSON
 
     package var json: JSON {
-        .object([
+        var members = comparison
+        if learns {
+            members.append(
+                (
+                    "learning",
+                    .object([
+                        ("new", json(newSide.learning, unready: newSide.unready)),
+                        ("old", json(oldSide.learning, unready: oldSide.unready)),
+                        ("labels_to_come", .unsigned(labelsToCome)),
+                    ])
+                ))
+        }
+        return .object(members)
+    }
+
+    private func json(_ learning: LearningCounts?, unready: UInt64) -> JSON {
+        guard let learning else { return .null }
+        return .object(learning.members + [("scored_before_ready", .unsigned(unready))])
+    }
+
+    private var comparison: [(String, JSON)] {
+        [
             ("transactions", .unsigned(transactions)), ("changed", .unsigned(changed)),
             ("changed_levels", .unsigned(changedLevels)), ("changed_decisions", .unsigned(changedDecisions)),
             ("frauds", hasLabels ? .unsigned(frauds) : .null),
@@ -151,7 +185,7 @@ package struct BacktestReport: Sendable {
                         ])
                     })
             ),
-        ])
+        ]
     }
 
     private func json(_ side: Side) -> JSON {

@@ -12,10 +12,24 @@ struct TrialLane: ~Copyable {
     init(_ resolved: Configuration.Resolved, format: InputFormat, dialect: CSVDialect = CSVDialect()) {
         settings = resolved.scoring
         rules = resolved.rules
-        decoder = TransactionDecoder(format: format, fields: resolved.fields, zone: resolved.zone, dialect: dialect)
+        decoder = TransactionDecoder(
+            format: format, fields: resolved.fields, zone: resolved.zone, dialect: dialect,
+            takesLabels: resolved.scoring.learning.isEnabled)
         stage = ScoringStage(settings: resolved.scoring, zone: resolved.zone)
         stage.install(resolved.rules)
         stage.ruleEvaluator?.beginLog()
+    }
+
+    /// What was learned so far; nil where nothing is.
+    var learning: LearningCounts? { stage.counts.learning }
+    /// Labels that have not come due.
+    var labelsToCome: Int { stage.counts.labelsToCome }
+
+    /// Delivers labels when they could have been known.
+    mutating func deliver(_ labels: LabelFile, delayMilliseconds: Int64?) {
+        guard settings.learning.isEnabled else { return }
+        stage.deliver(
+            labels.scheduled(delayMilliseconds: delayMilliseconds ?? settings.learning.maturityMilliseconds))
     }
 
     /// Why the header of CSV is none that anything can be read under.

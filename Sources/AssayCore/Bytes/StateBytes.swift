@@ -44,6 +44,13 @@ extension OutputBuffer {
     @inline(__always)
     package mutating func append(double value: Double) { append(fixed: value.bitPattern) }
 
+    /// Appends the bytes after their length.
+    package mutating func append(content: [UInt8]) {
+        append(varint: UInt64(content.count))
+        reserve(content.count)
+        content.withUnsafeBufferPointer { write($0) }
+    }
+
     /// Appends the text after its length, which is at most 255.
     @inline(__always)
     package mutating func append(text: UnsafeBufferPointer<UInt8>) {

@@ -27,6 +27,17 @@ extension EventTime {
         }
     }
 
+    /// The same of a text that stands alone.
+    package init?(shown text: String, zone: TimeZoneRules) {
+        let bytes = Array(text.utf8)
+        let padded = bytes + [UInt8](repeating: 0, count: InputText.padding)
+        let time = padded.withUnsafeBufferPointer {
+            EventTime(text: UnsafeBufferPointer(rebasing: $0[..<bytes.count]), zone: zone)
+        }
+        guard let time else { return nil }
+        self = time
+    }
+
     /// A text that is exactly a number is that number; every other one is ISO 8601 as people write it. After the bytes
     /// stands something that belongs to no number, as for every scanned number.
     package init?(text: UnsafeBufferPointer<UInt8>, zone: TimeZoneRules) {

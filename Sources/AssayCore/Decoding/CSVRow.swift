@@ -49,6 +49,17 @@ struct CSVRow {
         return found
     }
 
+    /// The bytes of a cell; nil for one that is empty, and where there is no such column.
+    func text(_ name: String) -> [UInt8]? {
+        guard let wanted = columns.names.firstIndex(where: { $0.utf8.elementsEqual(name.utf8) }) else { return nil }
+        var found: [UInt8]?
+        forEachCell { index, cell in
+            if index == wanted { found = cell() }
+            return index < wanted
+        }
+        return found
+    }
+
     /// The members whose names begin so, without that.
     func members(under prefix: String = "") -> [(String, Value)] {
         var members: [(String, Value)] = []

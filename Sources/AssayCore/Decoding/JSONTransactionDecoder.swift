@@ -9,10 +9,17 @@ struct JSONTransactionDecoder {
     private var coordinateKeys = RememberedKeys<Field?>()
     /// By the place of the key, and of any key after them, one more than the number of the branch it leads to.
     private var branches = [UInt8](repeating: 0, count: RememberedKeys<Field?>.capacity + 1)
+    private let takesLabels: Bool
+    /// Where the label of the present line begins, if it has one.
+    private var label: UnsafePointer<UInt8>?
 
-    init(fields: TransactionFields, zone: TimeZoneRules) {
+    /// In place of the number of a branch: the member that a label is in.
+    private static let labelBranch = UInt8.max
+
+    init(fields: TransactionFields, zone: TimeZoneRules, takesLabels: Bool = false) {
         self.fields = fields
         self.zone = zone
+        self.takesLabels = takesLabels
     }
 
     mutating func decode(_ text: inout InputText, into batch: inout DecodedBatch) {
@@ -43,12 +50,15 @@ struct JSONTransactionDecoder {
                 return line.newline + 1
             }
             var builder = TransactionBuilder()
+            label = nil
             try decodeObject(&scanner, &text, &builder)
             let line = try Self.finishLine(from: start, &scanner)
             let slice = line.slice(in: base)
             if let reason = line.encodingProblem(knownASCII: scanner.highBytes == 0) {
                 batch.rejects.append(
                     Reject(line: slice, lineIndex: lineIndex, reason: reason, message: reason.message))
+            } else if let label {
+                LabelDecoder.decode(at: label, line: slice, lineIndex, &self, &text, into: &batch)
             } else if let problem = builder.finish(), !mend(&builder, problem, line, &text, &batch) {
                 // It was rejected.
             } else {
@@ -144,14 +154,16 @@ struct JSONTransactionDecoder {
         _ scanner: inout JSONScanner, _ text: inout InputText, index: Int
     ) throws(JSONFault) -> Field? {
         let key = try Self.newKey(&scanner, &text)
-        let member = fields.member(key.name)
+        let isLabel = takesLabels && key.name.elementsEqual(LabelDecoder.member)
+        let member = isLabel ? TransactionMember.nothing : fields.member(key.name)
         if let first = key.remembered(index: index) {
             memberKeys.remember(index, at: first, count: scanner.cursor - first, target: member.field)
         } else {
             // What was remembered here leads to another branch.
             memberKeys.forget(index)
         }
-        branches[min(index, branches.count - 1)] = member.branch.map { UInt8($0) + 1 } ?? 0
+        let branch = member.branch.map { UInt8($0) + 1 } ?? 0
+        branches[min(index, branches.count - 1)] = isLabel ? Self.labelBranch : branch
         return member.field
     }
 
@@ -223,7 +235,20 @@ struct JSONTransactionDecoder {
     ) throws(JSONFault) {
         let branch = branches[min(index, branches.count - 1)]
         guard branch > 0 else { return try scanner.skipValue(depth: 1) }
+        if branch == Self.labelBranch { return try decodeLabelMember(&scanner, &text, &builder) }
         try decodeBranch(fields.branch(Int(branch) - 1), &scanner, &text, &builder)
+    }
+
+    /// An object is a label; anything else is what the member always was.
+    @inline(never)
+    private mutating func decodeLabelMember(
+        _ scanner: inout JSONScanner, _ text: inout InputText, _ builder: inout TransactionBuilder
+    ) throws(JSONFault) {
+        let start = scanner.cursor
+        label = scanner.byte == UInt8(ascii: "{") ? start : nil
+        guard label == nil else { return try scanner.skipValue(depth: 1) }
+        let member = LabelDecoder.member.withUnsafeBufferPointer { fields.member($0) }
+        try decodeValue(of: member, &scanner, &text, &builder)
     }
 
     @inline(never)

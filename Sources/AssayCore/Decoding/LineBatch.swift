@@ -18,8 +18,8 @@ package class LineBatch: @unchecked Sendable {
     /// The configuration that holds from here on: then there are no lines besides the one that says so.
     package var configuration: String? { nil }
 
-    /// Visits the lines that were accepted, without their ends, with the numbers that they got.
-    package func forEachAccepted(_ body: (_ line: UnsafeBufferPointer<UInt8>, _ sequence: UInt64) -> Void) {}
+    /// Visits the lines that were accepted, without their ends, with the numbers that they got; labels have none.
+    package func forEachAccepted(_ body: (_ line: UnsafeBufferPointer<UInt8>, _ sequence: UInt64?) -> Void) {}
 
     package init() {}
 

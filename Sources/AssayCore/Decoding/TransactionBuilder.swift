@@ -157,6 +157,8 @@ struct TransactionBuilder {
         }
     }
 
+    func isValid(_ field: Field) -> Bool { present.contains(field) && !invalid.contains(field) }
+
     /// Returns why the transaction is invalid, if it is.
     @inline(__always)
     mutating func finish() -> (reason: RejectReason, field: Field)? {

@@ -4,6 +4,8 @@ import CivilTime
 package struct DecodedBatch {
     package var transactions: [Transaction] = []
     package var rejects: [Reject] = []
+    /// Labels among the transactions, in order of their lines.
+    package var labels: [Label] = []
     /// The number of all lines, blank ones included.
     package var lineCount: UInt64 = 0
     /// Of CSV, for rules that read other columns than ours.
@@ -13,6 +15,7 @@ package struct DecodedBatch {
         columns = nil
         transactions.removeAll(keepingCapacity: true)
         rejects.removeAll(keepingCapacity: true)
+        labels.removeAll(keepingCapacity: true)
         lineCount = 0
     }
 }
@@ -32,11 +35,13 @@ package struct TransactionDecoder {
     private var json: JSONTransactionDecoder
     private var csv: CSVTransactionDecoder
 
+    /// `takesLabels`: a line of JSON whose member `label` is an object is a label, not a transaction.
     package init(
-        format: InputFormat, fields: TransactionFields, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect()
+        format: InputFormat, fields: TransactionFields, zone: TimeZoneRules, dialect: CSVDialect = CSVDialect(),
+        takesLabels: Bool = false
     ) {
         (self.format, self.dialect) = (format, dialect)
-        json = JSONTransactionDecoder(fields: fields, zone: zone)
+        json = JSONTransactionDecoder(fields: fields, zone: zone, takesLabels: takesLabels)
         csv = CSVTransactionDecoder(fields: fields, zone: zone, dialect: dialect)
     }
 
@@ -51,8 +56,9 @@ package struct TransactionDecoder {
     }
 
     /// Reads what follows by other names, and times of another zone.
-    mutating func take(fields: TransactionFields, zone: TimeZoneRules) {
-        self = TransactionDecoder(format: format, fields: fields, zone: zone, dialect: dialect)
+    mutating func take(fields: TransactionFields, zone: TimeZoneRules, takesLabels: Bool) {
+        self = TransactionDecoder(
+            format: format, fields: fields, zone: zone, dialect: dialect, takesLabels: takesLabels)
     }
 
     /// Takes whole records from the text and cuts the text after them; the rest belongs to the next batch.

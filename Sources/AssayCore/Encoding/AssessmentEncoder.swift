@@ -62,6 +62,13 @@ package struct AssessmentEncoder {
         let range = recommendationRanges[Int(assessment.level.rawValue)]
         buffer.reserve(range.count)
         recommendations.withUnsafeBufferPointer { buffer.write(UnsafeBufferPointer(rebasing: $0[range])) }
+        if let probability = assessment.probability {
+            buffer.removeLast(2)
+            buffer.reserve(Self.longestFrame)
+            buffer.write(",\"model_probability\":")
+            buffer.write(real: probability)
+            buffer.write("}\n")
+        }
         guard let rules else { return }
         // The line's end comes later.
         buffer.removeLast(2)
@@ -90,6 +97,19 @@ package struct AssessmentEncoder {
         buffer.write("\",\"risk_score\":")
         buffer.write(real: assessment.score)
         buffer.write(",\"risk_factors\":[")
+    }
+
+    private func encodeModel(
+        _ list: borrowing FactorList, _ top: FactorList.Reason, _ risk: Double, into buffer: inout OutputBuffer
+    ) {
+        buffer.write("{\"type\":\"model\",\"risk_score\":")
+        buffer.write(real: risk)
+        buffer.write(",\"top\":[")
+        list.withText(top) { top in
+            buffer.reserve(top.count + Self.longestFactor)
+            buffer.write(top)
+        }
+        buffer.write("]},")
     }
 
     private func encode(
@@ -153,6 +173,7 @@ package struct AssessmentEncoder {
         case .sequence(let pattern, let transactions, _):
             buffer.write("{\"type\":\"pattern\",")
             rules?.encode(pattern: pattern, list, transactions, into: &buffer)
+        case .model(let top, let risk): return encodeModel(list, top, risk, into: &buffer)
         }
         buffer.reserve(Self.longestFactor)
         buffer.write(",\"risk_score\":")

@@ -1,7 +1,7 @@
 /// Why a line was rejected. The order is the order of the checks.
 package enum RejectReason: UInt8, CaseIterable, Sendable {
     case lineTooLong, invalidUTF8, malformedJSON, malformedCSV, notAnObject, missingField, invalidField, duplicate
-    case tooFarAhead
+    case tooFarAhead, unknownTransaction
 
     /// The published code.
     package var code: StaticString {
@@ -15,6 +15,7 @@ package enum RejectReason: UInt8, CaseIterable, Sendable {
         case .invalidField: "invalid_field"
         case .duplicate: "duplicate"
         case .tooFarAhead: "too_far_ahead"
+        case .unknownTransaction: "unknown_transaction"
         }
     }
 }
@@ -28,6 +29,7 @@ extension RejectReason {
         case .notAnObject: "the line is JSON, but not an object"
         case .duplicate: "the user's last 16 transactions include this transaction_id"
         case .tooFarAhead: "the time is too far ahead of all times so far"
+        case .unknownTransaction: "the label is for a transaction that is not remembered"
         case .missingField: "is missing"
         case .malformedJSON: "the line is not JSON"
         case .malformedCSV: "the record is not RFC 4180 CSV"

@@ -3,6 +3,8 @@ package struct RiskAssessment: Sendable {
     /// The number of the accepted transaction over all users, from 1. Zero: not accepted, without assessment.
     package var sequence: UInt64 = 0
     package var score = 0.0
+    /// That it is fraud, by the model; nil while the model is not ready, and without one.
+    package var probability: Double?
     package var level = RiskLevel.low
     package var decision = Decision.allow
     var factorCount: UInt16 = 0
@@ -38,10 +40,13 @@ package enum RiskLevel: UInt8, CaseIterable, Comparable, Sendable {
     package var label: String { "\(name)" }
 }
 
-/// The sources of evidence, in the order of their factors: five checks, all rules together, and all patterns over
-/// sequences of transactions together.
+/// The sources of evidence, in the order of their factors: five checks, all rules together, all patterns over sequences
+/// of transactions together, and the model.
 enum Check: UInt8, CaseIterable, Sendable {
-    case velocity, location, amount, pattern, time, rules, sequences
+    case velocity, location, amount, pattern, time, rules, sequences, model
+
+    /// Whether it is one of the five checks.
+    var isHabit: Bool { rawValue < Check.rules.rawValue }
 }
 
 /// One reason why a transaction looks risky.
@@ -59,6 +64,8 @@ enum RiskFactor: Sendable {
     case rule(UInt16, reason: FactorList.Reason, risk: Double)
     /// The transactions' ids are stored as JSON, like rules' reasons.
     case sequence(UInt16, transactions: FactorList.Reason, risk: Double)
+    /// The inputs that weigh most are stored as JSON.
+    case model(top: FactorList.Reason, risk: Double)
 
     var check: Check {
         switch self {
@@ -69,6 +76,7 @@ enum RiskFactor: Sendable {
         case .futureTimestamp, .lateNight, .unusualWeekend: .time
         case .rule: .rules
         case .sequence: .sequences
+        case .model: .model
         }
     }
 
@@ -76,7 +84,8 @@ enum RiskFactor: Sendable {
         switch self {
         case .highVelocity(_, _, _, let risk), .unusualLocation(_, let risk), .unusualAmount(_, _, _, let risk),
             .unusualTime(_, _, let risk), .unusualType(_, _, let risk), .futureTimestamp(_, let risk),
-            .lateNight(_, let risk), .unusualWeekend(_, let risk), .rule(_, _, let risk), .sequence(_, _, let risk):
+            .lateNight(_, let risk), .unusualWeekend(_, let risk), .rule(_, _, let risk), .sequence(_, _, let risk),
+            .model(_, let risk):
             risk
         }
     }

@@ -20,6 +20,7 @@ enum RuleVariable: Int, CaseIterable, Sendable {
     case userTransactions, userIsNew, userLastTimestamp, userSecondsSinceLast, userTypes, userHours, userPlaces
     case userCurrencies, userSeenOnWeekend, userAverageAmount, userAmountDeviation, userAmountCount
     case zScore, distanceKilometers, hour, weekday, isNight, isWeekend, isNewHour, isNewType
+    case modelProbability, modelReady
 
     var name: String {
         switch self {
@@ -57,6 +58,8 @@ enum RuleVariable: Int, CaseIterable, Sendable {
         case .isWeekend: "is_weekend"
         case .isNewHour: "is_new_hour"
         case .isNewType: "is_new_type"
+        case .modelProbability: "model_probability"
+        case .modelReady: "model_ready"
         }
     }
 
@@ -64,13 +67,13 @@ enum RuleVariable: Int, CaseIterable, Sendable {
         switch self {
         case .transactionID, .userID, .transactionType, .currency, .accountID, .merchantID: .string
         case .amount, .latitude, .longitude, .userSecondsSinceLast, .userAverageAmount, .userAmountDeviation, .zScore,
-            .distanceKilometers:
+            .distanceKilometers, .modelProbability:
             .double
         case .timestamp, .userLastTimestamp: .timestamp
         case .location: .map(.string, .double)
         case .metadata, .event, .kafka: .map(.string, .dyn)
         case .userTransactions, .userPlaces, .userAmountCount, .hour, .weekday: .int
-        case .userIsNew, .userSeenOnWeekend, .isNight, .isWeekend, .isNewHour, .isNewType: .bool
+        case .userIsNew, .userSeenOnWeekend, .isNight, .isWeekend, .isNewHour, .isNewType, .modelReady: .bool
         case .userTypes, .userCurrencies: .list(.string)
         case .userHours: .list(.int)
         }
@@ -105,6 +108,8 @@ enum RuleVariable: Int, CaseIterable, Sendable {
         case .weekday: "Monday is 0"
         case .isNight, .isWeekend: "of this transaction"
         case .isNewHour, .isNewType: "the user was never seen with it"
+        case .modelProbability: "of fraud, as learned from labels; 0 until the model is ready"
+        case .modelReady: "it has learned from enough labels"
         }
     }
 }

@@ -47,6 +47,11 @@ struct BlockCapacity {
         if self.words < words { number += 1 }
     }
 
+    /// That of a step.
+    init(step: Int) {
+        number = UInt8(step)
+    }
+
     var step: Int { Int(number) }
 
     @inline(__always)

@@ -41,6 +41,9 @@ protocol KeyedProcessFunction: ~Copyable {
     /// Prefetches the memory that `process` will use.
     func prefetch(_ state: borrowing State)
 
+    /// The same for what is found through that memory, once it is there.
+    func prefetchMore(_ state: borrowing State)
+
     /// The memory that a state owns besides its own size.
     func memoryBytes(_ state: borrowing State) -> Int
 
@@ -74,6 +77,9 @@ extension KeyedProcessFunction where Self: ~Copyable {
     mutating func refresh(_ state: inout State) {}
 
     func prefetch(_ state: borrowing State) {}
+
+    @inline(__always)
+    func prefetchMore(_ state: borrowing State) {}
 
     func memoryBytes(_ state: borrowing State) -> Int { 0 }
 }

@@ -80,6 +80,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         for index in 0..<count {
             let ahead = index + Self.prefetchDistance
             if ahead < count { function.prefetch(keys[interned[ahead]]) }
+            let near = index + Self.prefetchDistance / 2
+            if near < count { function.prefetchMore(keys[interned[near]]) }
             let (input, time) = input(elements[index])
             let key = interned[index]
             let place = keys.place(of: key)

@@ -30,7 +30,9 @@ extension KeyedStage where Function: ~Copyable {
         for index in Array(keys.indices) {
             encoded.removeAll()
             function.encode(keys[index], into: &encoded)
-            keys[index] = try other.decode(encoded.bytes)
+            let state = try other.decode(encoded.bytes)
+            function.forget(&keys[index])
+            keys[index] = state
             stateBytes += other.memoryBytes(keys[index])
         }
         function = other

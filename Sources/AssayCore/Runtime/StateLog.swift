@@ -7,7 +7,7 @@ struct StateLog {
     private(set) var pageSum: UInt64
     private var nextPage: Int64
     private var entryCount: Int64
-    private var byteCount: Int64
+    private(set) var byteCount: Int64
     let function: Int64
 
     private var builder = StatePageBuilder()
@@ -144,6 +144,31 @@ struct StateLog {
         entryCount -= entries
         byteCount -= Int64(bytes)
         pageSum &-= checksum
+    }
+
+    /// The log as it is, for whoever writes everything again and then drops what was before.
+    struct Mark {
+        fileprivate let page: Int64
+        fileprivate let entryCount: Int64
+        fileprivate let byteCount: Int64
+        fileprivate let pageSum: UInt64
+    }
+
+    /// Between two cuts.
+    var mark: Mark { Mark(page: nextPage, entryCount: entryCount, byteCount: byteCount, pageSum: pageSum) }
+
+    /// Drops everything that there is.
+    mutating func dropAll() {
+        firstPage = nextPage
+        (entryCount, byteCount, pageSum) = (0, 0, 0)
+    }
+
+    /// Drops everything before a mark.
+    mutating func drop(before mark: Mark) {
+        firstPage = mark.page
+        entryCount -= mark.entryCount
+        byteCount -= mark.byteCount
+        pageSum &-= mark.pageSum
     }
 
     /// Returns what the cut has to write. The caller commits it, and retries until it is committed.

@@ -1,7 +1,7 @@
 /// Short repeated texts as numbers. Only texts that some state uses stay: every user of a symbol retains it, so that a
 /// stream of ever new texts can't fill memory.
 package struct SymbolTable: ~Copyable {
-    private struct Use: ~Copyable {
+    struct Use: ~Copyable {
         var count: UInt32
         let hash: UInt64
     }

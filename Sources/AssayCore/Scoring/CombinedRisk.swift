@@ -2,20 +2,34 @@ extension ScoringSettings.Combination {
     /// Returns one score from the factors of one transaction, the last ones of the list. Only the greatest risk of each
     /// check counts.
     func score(_ list: borrowing FactorList, last count: Int) -> Double {
+        score(list, last: count, CombinedRisk(combination: self)) { _ in true }
+    }
+
+    /// The same with a probability in the place of what the five checks have found.
+    func score(_ list: borrowing FactorList, last count: Int, inPlaceOfChecks probability: Double) -> Double {
         var combined = CombinedRisk(combination: self)
+        combined.add(probability)
+        return score(list, last: count, combined) { !$0.isHabit && $0 != .model }
+    }
+
+    @inline(__always)
+    private func score(
+        _ list: borrowing FactorList, last count: Int, _ beginning: CombinedRisk, counts: (Check) -> Bool
+    ) -> Double {
+        var combined = beginning
         var check: Check?
         var greatest = 0.0
         // Factors of one check are adjacent.
         for index in list.factors.count - count..<list.factors.count {
             let factor = list.factors[index]
             if factor.check != check {
-                if check != nil { combined.add(greatest) }
+                if let check, counts(check) { combined.add(greatest) }
                 check = factor.check
                 greatest = 0
             }
             greatest = Swift.max(greatest, factor.risk)
         }
-        if check != nil { combined.add(greatest) }
+        if let check, counts(check) { combined.add(greatest) }
         return combined.value
     }
 }

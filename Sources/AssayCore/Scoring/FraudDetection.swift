@@ -50,6 +50,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     private var localClock: LocalClock
     private(set) var clock: StreamClock
     private let defaultType: UInt32
+    private let defaultTypeText: KeptText
     private let velocity: VelocityCheck
     private let location: LocationCheck
     private let amount: AmountCheck
@@ -58,6 +59,8 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     /// Infinite when all transactions teach.
     private let sparedFrom: Double
     private var rules: RuleEvaluator?
+    /// Nil where nothing is learned from labels.
+    package var model: (any TransactionModel)?
     private let sequences = SequenceTable()
     /// The fingerprints of the patterns in force; nil until they are known.
     private var fingerprints: Set<UInt64>?
@@ -78,9 +81,11 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     }
 
     package init(
-        settings: ScoringSettings, zone: TimeZoneRules, sequence: UInt64 = 0, numbering: Numbering = .stream
+        settings: ScoringSettings, zone: TimeZoneRules, sequence: UInt64 = 0, numbering: Numbering = .stream,
+        model: (any TransactionModel)? = nil
     ) {
         self.settings = settings
+        self.model = model
         (self.sequence, self.numbering) = (sequence, numbering)
         localClock = LocalClock(zone)
         clock = StreamClock(maxAheadMilliseconds: settings.maxAheadMilliseconds)
@@ -96,6 +101,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
             precondition(symbol == index, "the settings' types are interned first")
             symbols.retain(symbol)
         }
+        defaultTypeText = KeptText(settings.defaultType)
         defaultType = symbols.intern(settings.defaultType)
         symbols.retain(defaultType)
     }
@@ -140,7 +146,11 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     package mutating func show(_ columns: CSVColumns?) { rules?.inputs.columns = columns }
 
     /// What each check and each rule would see of a transaction, and make of it.
-    package mutating func explain(_ input: Input, _ state: borrowing UserState) -> ScoringReport {
+    /// `probability`: what the model says of it.
+    package mutating func explain(
+        _ input: Input, _ state: borrowing UserState, probability: Double? = nil
+    ) -> ScoringReport {
+        rules?.inputs.probability = probability
         let time = input.transaction.time
         if clock.isEarly(time) || !isExpired(state, at: time) { return report(input, state) }
         let empty = makeState()
@@ -192,6 +202,12 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         state.prefetchBlock()
     }
 
+    /// Prefetches what the model remembers of the user, once the block is there.
+    @inline(__always)
+    func prefetchMore(_ state: borrowing UserState) {
+        if let model, let place = state.modelPlace { model.prefetch(place) }
+    }
+
     @inline(__always)
     package mutating func process(_ input: Input, state: inout UserState, context: inout ProcessContext<Output>) {
         score(input, &state, &context.output)
@@ -201,6 +217,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     @inline(__always)
     mutating func score(_ input: Input, _ state: inout UserState, _ output: inout Output) {
         let transaction = input.transaction
+        if let model { model.takeLabels(before: transaction.lineIndex) }
         let isEarly = clock.isEarly(transaction.time)
         if !isEarly, isExpired(state, at: transaction.time) { forget(&state) }
         let idHash = input.text.bytes(transaction.id).stableHash
@@ -211,15 +228,25 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         let symbol =
             transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
         let firstFactor = output.factors.factors.count
-        if rules != nil { applyRules(input, symbol, &state) }
+        let ahead = isEarly ? transaction.time.milliseconds - clock.milliseconds : nil
         clock.advance(to: transaction.time)
-        var score = judge(transaction, symbol, isEarly: isEarly, &state, &output.factors)
+        let judgement = judge(transaction, symbol, aheadMilliseconds: ahead, state, &output.factors)
+        var sample: ModelSample?
+        var probability: Double?
+        if let model { (sample, probability) = assess(input, idHash, symbol, judgement, state, model) }
+        if rules != nil { applyRules(input, symbol, probability, &state) }
+        teach(transaction, symbol, judgement, &state)
+        var score = judgement.risk
         if let rules {
             let known = output.factors.factors.count
             rules.takeFactors(into: &output.factors)
             if output.factors.factors.count > known {
                 score = settings.combination.score(output.factors, last: output.factors.factors.count - firstFactor)
             }
+        }
+        if let model, let sample {
+            learn(sample, &state, model)
+            if let probability { score = combine(score, probability, model, firstFactor, &output.factors) }
         }
         if settings.deduplicate { state.addRecent(idHash, in: &pool) }
         state.transactions += 1
@@ -228,18 +255,27 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         let factorCount = output.factors.factors.count - firstFactor
         output.assessments.append(
             RiskAssessment(
-                sequence: numbering == .stream ? sequence : state.transactions, score: score,
+                sequence: numbering == .stream ? sequence : state.transactions, score: score, probability: probability,
                 level: settings.levels.level(of: score), factorCount: UInt16(factorCount)))
         rules?.decide(&output.assessments)
     }
 
-    /// Appends the factors of the five checks, lets the user's memory learn from the transaction, and returns the risk
-    /// that the checks come to. All of them see the state as it was before.
+    /// What the five checks make of a transaction.
+    private struct Judgement {
+        let risk: Double
+        let hour: UInt8
+        let weekday: UInt8
+        /// That of a known type.
+        let typeIndex: Int?
+        let finding: LocationCheck.Finding?
+    }
+
+    /// Appends the factors of the five checks.
     @inline(__always)
     private mutating func judge(
-        _ transaction: Transaction, _ symbol: UInt32, isEarly: Bool, _ state: inout UserState,
+        _ transaction: Transaction, _ symbol: UInt32, aheadMilliseconds: Int64?, _ state: borrowing UserState,
         _ factors: inout FactorList
-    ) -> Double {
+    ) -> Judgement {
         let first = factors.factors.count
         let (hour, weekday) = localClock.hourAndWeekday(transaction.time)
         let typeIndex = state.types.firstIndex { $0.symbol == symbol }
@@ -255,24 +291,27 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         amount.assess(transaction.amount, transaction.currency, state: state, factors: &factors)
         pattern.assess(hour: hour, isKnownType: typeIndex != nil, state: state, symbols: symbols, factors: &factors)
         time.assess(
-            hour: hour, weekday: weekday,
-            aheadMilliseconds: isEarly ? transaction.time.milliseconds - clock.milliseconds : nil, state: state,
-            factors: &factors)
-
+            hour: hour, weekday: weekday, aheadMilliseconds: aheadMilliseconds, state: state, factors: &factors)
         let count = factors.factors.count - first
-        let risk = count == 0 ? 0 : settings.combination.score(factors, last: count)
-        if isSpared(risk, &state) {
-            return spare(transaction, symbol, typeIndex, risk, &state)
-        }
-        if let place = transaction.location, let finding {
+        return Judgement(
+            risk: count == 0 ? 0 : settings.combination.score(factors, last: count), hour: hour, weekday: weekday,
+            typeIndex: typeIndex, finding: finding)
+    }
+
+    /// Lets the user's memory learn from the transaction.
+    @inline(__always)
+    private mutating func teach(
+        _ transaction: Transaction, _ symbol: UInt32, _ judgement: Judgement, _ state: inout UserState
+    ) {
+        if isSpared(judgement.risk, &state) { return spare(transaction, symbol, judgement.typeIndex, &state) }
+        if let place = transaction.location, let finding = judgement.finding {
             location.update(place, finding, state: &state, pool: &pool)
         }
-        if let typeIndex { state.useType(typeIndex) } else { addType(symbol, &state) }
+        if let typeIndex = judgement.typeIndex { state.useType(typeIndex) } else { addType(symbol, &state) }
         velocity.update(transaction.time, state: &state, pool: &pool)
         amount.update(transaction.amount, transaction.currency, state: &state, pool: &pool)
-        pattern.update(hour: hour, state: &state)
-        time.update(weekday: weekday, state: &state)
-        return risk
+        pattern.update(hour: judgement.hour, state: &state)
+        time.update(weekday: judgement.weekday, state: &state)
     }
 
     /// Whether a transaction of this risk teaches nothing. After many in a row the next ones teach, so that a user who
@@ -291,21 +330,66 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     /// Fraud that was stopped does not become the user's habit: only that it came is kept, and when.
     @inline(never)
     private mutating func spare(
-        _ transaction: Transaction, _ symbol: UInt32, _ typeIndex: Int?, _ risk: Double, _ state: inout UserState
-    ) -> Double {
+        _ transaction: Transaction, _ symbol: UInt32, _ typeIndex: Int?, _ state: inout UserState
+    ) {
         if let typeIndex {
             state.useType(typeIndex)
             velocity.update(transaction.time, state: &state, pool: &pool)
         } else {
             symbols.dropUnused(symbol)
         }
-        return risk
+    }
+
+    // MARK: The model
+
+    @inline(never)
+    private mutating func assess(
+        _ input: Input, _ idHash: UInt64, _ symbol: UInt32, _ judgement: Judgement, _ state: borrowing UserState,
+        _ model: any TransactionModel
+    ) -> (ModelSample, Double?) {
+        model.advance(to: clock.milliseconds)
+        let type = input.text.bytes(input.transaction.type)
+        let sample = ModelSample(
+            transaction: input.transaction, text: input.text, idHash: idHash,
+            type: type.isEmpty ? defaultTypeText.bytes : type, hour: judgement.hour,
+            count: judgement.typeIndex.map {
+                velocity.countInLongestWindow(input.transaction.time, typeIndex: $0, state: state)
+            } ?? 0,
+            checks: judgement.risk)
+        return (sample, model.assess(sample, state))
+    }
+
+    @inline(__always)
+    private mutating func learn(_ sample: ModelSample, _ state: inout UserState, _ model: any TransactionModel) {
+        let place = model.learn(sample, state)
+        if state.modelPlace != place { state.setModelPlace(place, in: &pool) }
+    }
+
+    /// Appends the model's factor where it is to be shown, and returns the score of all evidence.
+    @inline(never)
+    private func combine(
+        _ score: Double, _ probability: Double, _ model: any TransactionModel, _ first: Int,
+        _ factors: inout FactorList
+    ) -> Double {
+        if model.role == .shadow { return score }
+        if let reasons = model.reasons {
+            factors.append(.model(top: factors.addReason(reasons), risk: probability))
+        } else if model.role == .factor {
+            return score
+        }
+        let count = factors.factors.count - first
+        return model.role == .factor
+            ? settings.combination.score(factors, last: count)
+            : settings.combination.score(factors, last: count, inPlaceOfChecks: probability)
     }
 
     /// Rules see the same state as the checks.
     @inline(never)
-    private mutating func applyRules(_ input: Input, _ symbol: UInt32, _ state: inout UserState) {
+    private mutating func applyRules(
+        _ input: Input, _ symbol: UInt32, _ probability: Double?, _ state: inout UserState
+    ) {
         guard let rules else { return }
+        rules.inputs.probability = probability
         rules.evaluate(moment(input, symbol, state), state: state, symbols: symbols)
         guard rules.hasEventForPatterns || state.hasSequences else { return }
         var begun = UserSequences()
@@ -346,6 +430,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     }
 
     package mutating func forget(_ state: inout UserState) {
+        if let model, let place = state.modelPlace { model.release(place) }
         if let place = state.sequences { sequences.remove(place) }
         for type in state.types { symbols.release(type.symbol) }
         state.giveBack(to: &pool)
@@ -353,19 +438,38 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     @inline(__always)
     func memoryBytes(_ state: borrowing UserState) -> Int {
+        if let model { return memoryBytes(state, model) }
         guard state.hasSequences, let place = state.sequences else { return state.blockBytes }
         return state.blockBytes + sequences.memoryBytes(of: place)
     }
 
+    private func memoryBytes(_ state: borrowing UserState, _ model: any TransactionModel) -> Int {
+        state.blockBytes + (state.sequences.map { sequences.memoryBytes(of: $0) } ?? 0)
+            + (state.modelPlace.map { model.memoryBytes(of: $0) } ?? 0)
+    }
+
     package func encode(_ state: borrowing UserState, into bytes: inout OutputBuffer) {
+        let place = model == nil ? nil : state.modelPlace
         UserStateCoding.encode(
-            state, symbols: symbols, sequences: state.sequences.map { sequences[$0] }, into: &bytes)
+            state, symbols: symbols, sequences: state.sequences.map { sequences[$0] }, hasModel: place != nil,
+            into: &bytes
+        ) { bytes in
+            if let model, let place { model.encode(place, into: &bytes) }
+        }
     }
 
     package mutating func decode(_ bytes: UnsafeRawBufferPointer) throws(StateDecodingError) -> UserState {
-        var begun: UserSequences?
-        var state = try UserStateCoding.decode(bytes, symbols: &symbols, pool: &pool, sequences: &begun)
-        if let begun, !begun.isEmpty { state.setSequences(sequences.add(begun), in: &pool) }
+        var attachments = UserStateCoding.Attachments()
+        var state = try UserStateCoding.decode(bytes, symbols: &symbols, pool: &pool, &attachments)
+        if let begun = attachments.sequences, !begun.isEmpty { state.setSequences(sequences.add(begun), in: &pool) }
+        if let model, !attachments.model.isEmpty {
+            do throws(StateDecodingError) {
+                if let place = try model.decode(attachments.model) { state.setModelPlace(place, in: &pool) }
+            } catch {
+                forget(&state)
+                throw error
+            }
+        }
         return state
     }
 }

@@ -7,12 +7,15 @@ final class RuleInputs: Host {
     private let settings: ScoringSettings
     private let amountCheck: AmountCheck
     private let locationCheck: LocationCheck
-    private let defaultType: UnsafeMutableBufferPointer<UInt8>
+    private let defaultType: KeptText
     /// By query, the symbol of its type and its window.
     var queries: [(symbol: UInt32, windowMilliseconds: Int64)] = []
 
     /// Of the batch, if it is of CSV.
     var columns: CSVColumns?
+
+    /// By the model, once it is ready.
+    var probability: Double?
 
     // Set before an evaluation, and read only during one.
     private(set) var moment = Moment()
@@ -31,11 +34,8 @@ final class RuleInputs: Host {
         self.settings = settings
         amountCheck = amount
         locationCheck = location
-        defaultType = .allocate(capacity: settings.defaultType.utf8.count)
-        _ = defaultType.initialize(from: settings.defaultType.utf8)
+        defaultType = KeptText(settings.defaultType)
     }
-
-    deinit { defaultType.deallocate() }
 
     func begin(_ moment: Moment, state: UnsafePointer<UserState>, symbols: UnsafePointer<SymbolTable>) {
         self.moment = moment
@@ -59,6 +59,7 @@ final class RuleInputs: Host {
     func double(_ slot: Int) throws(EvaluationError) -> Double {
         switch Self.variable(slot) {
         case .amount: return moment.transaction.amount
+        case .modelProbability: return probability ?? 0
         case .latitude: return try location().latitude
         case .longitude: return try location().longitude
         case .userSecondsSinceLast:
@@ -93,6 +94,7 @@ final class RuleInputs: Host {
 
     func bool(_ slot: Int) throws(EvaluationError) -> Bool {
         switch Self.variable(slot) {
+        case .modelReady: return probability != nil
         case .userIsNew: return state.pointee.transactions == 0
         case .userSeenOnWeekend: return state.pointee.seenOnWeekend
         case .isNight: return settings.time.isNight(moment.hour)
@@ -108,7 +110,7 @@ final class RuleInputs: Host {
         case .transactionID: return moment.text.bytes(moment.transaction.id)
         case .userID: return moment.text.bytes(moment.transaction.userID)
         case .transactionType:
-            if moment.transaction.type.isEmpty { return UnsafeBufferPointer(defaultType) }
+            if moment.transaction.type.isEmpty { return defaultType.bytes }
             return moment.text.bytes(moment.transaction.type)
         case .accountID: return moment.text.bytes(moment.transaction.accountID)
         case .merchantID: return moment.text.bytes(moment.transaction.merchantID)

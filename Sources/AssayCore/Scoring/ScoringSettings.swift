@@ -19,6 +19,7 @@ package struct ScoringSettings: Equatable, Sendable {
     package var time = Time()
     package var levels = Levels()
     package var recommendations = Recommendations()
+    package var learning = Learning()
 
     package init() {}
 

@@ -82,11 +82,20 @@ package struct StreamClock {
         static let earliest = "clock_early_ms"
         static let old = "clock_old"
         static let latest = "clock_old_ms"
+        /// The clock was taken away: the next transaction sets it.
+        static let unset = "clock_unset"
     }
 
     /// Of a checkpoint; nil where nothing was scored, and in one from before there was a clock.
     package static func time(in record: StageRecord) -> EventTime? {
         record[field: Name.time].map { EventTime(milliseconds: $0) }
+    }
+
+    /// Takes the clock away.
+    package static func unset(_ record: inout StageRecord) {
+        record.fields.removeAll { $0.name.hasPrefix("clock_") }
+        record.fields.append(StageRecord.Field(name: Name.unset, value: 1))
+        record.fields.sort { $0.name < $1.name }
     }
 
     /// What a checkpoint holds of it.
@@ -101,7 +110,7 @@ package struct StreamClock {
     /// A state that was written before there was a clock goes on from its greatest event time.
     mutating func resume(_ record: StageRecord, hasTransactions: Bool, backwards: UInt64) {
         self.backwards = backwards
-        guard hasTransactions else { return }
+        guard hasTransactions, record[field: Name.unset] == nil else { return }
         milliseconds = record[field: Name.time] ?? record.eventTime
         early = Self.row(record[field: Name.early], record[field: Name.earliest], below: Self.earlyInARow)
         old = Self.row(record[field: Name.old], record[field: Name.latest], below: Self.oldInARow)

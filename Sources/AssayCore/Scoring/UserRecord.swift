@@ -58,6 +58,8 @@ package struct UserRecord: Equatable, Sendable {
     package var recentHashes: [UInt64] = []
     /// The sequences that patterns have begun, as they are stored; empty when there are none.
     package var sequenceBytes: [UInt8] = []
+    /// What a model remembers of the user, as it is stored; empty when there is nothing.
+    package var modelBytes: [UInt8] = []
 
     package init(id: [UInt8]) {
         self.id = id
@@ -72,8 +74,8 @@ extension UserRecord {
         self.init(id: id)
         var symbols = SymbolTable()
         var pool = BlockPool()
-        var sequences: UserSequences?
-        var state = try UserStateCoding.decode(state, symbols: &symbols, pool: &pool, sequences: &sequences)
+        var attachments = UserStateCoding.Attachments()
+        var state = try UserStateCoding.decode(state, symbols: &symbols, pool: &pool, &attachments)
         transactions = state.transactions
         lastTime = state.lastTime?.milliseconds
         hours = state.hours
@@ -95,8 +97,9 @@ extension UserRecord {
         state.forEachRecent { recentHashes.append($0) }
         state.giveBack(to: &pool)
         var bytes = OutputBuffer(capacity: 256)
-        sequences?.encode(into: &bytes)
+        attachments.sequences?.encode(into: &bytes)
         sequenceBytes = Array(bytes.bytes)
+        modelBytes = attachments.model
     }
 
     /// The state in its stored form. Throws where the values are none that a state can have.
@@ -107,7 +110,9 @@ extension UserRecord {
         var state = UserState()
         do throws(StateDecodingError) {
             try fill(&state, &symbols, &pool)
-            UserStateCoding.encode(state, symbols: symbols, sequences: try sequences(), into: &bytes)
+            UserStateCoding.encode(
+                state, symbols: symbols, sequences: try sequences(), hasModel: !modelBytes.isEmpty, into: &bytes
+            ) { bytes in bytes.append(content: modelBytes) }
         } catch {
             state.giveBack(to: &pool)
             throw error

@@ -8,7 +8,8 @@ import Glibc
 ///
 /// The block's parts, in eight-byte words: amounts, places, recent transactions, types, event times. Amounts, places
 /// and types are in order of use, the latest first; the event times follow the order of the types, ascending in each.
-/// If patterns have begun for the user, the last word of the block says where those sequences are.
+/// The last words of the block say where the user's other memory is: that of a model, and before it the sequences that
+/// patterns have begun, where there are any.
 package struct UserState: ~Copyable {
     package static let mostCurrencies = 8
     package static let mostPlaces = 16
@@ -63,6 +64,7 @@ package struct UserState: ~Copyable {
     /// Above them: how many in a row taught nothing.
     private static let sparedShift: UInt32 = 26
     private static let sparedMask: UInt32 = 31 << sparedShift
+    private static let modelHabit: UInt32 = 1 << 31
 
     /// The hours of the day that were seen.
     package var hours: HourSet {
@@ -84,7 +86,7 @@ package struct UserState: ~Copyable {
 
     /// How many in a row, up to this one, taught nothing.
     package var sparedInARow: UInt8 {
-        get { UInt8(habits >> Self.sparedShift) }
+        get { UInt8((habits & Self.sparedMask) >> Self.sparedShift) }
         set {
             precondition(newValue <= Self.mostSpared, "only so many are spared in a row")
             habits = habits & ~Self.sparedMask | UInt32(newValue) << Self.sparedShift
@@ -92,6 +94,12 @@ package struct UserState: ~Copyable {
     }
 
     var hasSequences: Bool { habits & Self.sequencesHabit != 0 }
+    @inline(__always)
+    private var hasModelPlace: Bool { habits & Self.modelHabit != 0 }
+
+    /// The words at the end of the block that are taken.
+    @inline(__always)
+    private var tailCount: Int { Int((habits & Self.sequencesHabit) >> 25 + (habits & Self.modelHabit) >> 31) }
 
     // MARK: Reading
 
@@ -166,7 +174,7 @@ package struct UserState: ~Copyable {
 
     /// The place of the user's open sequences among those of all users.
     var sequences: Int? {
-        hasSequences ? Int(block![capacity.words - 1]) : nil
+        hasSequences ? Int(block![capacity.words - tailCount]) : nil
     }
 
     mutating func setSequences(_ place: Int?, in pool: inout BlockPool) {
@@ -178,7 +186,34 @@ package struct UserState: ~Copyable {
             reserve(words: wordCount + 1, in: &pool)
             habits |= Self.sequencesHabit
         }
-        block![capacity.words - 1] = UInt64(place)
+        block![capacity.words - tailCount] = UInt64(place)
+    }
+
+    /// Where a model remembers the user.
+    @inline(__always)
+    package var modelPlace: UserPlace? {
+        hasModelPlace ? UserPlace(bits: block![capacity.words - 1]) : nil
+    }
+
+    @inline(__always)
+    mutating func setModelPlace(_ place: UserPlace, in pool: inout BlockPool) {
+        if !hasModelPlace { makeRoomForModelPlace(in: &pool) }
+        block![capacity.words - 1] = place.bits
+    }
+
+    private mutating func makeRoomForModelPlace(in pool: inout BlockPool) {
+        let sequences = sequences
+        reserve(words: wordCount + 1, in: &pool)
+        habits |= Self.modelHabit
+        if let sequences { block![capacity.words - tailCount] = UInt64(sequences) }
+    }
+
+    /// The model forgets the user.
+    mutating func forgetModelPlace() {
+        guard hasModelPlace else { return }
+        let sequences = sequences
+        habits &= ~Self.modelHabit
+        if let sequences { block![capacity.words - tailCount] = UInt64(sequences) }
     }
 
     mutating func visitPlace(_ index: Int) {
@@ -305,20 +340,20 @@ package struct UserState: ~Copyable {
     mutating func reserve(words: Int, in pool: inout BlockPool) {
         let used = wordCount
         if words > usableWords {
-            move(to: BlockCapacity(words: words + (hasSequences ? 1 : 0)), holeAt: used, used: used, hole: 0, in: &pool)
+            move(to: BlockCapacity(words: words + tailCount), holeAt: used, used: used, hole: 0, in: &pool)
         }
     }
 
-    /// The capacity, without the last word if that is taken.
+    /// The capacity, without the last words that are taken.
     @inline(__always)
-    private var usableWords: Int { capacity.words - (hasSequences ? 1 : 0) }
+    private var usableWords: Int { capacity.words - tailCount }
 
     @inline(__always)
     private mutating func insertWords(_ count: Int, at index: Int, in pool: inout BlockPool) {
         let used = wordCount
         if used + count > usableWords {
             move(
-                to: BlockCapacity(words: used + count + (hasSequences ? 1 : 0)), holeAt: index, used: used, hole: count,
+                to: BlockCapacity(words: used + count + tailCount), holeAt: index, used: used, hole: count,
                 in: &pool)
         } else {
             memmove(block! + index + count, block! + index, (used - index) * 8)
@@ -332,7 +367,7 @@ package struct UserState: ~Copyable {
         let rest = used - count
         // A burst long ago should not keep its memory.
         if capacity.words > 64, rest < capacity.words / 4 {
-            move(to: BlockCapacity(words: rest + (hasSequences ? 1 : 0)), holeAt: rest, used: rest, hole: 0, in: &pool)
+            move(to: BlockCapacity(words: rest + tailCount), holeAt: rest, used: rest, hole: 0, in: &pool)
         }
     }
 
@@ -345,7 +380,7 @@ package struct UserState: ~Copyable {
         if let block {
             memcpy(room, block, index * 8)
             memcpy(room + index + hole, block + index, (used - index) * 8)
-            if hasSequences { room[larger.words - 1] = block[capacity.words - 1] }
+            for place in 1..<tailCount + 1 { room[larger.words - place] = block[capacity.words - place] }
             pool.giveBack(block, capacity)
         }
         block = room

@@ -6,9 +6,12 @@
 /// sequences, and above them how many transactions in a row taught nothing. Lists begin with their length and stand in
 /// order of use, the latest first.
 ///
+/// Form 4 is the same with what a model remembers of the user at its end, after the length of that.
+///
 /// Forms 1 and 2 have the last event time as it is, and nothing of what taught nothing; form 2 ends in sequences.
 package enum UserStateCoding {
     private static let form: UInt8 = 3
+    private static let formWithModel: UInt8 = 4
     private static let formWithSequences: UInt8 = 2
     private static let weekendBit: UInt64 = 1 << 24
     private static let sequencesBit: UInt64 = 1 << 25
@@ -22,13 +25,22 @@ package enum UserStateCoding {
         package var seenOnWeekend: Bool
         package var sparedInARow: UInt8
         var hasSequences: Bool
+        var hasModel: Bool
+    }
+
+    /// What a state has besides its own lists.
+    struct Attachments {
+        /// Those that patterns have begun, if there are any.
+        var sequences: UserSequences?
+        /// What a model remembers of the user, as it is stored.
+        var model: [UInt8] = []
     }
 
     static func encode(
         _ state: borrowing UserState, symbols: borrowing SymbolTable, sequences: UserSequences? = nil,
-        into bytes: inout OutputBuffer
+        hasModel: Bool = false, into bytes: inout OutputBuffer, model: (inout OutputBuffer) -> Void = { _ in }
     ) {
-        bytes.append(byte: form)
+        bytes.append(byte: hasModel ? formWithModel : form)
         bytes.append(varint: state.transactions)
         bytes.append(varint: state.lastTime.map { UInt64($0.milliseconds) + 1 } ?? 0)
         bytes.append(
@@ -62,23 +74,24 @@ package enum UserStateCoding {
             }
         }
         sequences?.encode(into: &bytes)
+        if hasModel { model(&bytes) }
     }
 
     static func decode(
         _ bytes: UnsafeRawBufferPointer, symbols: inout SymbolTable, pool: inout BlockPool
     ) throws(StateDecodingError) -> UserState {
-        var sequences: UserSequences?
-        return try decode(bytes, symbols: &symbols, pool: &pool, sequences: &sequences)
+        var attachments = Attachments()
+        return try decode(bytes, symbols: &symbols, pool: &pool, &attachments)
     }
 
-    /// `sequences`: receives those of the user, if there are any.
-    package static func decode(
+    /// `attachments`: receives what the user has of them.
+    static func decode(
         _ bytes: UnsafeRawBufferPointer, symbols: inout SymbolTable, pool: inout BlockPool,
-        sequences: inout UserSequences?
+        _ attachments: inout Attachments
     ) throws(StateDecodingError) -> UserState {
         var state = UserState()
         do throws(StateDecodingError) {
-            sequences = try decode(bytes, into: &state, &symbols, &pool)
+            try decode(bytes, into: &state, &symbols, &pool, &attachments)
         } catch {
             state.giveBack(to: &pool)
             throw error
@@ -91,8 +104,8 @@ package enum UserStateCoding {
 
     private static func decode(
         _ bytes: UnsafeRawBufferPointer, into state: inout UserState, _ symbols: inout SymbolTable,
-        _ pool: inout BlockPool
-    ) throws(StateDecodingError) -> UserSequences? {
+        _ pool: inout BlockPool, _ attachments: inout Attachments
+    ) throws(StateDecodingError) {
         var reader = StateByteReader(bytes)
         let header = try Self.header(&reader)
         // A state takes about as much room in memory as it is written with, but for sequences, which are elsewhere.
@@ -110,14 +123,14 @@ package enum UserStateCoding {
         // Once to see that all is well, once to take it: no symbol is retained for a state that never comes to be.
         let types = reader
         try forEachType(&reader, name: { _ in }, time: { _ in })
-        let sequences = header.hasSequences ? try UserSequences(&reader) : nil
+        if header.hasSequences { attachments.sequences = try UserSequences(&reader) }
+        if header.hasModel { attachments.model = Array(try reader.content()) }
         try reader.finish()
         try take(types, into: &state, &symbols, &pool)
-        return sequences
     }
 
     /// Whether a state may begin with this byte.
-    package static func isKnown(_ form: UInt8) -> Bool { (1...Self.form).contains(form) }
+    package static func isKnown(_ form: UInt8) -> Bool { (1...formWithModel).contains(form) }
 
     static func header(_ reader: inout StateByteReader) throws(StateDecodingError) -> Header {
         let form = try reader.byte()
@@ -125,7 +138,7 @@ package enum UserStateCoding {
         let transactions = try reader.varint()
         let time = try reader.varint()
         let habits = try reader.varint()
-        let isPresent = form == Self.form
+        let isPresent = form >= Self.form
         let spared = habits >> sparedShift
         guard isPresent ? spared <= UInt64(UserState.mostSpared) : habits < weekendBit << 1 else {
             throw StateDecodingError(.outOfBounds)
@@ -138,7 +151,8 @@ package enum UserStateCoding {
         return Header(
             transactions: transactions, lastTime: lastTime, hours: HourSet(bits: UInt32(habits & (weekendBit - 1))),
             seenOnWeekend: habits & weekendBit != 0, sparedInARow: UInt8(spared),
-            hasSequences: isPresent ? habits & sequencesBit != 0 : form == formWithSequences)
+            hasSequences: isPresent ? habits & sequencesBit != 0 : form == formWithSequences,
+            hasModel: form == formWithModel)
     }
 
     private static func decodeAmounts(

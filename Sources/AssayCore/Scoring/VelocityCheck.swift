@@ -61,6 +61,12 @@ struct VelocityCheck {
         }
     }
 
+    /// How many there were in the longest window.
+    func countInLongestWindow(_ time: EventTime, typeIndex: Int, state: borrowing UserState) -> UInt32 {
+        let times = state.times(ofType: typeIndex)
+        return count(times, upTo: times.countUp(to: time.milliseconds), time, window: windowSeconds.count - 1)
+    }
+
     /// How many of the times, of which `upper` are not after this one, are in a window that ends here.
     @inline(__always)
     private func count(

@@ -28,6 +28,12 @@ package struct RunCounts: Equatable, Sendable {
     /// By `RejectReason.rawValue`.
     package var rejects = [UInt64](repeating: 0, count: RejectReason.allCases.count)
     package var streams: [Stream] = []
+    /// Lines that were labels of transactions that are remembered.
+    package var labels: UInt64 = 0
+    /// What was learned from labels; nil where nothing is.
+    package var learning: LearningCounts?
+    /// Labels of a file that have not come due.
+    package var labelsToCome = 0
 
     package init() {}
 
@@ -54,13 +60,14 @@ package struct RunCounts: Equatable, Sendable {
         counts.accepted -= earlier.accepted
         counts.late -= earlier.late
         counts.backwards -= earlier.backwards
+        counts.labels -= earlier.labels
         for index in levels.indices { counts.levels[index] -= earlier.levels[index] }
         for index in rejects.indices { counts.rejects[index] -= earlier.rejects[index] }
         return counts
     }
 
     package var rejected: UInt64 { rejects.reduce(0, +) }
-    package var lines: UInt64 { accepted + late + rejected }
+    package var lines: UInt64 { accepted + late + rejected + labels }
 
     /// Continues from what a checkpoint holds.
     mutating func resume(_ tallies: [Tally]) {
@@ -69,6 +76,7 @@ package struct RunCounts: Equatable, Sendable {
         accepted = counts["accepted"] ?? levels.reduce(0, +)
         late = counts["late"] ?? 0
         backwards = counts[Self.backwardsName] ?? 0
+        labels = counts[Self.labelsName] ?? 0
         for reason in RejectReason.allCases { rejects[Int(reason.rawValue)] = counts["\(reason.code)"] ?? 0 }
         for index in streams.indices {
             let name = "stream:\(streams[index].name):"
@@ -85,7 +93,8 @@ package struct RunCounts: Equatable, Sendable {
     /// As checkpoints of scoring hold them, in order of their names.
     var scoringTallies: [Tally] {
         (RiskLevel.allCases.map { Tally(name: $0.label, count: levels[Int($0.rawValue)]) } + rejectTallies
-            + [Tally(name: Self.backwardsName, count: backwards)])
+            + [Tally(name: Self.backwardsName, count: backwards)]
+            + (labels > 0 ? [Tally(name: Self.labelsName, count: labels)] : []))
             .sorted { $0.name < $1.name }
     }
 
@@ -107,8 +116,10 @@ package struct RunCounts: Equatable, Sendable {
     }
 
     package static let backwardsName = "backwards"
+    package static let labelsName = "labels"
 
     private var rejectTallies: [Tally] {
-        RejectReason.allCases.map { Tally(name: "\($0.code)", count: rejects[Int($0.rawValue)]) }
+        RejectReason.allCases.filter { $0 != .unknownTransaction || rejects[Int($0.rawValue)] > 0 }
+            .map { Tally(name: "\($0.code)", count: rejects[Int($0.rawValue)]) }
     }
 }

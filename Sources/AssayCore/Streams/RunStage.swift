@@ -101,4 +101,8 @@ package enum StageNotice: Sendable {
     /// Open sequences of a pattern were ended because the pattern was changed.
     case streamSequencesEnded(stream: String, EndedSequences)
     case sequencesEnded(Int)
+    /// Transactions left before they had matured, for the first time.
+    case entriesDropped
+    /// What was learned was forgotten, because other settings hold.
+    case learningForgotten(LearnedModel.Forgotten)
 }

@@ -4,6 +4,8 @@
 package final class TransactionBatch: LineBatch, @unchecked Sendable {
     package var decoded = DecodedBatch()
     package var scored = FraudDetection.Output()
+    /// What became of the labels among its lines, in their order.
+    package var labelOutcomes: [LabelOutcome] = []
 
     /// What holds from this batch on.
     package var plan: ScoringPlan?
@@ -11,12 +13,23 @@ package final class TransactionBatch: LineBatch, @unchecked Sendable {
     package override var configuration: String? { plan?.configuration }
 
     package override func forEachAccepted(
-        _ body: (_ line: UnsafeBufferPointer<UInt8>, _ sequence: UInt64) -> Void
+        _ body: (_ line: UnsafeBufferPointer<UInt8>, _ sequence: UInt64?) -> Void
     ) {
         let text = text.view
+        var labels = acceptedLabels[...]
         for (transaction, assessment) in zip(decoded.transactions, scored.assessments) where assessment.sequence > 0 {
+            while let label = labels.first, label.lineIndex < transaction.lineIndex {
+                body(text.bytes(labels.removeFirst().line), nil)
+            }
             body(text.bytes(transaction.line), assessment.sequence)
         }
+        for label in labels { body(text.bytes(label.line), nil) }
+    }
+
+    /// The labels of transactions that are remembered, in order of their lines.
+    package var acceptedLabels: [Label] {
+        if decoded.labels.isEmpty { return [] }
+        return zip(decoded.labels, labelOutcomes).filter { $0.1 != .unknown }.map(\.0)
     }
 
     package override var rejects: [Reject] { decoded.rejects }
@@ -27,6 +40,7 @@ package final class TransactionBatch: LineBatch, @unchecked Sendable {
         decoded.reset()
         plan = nil
         scored.removeAll()
+        labelOutcomes.removeAll(keepingCapacity: true)
     }
 
     /// Drops what comes after a line.
@@ -68,7 +82,8 @@ package struct TransactionBatchDecoder: BatchDecoder, ~Copyable {
             switch journal.resolve(text) {
             case .success(let plan):
                 batch.plan = plan
-                decoder.take(fields: plan.fields, zone: plan.zone)
+                decoder.take(
+                    fields: plan.fields, zone: plan.zone, takesLabels: plan.settings.learning.isEnabled)
             case .failure(let mistake): fault = "the configuration on line \(batch.text.firstLine): \(mistake.message)"
             }
             return true

@@ -1,0 +1,13 @@
+/// The bytes of a text at a place that does not move.
+package final class KeptText: @unchecked Sendable {
+    // @unchecked: the bytes never change.
+    package let bytes: UnsafeBufferPointer<UInt8>
+
+    package init(_ text: String) {
+        let room = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.utf8.count)
+        _ = room.initialize(from: text.utf8)
+        bytes = UnsafeBufferPointer(room)
+    }
+
+    deinit { bytes.deallocate() }
+}

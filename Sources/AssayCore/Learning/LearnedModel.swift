@@ -1,0 +1,361 @@
+import Glibc
+
+/// What a stream has learned from its labels: how risky each value of a risk key is, what is usual, and how much each
+/// sign of fraud is worth. It sees transactions, labels and the stream's clock, and nothing else.
+package final class LearnedModel: TransactionModel {
+    private(set) var settings: ScoringSettings.Learning
+    package let layout: InputLayout
+    var weights: Weights
+    var norms = Norms()
+    var values: RiskValues
+    var entries: PendingEntries
+    package internal(set) var counts = LearningCounts()
+    /// Of the labels of all that was taken: how much of it was fraud, and all.
+    var fraudOfAll = 1.0
+    var all = 200.0
+    package internal(set) var clock: Int64 = 0
+    /// Tells this model's memory of users from that of an earlier one.
+    var generation: UInt64
+    var userPool = BlockPool()
+
+    // The batch.
+    private var labels: [Label] = []
+    private var nextLabel = 0
+    /// What became of the batch's labels so far.
+    package private(set) var outcomes: [LabelOutcome] = []
+    private var columns: CSVColumns?
+    /// Labels that come by their own time.
+    package var schedule: (any LabelSchedule)?
+
+    // The present transaction.
+    var categoryPath: FieldPath
+    var keyPaths: [FieldPath]
+    var signs: InputSigns
+    let bins: UnsafeMutableBufferPointer<UInt8>
+    private let active: UnsafeMutableBufferPointer<Int32>
+    private let entryValues: UnsafeMutableBufferPointer<UInt32>
+    private let entryBins: UnsafeMutableBufferPointer<UInt8>
+    package private(set) var reasons: [UInt8]?
+    /// Whether all that the model sees of a transaction is wanted.
+    package var wantsReport = false
+    package private(set) var report: Report?
+
+    // What a checkpoint has to write.
+    var saving = LearningSaving()
+
+    package init(_ settings: ScoringSettings.Learning, generation: UInt64 = 0) {
+        self.settings = settings
+        self.generation = generation
+        layout = InputLayout(riskKeys: settings.riskKeys)
+        weights = Weights(slotCount: layout.slotCount, settings)
+        values = RiskValues(keys: settings.riskKeys.count)
+        entries = PendingEntries(
+            layout: PendingEntries.Layout(keys: settings.riskKeys.count, inputs: layout.inputCount))
+        categoryPath = FieldPath(settings.category)
+        keyPaths = settings.riskKeys.map { FieldPath($0) }
+        signs = InputSigns(keys: settings.riskKeys.count)
+        bins = .allocate(capacity: layout.inputCount)
+        bins.initialize(repeating: 0)
+        entryBins = .allocate(capacity: layout.inputCount)
+        entryBins.initialize(repeating: 0)
+        active = .allocate(capacity: layout.activeCount)
+        active.initialize(repeating: 0)
+        entryValues = .allocate(capacity: settings.riskKeys.count)
+        entryValues.initialize(repeating: PendingEntries.noValue)
+    }
+
+    deinit {
+        bins.deallocate()
+        entryBins.deallocate()
+        active.deallocate()
+        entryValues.deallocate()
+    }
+
+    /// Goes by other settings of the same category and risk keys.
+    func follow(_ settings: ScoringSettings.Learning) {
+        self.settings = settings
+        weights.follow(settings)
+    }
+
+    package var role: ScoringSettings.Learning.Role { settings.role }
+    package var isReady: Bool { counts.isReady }
+
+    /// The share of fraud among all labels.
+    package var shareOfAll: Double { fraudOfAll / all }
+
+    // MARK: Labels
+
+    /// Begins a batch with the labels that stand in it.
+    package func begin(_ labels: [Label], _ columns: CSVColumns?) {
+        self.labels = labels
+        self.columns = columns
+        nextLabel = 0
+        outcomes.removeAll(keepingCapacity: true)
+    }
+
+    package func takeLabels(before line: UInt32) {
+        while nextLabel < labels.count, labels[nextLabel].lineIndex < line { takeNextLabel() }
+    }
+
+    /// Takes those after the last transaction.
+    package func takeRemainingLabels() {
+        while nextLabel < labels.count { takeNextLabel() }
+    }
+
+    private func takeNextLabel() {
+        let label = labels[nextLabel]
+        nextLabel += 1
+        outcomes.append(take(label.isFraud, ofTransaction: label.idHash))
+    }
+
+    private func take(_ isFraud: Bool, ofTransaction idHash: UInt64) -> LabelOutcome {
+        guard let entry = entries.find(idHash) else {
+            counts.unknown += 1
+            return .unknown
+        }
+        var status = entries.status(entry)
+        guard status.label != isFraud else {
+            counts.repeated += 1
+            return .repeated
+        }
+        if status.label == nil {
+            counts.labels += 1
+            counts.longestWaitMilliseconds = max(counts.longestWaitMilliseconds, clock - entries.clock(entry))
+        } else {
+            counts.changed += 1
+        }
+        if isFraud { counts.fraudLabels += 1 }
+        counts.recent.add(isFraud: isFraud, at: clock)
+        status.label = isFraud
+        noteStatus(of: entry)
+        let isNews = status.held != isFraud
+        if isNews { remember(isFraud, of: entry, &status) }
+        entries.set(status, of: entry)
+        if status.hasMatured, isNews {
+            counts.corrections += 1
+            learn(entry, isFraud: isFraud)
+        }
+        return .taken
+    }
+
+    // MARK: The clock
+
+    package func advance(to clock: Int64) {
+        self.clock = clock
+        if let schedule {
+            while let row = schedule.next(upTo: clock) { _ = take(row.isFraud, ofTransaction: row.idHash) }
+        }
+        var run = 0
+        while run < entries.runs.count {
+            while entries.runs[run].ripe < entries.runs[run].end,
+                entries.clock(entries.runs[run].ripe) + settings.maturityMilliseconds <= clock
+            {
+                mature(run: run)
+            }
+            run += 1
+        }
+        run = 0
+        while run < entries.runs.count {
+            let runs = entries.runs.count
+            while entries.runs.count == runs,
+                entries.clock(entries.runs[run].first) + settings.retentionMilliseconds <= clock
+            {
+                leave(run: run)
+            }
+            if entries.runs.count == runs { run += 1 }
+        }
+    }
+
+    private func mature(run: Int) {
+        let entry = entries.runs[run].ripe
+        var status = entries.status(entry)
+        noteStatus(of: entry)
+        if status.label == nil { remember(false, of: entry, &status) }
+        status.hasMatured = true
+        entries.set(status, of: entry)
+        entries.ripen(run: run)
+        learn(entry, isFraud: status.label ?? false)
+    }
+
+    func leave(run: Int) {
+        let entry = entries.runs[run].first
+        for key in keyPaths.indices {
+            if let value = entries.value(entry, ofKey: key), values.leave(value) { remove(value: value) }
+        }
+        entries.leave(run: run)
+    }
+
+    // MARK: Memories
+
+    /// The memories take what became known of an entry.
+    private func remember(_ isFraud: Bool, of entry: UInt64, _ status: inout PendingEntries.Status) {
+        let fraud: Double = isFraud ? 1 : 0
+        let held = status.held.map { $0 ? 1.0 : 0 }
+        let time = entries.clock(entry)
+        for key in keyPaths.indices {
+            guard let value = entries.value(entry, ofKey: key) else { continue }
+            noteChange(ofValue: value)
+            if var memory = values.memory(value) {
+                memory.add(fraud - (held ?? 0), counts: held == nil, at: time)
+                memory.turn(to: fraud)
+                values.take(memory, at: value)
+            } else {
+                makeRoom(key)
+                var memory = RiskMemory(last: time)
+                memory.add(fraud, counts: true, at: time)
+                memory.turn(to: fraud)
+                values.take(memory, at: value)
+            }
+        }
+        if let held {
+            fraudOfAll = max(fraudOfAll + fraud - held, 0)
+        } else {
+            fraudOfAll = fraudOfAll * Self.forgetting + fraud
+            all = all * Self.forgetting + 1
+        }
+        status.held = isFraud
+    }
+
+    private static let forgetting = 0.99999
+
+    /// Forgets the memory of a key that took a label longest ago, if there are too many.
+    private func makeRoom(_ key: Int) {
+        while UInt64(values.memoryCounts[key]) >= settings.maxKeys {
+            let oldest = values.oldestMemory(ofKey: key)
+            noteChange(ofValue: oldest)
+            values.forgetMemory(oldest)
+            if values.isIdle(oldest) { remove(value: oldest) }
+        }
+    }
+
+    func remove(value: Int) {
+        noteChange(ofValue: value)
+        values.remove(value)
+    }
+
+    // MARK: The model
+
+    private func learn(_ entry: UInt64, isFraud: Bool) {
+        entries.bins(entry, into: entryBins)
+        activate(UnsafeBufferPointer(entryBins))
+        weights.learn(UnsafeBufferPointer(active), isFraud: isFraud)
+        saving.hasLearned = true
+        counts.examples += 1
+        if isFraud { counts.frauds += 1 }
+        if counts.frauds >= settings.warmUpFrauds, counts.examples >= settings.warmUpExamples { counts.isReady = true }
+    }
+
+    /// Lists the slots of some bins.
+    private func activate(_ bins: UnsafeBufferPointer<UInt8>) {
+        active[0] = 0
+        var next = 1
+        for input in 0..<layout.inputCount {
+            active[next] = Int32(layout.slot(ofInput: input, bin: bins[input]))
+            next += 1
+        }
+        for (pair, inputs) in layout.pairs.enumerated() {
+            active[next] = Int32(layout.slot(ofPair: pair, bins[inputs.0], bins[inputs.1]))
+            next += 1
+        }
+    }
+
+    // MARK: Transactions
+
+    package func assess(_ sample: ModelSample, _ state: borrowing UserState) -> Double? {
+        reasons = nil
+        look(at: sample, state, columns)
+        guard counts.isReady || wantsReport else { return nil }
+        activate(UnsafeBufferPointer(bins))
+        if wantsReport { report = makeReport(UnsafeBufferPointer(active)) }
+        guard counts.isReady else { return nil }
+        let probability = weights.probability(UnsafeBufferPointer(active))
+        if settings.role != .shadow, probability >= settings.explainFrom { reasons = explain() }
+        return probability
+    }
+
+    package func learn(_ sample: ModelSample, _ state: borrowing UserState) -> UserPlace {
+        let place = learnUser(sample, state)
+        // The values first: what leaves could be the last that needs one of them.
+        for key in keyPaths.indices {
+            var value: Int?
+            if signs.ofKeys[key].hasValue {
+                value = signs.ofKeys[key].value ?? addValue(sample, key)
+            }
+            if let value { values.wait(value) }
+            entryValues[key] = value.map { UInt32($0) } ?? PendingEntries.noValue
+        }
+        if UInt64(entries.count) >= settings.maxPending { dropOldest() }
+        entries.append(
+            sample.idHash, clock: clock, values: UnsafeBufferPointer(entryValues), bins: UnsafeBufferPointer(bins))
+        schedule?.noteAccepted(sample.idHash, at: clock)
+        return place
+    }
+
+    private func addValue(_ sample: ModelSample, _ key: Int) -> Int? {
+        let value = keyPaths[key].withValue(of: sample, columns) { values.intern($0, key: key) }
+        noteChange(ofValue: value)
+        return value
+    }
+
+    private func dropOldest() {
+        if entries.runs[0].ripe == entries.runs[0].first { counts.dropped += 1 }
+        leave(run: 0)
+    }
+
+    /// The inputs that weigh most, as JSON.
+    private func explain() -> [UInt8] {
+        var found: [(slot: Int, weight: Double)] = []
+        for slot in active.dropFirst() {
+            let weight = weights.weight(at: Int(slot))
+            if weight > 0 { found.append((Int(slot), weight)) }
+        }
+        found.sort { $0.weight > $1.weight || ($0.weight == $1.weight && $0.slot < $1.slot) }
+        var bytes = OutputBuffer(capacity: 512)
+        for (slot, weight) in found.prefix(Int(settings.top)) {
+            if bytes.count > 0 { bytes.append(byte: UInt8(ascii: ",")) }
+            write(slot, weight: weight, into: &bytes)
+        }
+        return Array(bytes.bytes)
+    }
+
+    // MARK: What belongs to a user
+
+    package func prefetch(_ place: UserPlace) { UserSigns(place).prefetch() }
+
+    package func release(_ place: UserPlace) { UserSigns(place).giveBack(to: &userPool) }
+
+    package func memoryBytes(of place: UserPlace) -> Int { UserSigns(place).byteCount }
+
+    package func encode(_ place: UserPlace, into bytes: inout OutputBuffer) {
+        saving.room.removeAll()
+        saving.room.append(varint: generation)
+        UserSigns(place).encode(into: &saving.room)
+        bytes.append(varint: UInt64(saving.room.count))
+        bytes.reserve(saving.room.count)
+        bytes.write(saving.room.bytes.bindMemory(to: UInt8.self))
+    }
+
+    package func decode(_ content: [UInt8]) throws(StateDecodingError) -> UserPlace? {
+        let result: Result<UserSigns.Content?, StateDecodingError> = content.withUnsafeBytes { raw in
+            var reader = StateByteReader(raw)
+            do throws(StateDecodingError) {
+                guard try reader.varint() == generation else { return .success(nil) }
+                let content = try UserSigns.Content(&reader)
+                try reader.finish()
+                return .success(content)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get().map { UserSigns($0, in: &userPool).place }
+    }
+}
+
+/// Labels that come by their own time, the earliest first.
+package protocol LabelSchedule: AnyObject {
+    /// Takes out the next one that is due.
+    func next(upTo clock: Int64) -> Label?
+
+    /// A transaction was accepted: its labels without a time come some time after it.
+    func noteAccepted(_ idHash: UInt64, at clock: Int64)
+}
