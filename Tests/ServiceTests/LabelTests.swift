@@ -5,7 +5,9 @@ import Testing
 /// Labels that come to a service.
 @Suite struct LabelTests {
     private static let start = """
-        printf 'learning: {enabled: true, maturity: 1d, retention: 20d, warm_up: {frauds: 5, examples: 100}}\\n' > c.yaml
+        cat > c.yaml <<'END'
+        learning: {enabled: true, maturity: 1d, retention: 20d, warm_up: {frauds: 5, examples: 100}}
+        END
         label() { curl -s --max-time 20 -H "$json" -w ' %{http_code}' "$@" $at/v1/labels | tr -d '\\n'; echo; }
         labels() {
             curl -s --max-time 20 -H 'Content-Type: application/x-ndjson' --data-binary @$1 -w '\\n' $at/v1/labels

@@ -30,6 +30,18 @@ struct FieldPath {
             }
     }
 
+    /// The value of a field that is read in any case; nil for others.
+    @inline(__always)
+    func slice(of transaction: Transaction) -> ByteSlice? {
+        switch place {
+        case .merchant: transaction.merchantID
+        case .account: transaction.accountID
+        case .user: transaction.userID
+        case .id: transaction.id
+        case .type, .currency, .metadata, .line: nil
+        }
+    }
+
     /// Calls `body` with the value, which is empty where there is none.
     @inline(__always)
     mutating func withValue<Result>(

@@ -1,3 +1,4 @@
+import CBytes
 import Glibc
 
 /// The inputs of the model, the pairs of them that it weighs too, and the slots of their weights.
@@ -99,9 +100,7 @@ package struct BinEdges: Sendable {
     @inline(__always)
     func below(_ value: Double) -> UInt8 {
         values.withUnsafeBufferPointer { edges in
-            var count: UInt8 = 0
-            for edge in edges { count &+= edge < value ? 1 : 0 }
-            return count
+            UInt8(truncatingIfNeeded: assay_count_below(edges.baseAddress!, UInt32(edges.count), value))
         }
     }
 

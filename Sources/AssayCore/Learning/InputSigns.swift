@@ -124,7 +124,7 @@ extension LearnedModel {
 
     private func look(atKey key: Int, _ sample: ModelSample, _ columns: CSVColumns?) {
         let (hasValue, value) = keyPaths[key].withValue(of: sample, columns) {
-            $0.isEmpty ? (false, nil) : (true, values.find($0, key: key))
+            $0.isEmpty ? (false, nil) : (true, values.find($0, key: key, hash: knownHash(ofKey: key, $0)))
         }
         var found = InputSigns.OfKey(hasValue: hasValue, value: value)
         found.memory = value.flatMap { values.memory($0) }

@@ -3,45 +3,55 @@ import Glibc
 /// What a stream has learned from its labels: how risky each value of a risk key is, what is usual, and how much each
 /// sign of fraud is worth. It sees transactions, labels and the stream's clock, and nothing else.
 package final class LearnedModel: TransactionModel {
-    private(set) var settings: ScoringSettings.Learning
+    // Used for each transaction, by one thread; nothing of it is changed while something else of the same is read.
+    @exclusivity(unchecked) private(set) var settings: ScoringSettings.Learning
     package let layout: InputLayout
-    var weights: Weights
-    var norms = Norms()
-    var values: RiskValues
-    var entries: PendingEntries
-    package internal(set) var counts = LearningCounts()
+    @exclusivity(unchecked) var weights: Weights
+    @exclusivity(unchecked) var norms = Norms()
+    @exclusivity(unchecked) var values: RiskValues
+    @exclusivity(unchecked) var entries: PendingEntries
+    @exclusivity(unchecked) package internal(set) var counts = LearningCounts()
     /// Of the labels of all that was taken: how much of it was fraud, and all.
-    var fraudOfAll = 1.0
-    var all = 200.0
-    package internal(set) var clock: Int64 = 0
+    @exclusivity(unchecked) var fraudOfAll = 1.0
+    @exclusivity(unchecked) var all = 200.0
+    @exclusivity(unchecked) package internal(set) var clock: Int64 = 0
     /// Tells this model's memory of users from that of an earlier one.
     var generation: UInt64
-    var userPool = BlockPool()
+    @exclusivity(unchecked) var userPool = BlockPool()
 
     // The batch.
-    private var labels: [Label] = []
-    private var nextLabel = 0
+    @exclusivity(unchecked) private var labels: [Label] = []
+    @exclusivity(unchecked) private var nextLabel = 0
+    /// The next line that has a label.
+    @exclusivity(unchecked) private var nextLabelLine = UInt64.max
+    /// By risk key, of the batch's transactions, the hashes of their values; empty for keys that are not read anyway.
+    @exclusivity(unchecked) private var hashes: [[UInt64]]
+    /// The number of the present transaction in the batch.
+    @exclusivity(unchecked) private var position = 0
     /// What became of the batch's labels so far.
-    package private(set) var outcomes: [LabelOutcome] = []
-    private var columns: CSVColumns?
+    @exclusivity(unchecked) package private(set) var outcomes: [LabelOutcome] = []
+    @exclusivity(unchecked) private var columns: CSVColumns?
     /// Labels that come by their own time.
-    package var schedule: (any LabelSchedule)?
+    @exclusivity(unchecked) package var schedule: (any LabelSchedule)?
 
     // The present transaction.
-    var categoryPath: FieldPath
-    var keyPaths: [FieldPath]
-    var signs: InputSigns
+    @exclusivity(unchecked) var categoryPath: FieldPath
+    @exclusivity(unchecked) var keyPaths: [FieldPath]
+    @exclusivity(unchecked) var signs: InputSigns
     let bins: UnsafeMutableBufferPointer<UInt8>
     private let active: UnsafeMutableBufferPointer<Int32>
+    /// By input, and of pairs: where their slots begin.
+    private let firstSlots: [Int32]
+    private let pairs: [(firstSlot: Int32, one: Int, other: Int)]
     private let entryValues: UnsafeMutableBufferPointer<UInt32>
     private let entryBins: UnsafeMutableBufferPointer<UInt8>
-    package private(set) var reasons: [UInt8]?
+    @exclusivity(unchecked) package private(set) var reasons: [UInt8]?
     /// Whether all that the model sees of a transaction is wanted.
-    package var wantsReport = false
+    @exclusivity(unchecked) package var wantsReport = false
     package private(set) var report: Report?
 
     // What a checkpoint has to write.
-    var saving = LearningSaving()
+    @exclusivity(unchecked) var saving = LearningSaving()
 
     package init(_ settings: ScoringSettings.Learning, generation: UInt64 = 0) {
         self.settings = settings
@@ -53,7 +63,12 @@ package final class LearnedModel: TransactionModel {
             layout: PendingEntries.Layout(keys: settings.riskKeys.count, inputs: layout.inputCount))
         categoryPath = FieldPath(settings.category)
         keyPaths = settings.riskKeys.map { FieldPath($0) }
+        hashes = Array(repeating: [], count: settings.riskKeys.count)
         signs = InputSigns(keys: settings.riskKeys.count)
+        firstSlots = (0..<layout.inputCount).map { [layout] in Int32(layout.slot(ofInput: $0, bin: 0)) }
+        pairs = layout.pairs.enumerated().map { [layout] in
+            (Int32(layout.slot(ofPair: $0, 0, 0)), $1.0, $1.1)
+        }
         bins = .allocate(capacity: layout.inputCount)
         bins.initialize(repeating: 0)
         entryBins = .allocate(capacity: layout.inputCount)
@@ -85,16 +100,56 @@ package final class LearnedModel: TransactionModel {
 
     // MARK: Labels
 
-    /// Begins a batch with the labels that stand in it.
-    package func begin(_ labels: [Label], _ columns: CSVColumns?) {
+    /// Begins a batch of transactions with the labels that stand among them.
+    package func begin(
+        _ transactions: [Transaction], _ labels: [Label], _ text: BatchText, _ columns: CSVColumns?
+    ) {
         self.labels = labels
         self.columns = columns
-        nextLabel = 0
+        (nextLabel, position) = (0, -1)
+        noteNextLabel()
         outcomes.removeAll(keepingCapacity: true)
+        for key in keyPaths.indices {
+            hashes[key].removeAll(keepingCapacity: true)
+            for transaction in transactions {
+                guard let slice = keyPaths[key].slice(of: transaction) else { break }
+                hashes[key].append(RiskValues.hash(text.bytes(slice), key: key))
+            }
+            for place in 0..<min(Self.indexDistance, hashes[key].count) { values.prefetchIndex(hashes[key][place]) }
+        }
+    }
+
+    /// An index is prefetched so many transactions ahead, what it leads to half as many.
+    private static let indexDistance = 12
+    private static let valueDistance = 6
+
+    @inline(__always)
+    private func prefetch() {
+        for key in keyPaths.indices {
+            let count = hashes[key].count
+            if position + Self.indexDistance < count {
+                values.prefetchIndex(hashes[key][position + Self.indexDistance])
+            }
+            if position + Self.valueDistance < count {
+                values.prefetchValue(hashes[key][position + Self.valueDistance])
+            }
+        }
+    }
+
+    /// The hash of the present transaction's value.
+    @inline(__always)
+    func knownHash(ofKey key: Int, _ text: UnsafeBufferPointer<UInt8>) -> UInt64 {
+        position < hashes[key].count ? hashes[key][position] : RiskValues.hash(text, key: key)
+    }
+
+    private func noteNextLabel() {
+        nextLabelLine = nextLabel < labels.count ? UInt64(labels[nextLabel].lineIndex) : .max
     }
 
     package func takeLabels(before line: UInt32) {
-        while nextLabel < labels.count, labels[nextLabel].lineIndex < line { takeNextLabel() }
+        position += 1
+        prefetch()
+        while nextLabelLine < UInt64(line) { takeNextLabel() }
     }
 
     /// Takes those after the last transaction.
@@ -105,6 +160,7 @@ package final class LearnedModel: TransactionModel {
     private func takeNextLabel() {
         let label = labels[nextLabel]
         nextLabel += 1
+        noteNextLabel()
         outcomes.append(take(label.isFraud, ofTransaction: label.idHash))
     }
 
@@ -168,6 +224,7 @@ package final class LearnedModel: TransactionModel {
 
     private func mature(run: Int) {
         let entry = entries.runs[run].ripe
+        prefetchValues(ofEntry: entry + Self.ripeDistance, in: run)
         var status = entries.status(entry)
         noteStatus(of: entry)
         if status.label == nil { remember(false, of: entry, &status) }
@@ -175,6 +232,16 @@ package final class LearnedModel: TransactionModel {
         entries.set(status, of: entry)
         entries.ripen(run: run)
         learn(entry, isFraud: status.label ?? false)
+    }
+
+    private static let ripeDistance: UInt64 = 6
+
+    @inline(__always)
+    private func prefetchValues(ofEntry entry: UInt64, in run: Int) {
+        guard entry < entries.runs[run].end else { return }
+        for key in keyPaths.indices {
+            if let value = entries.value(entry, ofKey: key) { values.prefetch(value) }
+        }
     }
 
     func leave(run: Int) {
@@ -249,13 +316,13 @@ package final class LearnedModel: TransactionModel {
     private func activate(_ bins: UnsafeBufferPointer<UInt8>) {
         active[0] = 0
         var next = 1
-        for input in 0..<layout.inputCount {
-            active[next] = Int32(layout.slot(ofInput: input, bin: bins[input]))
-            next += 1
+        for input in 0..<bins.count {
+            active[next] = firstSlots[input] + Int32(bins[input])
+            next &+= 1
         }
-        for (pair, inputs) in layout.pairs.enumerated() {
-            active[next] = Int32(layout.slot(ofPair: pair, bins[inputs.0], bins[inputs.1]))
-            next += 1
+        for pair in pairs {
+            active[next] = pair.firstSlot + Int32(bins[pair.one]) << 6 + Int32(bins[pair.other])
+            next &+= 1
         }
     }
 

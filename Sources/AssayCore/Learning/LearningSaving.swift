@@ -109,7 +109,8 @@ extension LearnedModel {
         values.holdRemoved()
         let first = max(saving.firstUnwritten, entries.oldest)
         saving.cutEntries = first..<max(first, entries.end)
-        entries.keptFrom = first - first % PendingEntries.chunkEntries
+        // Whatever waits now is part of the cut, even what leaves before it is written.
+        entries.keptFrom = entries.oldest - entries.oldest % PendingEntries.chunkEntries
         beginSweep()
         if saving.hasNewNorms || saving.sweep != nil { writeNorms() }
         if saving.hasLearned || saving.sweep != nil { writeWeights() }

@@ -13,7 +13,8 @@ extension LearnedModel {
         while !entries.runs.isEmpty { leave(run: 0) }
     }
 
-    /// Takes the weights and the memories of an earlier state of the same inputs.
+    /// Takes the weights and the memories of an earlier state of the same inputs. What waits forgets the labels that
+    /// came since: they would teach the same again.
     package func restore(from earlier: LearnedModel) {
         precondition(layout == earlier.layout, "both have the same inputs")
         weights = earlier.weights
@@ -31,6 +32,23 @@ extension LearnedModel {
             let own = earlier.values.withText(value) { values.intern($0, key: key) }
             noteChange(ofValue: own)
             values.set(memory, at: own, order: earlier.values.order(value))
+        }
+        forgetLabels(since: earlier)
+    }
+
+    private func forgetLabels(since earlier: LearnedModel) {
+        for run in entries.runs {
+            for entry in run.first..<run.end {
+                var before = PendingEntries.Status()
+                if earlier.entries.runs.contains(where: { $0.first <= entry && entry < $0.end }),
+                    earlier.entries.idHash(entry) == entries.idHash(entry)
+                {
+                    before = earlier.entries.status(entry)
+                }
+                var status = entries.status(entry)
+                (status.label, status.held) = (before.label, before.held)
+                entries.set(status, of: entry)
+            }
         }
     }
 

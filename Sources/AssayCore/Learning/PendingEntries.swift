@@ -3,9 +3,10 @@ import Glibc
 
 /// Transactions that wait for their labels, in order of arrival, found by the hashes of their ids.
 ///
-/// Entries have ascending numbers and lie one after another in chunks. Each names the one before it whose hash falls
-/// into the same bucket, so the newest comes first, and the oldest leaves without anything being rewritten: what is
-/// older than all that wait ends a chain.
+/// Entries have ascending numbers and lie one after another in chunks. An index belongs to a range of numbers: in it
+/// each entry names the one before it whose hash falls into the same bucket, so the newest comes first, and the oldest
+/// leaves without anything being rewritten: what is older than all that wait ends a chain. A full index gets a
+/// successor, so that nothing is ever indexed again.
 struct PendingEntries: ~Copyable {
     /// Where the parts of an entry are.
     struct Layout {
@@ -69,9 +70,35 @@ struct PendingEntries: ~Copyable {
     }
 
     private static let recentCount = 16
+    /// The index of some entries: for each bucket, the newest in it.
+    private struct Index {
+        let first: UInt64
+        let capacity: UInt64
+        let buckets: UnsafeMutablePointer<UInt32>
+        private let mask: UInt64
+
+        init(first: UInt64, capacity: UInt64) {
+            (self.first, self.capacity) = (first, capacity)
+            let count = Int(capacity / Self.entriesOfBucket)
+            buckets = .allocate(capacity: count)
+            buckets.initialize(repeating: UInt32.max, count: count)
+            mask = UInt64(count - 1)
+        }
+
+        private static let entriesOfBucket: UInt64 = 2
+
+        var bytes: Int { Int(capacity / Self.entriesOfBucket) * 4 }
+
+        @inline(__always)
+        func bucket(_ hash: UInt64) -> UnsafeMutablePointer<UInt32> { buckets + Int(hash & mask) }
+    }
+
+    private static let leastIndexed: UInt64 = 1 << 14
+    /// So many indices share the entries, about.
+    private static let indexParts: UInt64 = 4
+
     static let noValue = UInt32.max
     static let chunkEntries: UInt64 = 512
-    private static let bucketPage = 1024
 
     let layout: Layout
     private(set) var runs: [Run] = []
@@ -87,22 +114,21 @@ struct PendingEntries: ~Copyable {
     private(set) var waiting = 0
     /// Chunks below this may be needed by a cut although all their entries are gone.
     var keptFrom: UInt64 = .max
-    private var buckets: [UnsafeMutablePointer<UInt32>] = []
-    private var bucketCount = 1
+    /// The oldest first.
+    private var indices: [Index] = []
 
     init(layout: Layout) {
         self.layout = layout
-        addBucketPage()
     }
 
     deinit {
         for chunk in chunks.values { chunk.deallocate() }
         for chunk in spare { chunk.deallocate() }
-        for page in buckets { page.deallocate() }
+        for index in indices { index.buckets.deallocate() }
     }
 
     var memoryBytes: Int {
-        chunks.count * (Int(Self.chunkEntries) * layout.stride + 64) + buckets.count * Self.bucketPage * 4
+        chunks.count * (Int(Self.chunkEntries) * layout.stride + 64) + indices.reduce(0) { $0 + $1.bytes }
     }
 
     /// The oldest that is here.
@@ -277,6 +303,7 @@ struct PendingEntries: ~Copyable {
         else { return }
         if chunk >= keptFrom / Self.chunkEntries { return deferred.append(chunk) }
         guard let start = chunks.removeValue(forKey: chunk) else { return }
+        dropIndices()
         let place = Int(chunk % UInt64(Self.recentCount))
         if recent[place].number == chunk { recent[place] = RecentChunk() }
         if spare.count < 4 { spare.append(start) } else { start.deallocate() }
@@ -292,28 +319,13 @@ struct PendingEntries: ~Copyable {
 
     // MARK: Finding
 
-    /// The full number of an entry from its last 32 bits.
-    @inline(__always)
-    private func number(_ bits: UInt32) -> UInt64 {
-        let age = UInt64(UInt32(truncatingIfNeeded: end) &- bits)
-        return age > 0 && age < end ? end - age : 0
+    func prefetchBucket(_ hash: UInt64) {
+        if let index = indices.last { assay_prefetch(index.bucket(hash)) }
     }
 
-    private func bucket(_ hash: UInt64) -> Int {
-        let level = 1 << (Int.bitWidth - 1 - bucketCount.leadingZeroBitCount)
-        let bucket = Int(truncatingIfNeeded: hash) & (2 * level - 1)
-        return bucket < bucketCount ? bucket : bucket & (level - 1)
-    }
-
-    @inline(__always)
-    private func head(_ bucket: Int) -> UnsafeMutablePointer<UInt32> {
-        buckets[bucket / Self.bucketPage] + bucket % Self.bucketPage
-    }
-
-    func prefetchBucket(_ hash: UInt64) { assay_prefetch(head(bucket(hash))) }
-
-    private mutating func next(_ number: UInt64) -> UInt64 {
-        self.number(entry(number).loadUnaligned(fromByteOffset: Layout.next, as: UInt32.self))
+    /// What the entry before it in its bucket is counted from the first of its index.
+    private mutating func next(_ number: UInt64) -> UInt32 {
+        entry(number).loadUnaligned(fromByteOffset: Layout.next, as: UInt32.self)
     }
 
     private mutating func setNext(_ number: UInt64, _ next: UInt32) {
@@ -321,67 +333,52 @@ struct PendingEntries: ~Copyable {
     }
 
     private mutating func link(_ number: UInt64, _ hash: UInt64) {
-        if count > 2 * bucketCount { split() }
-        let head = head(bucket(hash))
-        setNext(number, head.pointee)
-        head.pointee = UInt32(truncatingIfNeeded: number)
+        if indices.last.map({ number >= $0.first + $0.capacity }) ?? true { addIndex(from: number) }
+        let index = indices[indices.count - 1]
+        let bucket = index.bucket(hash)
+        setNext(number, bucket.pointee)
+        bucket.pointee = UInt32(truncatingIfNeeded: number - index.first)
+    }
+
+    private mutating func addIndex(from number: UInt64) {
+        var capacity = Self.leastIndexed
+        while capacity * 2 * Self.indexParts <= UInt64(count) { capacity *= 2 }
+        indices.append(Index(first: number, capacity: capacity))
+    }
+
+    /// Drops the indices of what has left.
+    private mutating func dropIndices() {
+        while indices.count > 1, indices[1].first <= oldest { indices.removeFirst().buckets.deallocate() }
     }
 
     /// The newest entry with this hash.
     mutating func find(_ hash: UInt64) -> UInt64? {
         let oldest = oldest
-        var number = number(head(bucket(hash)).pointee)
-        while number >= oldest {
-            if idHash(number) == hash { return number }
-            number = next(number)
+        for index in indices.reversed() {
+            var place = index.bucket(hash).pointee
+            while place != .max, index.first + UInt64(place) >= oldest {
+                let number = index.first + UInt64(place)
+                if idHash(number) == hash { return number }
+                place = next(number)
+            }
         }
         return nil
     }
 
     private mutating func unlink(_ number: UInt64) {
+        guard let index = indices.last(where: { $0.first <= number }) else { return }
         let oldest = oldest
-        let head = head(bucket(idHash(number)))
+        let bucket = index.bucket(idHash(number))
         var previous: UInt64?
-        var present = self.number(head.pointee)
-        while present >= oldest {
-            let following = entry(present).loadUnaligned(fromByteOffset: Layout.next, as: UInt32.self)
+        var place = bucket.pointee
+        while place != .max, index.first + UInt64(place) >= oldest {
+            let present = index.first + UInt64(place)
+            let following = next(present)
             if present == number {
-                if let previous { setNext(previous, following) } else { head.pointee = following }
+                if let previous { setNext(previous, following) } else { bucket.pointee = following }
                 return
             }
-            (previous, present) = (present, self.number(following))
-        }
-    }
-
-    private mutating func addBucketPage() {
-        let page = UnsafeMutablePointer<UInt32>.allocate(capacity: Self.bucketPage)
-        page.initialize(repeating: 0, count: Self.bucketPage)
-        buckets.append(page)
-    }
-
-    /// Adds a bucket, which gets its part of the entries of another one: no entry ever waits for all of them.
-    private mutating func split() {
-        let level = 1 << (Int.bitWidth - 1 - bucketCount.leadingZeroBitCount)
-        let (old, new) = (bucketCount - level, bucketCount)
-        if new / Self.bucketPage == buckets.count { addBucketPage() }
-        bucketCount += 1
-        let oldest = oldest
-        var number = number(head(old).pointee)
-        var ends: (old: UInt64?, new: UInt64?) = (nil, nil)
-        head(old).pointee = 0
-        head(new).pointee = 0
-        while number >= oldest {
-            let following = next(number)
-            let bits = UInt32(truncatingIfNeeded: number)
-            if bucket(idHash(number)) == new {
-                if let end = ends.new { setNext(end, bits) } else { head(new).pointee = bits }
-                ends.new = number
-            } else {
-                if let end = ends.old { setNext(end, bits) } else { head(old).pointee = bits }
-                ends.old = number
-            }
-            setNext(number, 0)
-            number = following
+            (previous, place) = (present, following)
         }
     }
 

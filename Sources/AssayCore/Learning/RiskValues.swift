@@ -86,15 +86,28 @@ struct RiskValues: ~Copyable {
 
     // MARK: Values
 
-    private static func hash(_ text: UnsafeBufferPointer<UInt8>, key: Int) -> UInt64 {
+    static func hash(_ text: UnsafeBufferPointer<UInt8>, key: Int) -> UInt64 {
         // Values of different keys lie apart.
         text.stableHash ^ UInt64(key) &* 0x9E37_79B9_7F4A_7C15
     }
 
-    func prefetch(_ text: UnsafeBufferPointer<UInt8>, key: Int) { index.prefetch(Self.hash(text, key: key)) }
+    /// Prefetches where a value of this hash is looked up.
+    @inline(__always)
+    func prefetchIndex(_ hash: UInt64) { index.prefetch(hash) }
+
+    /// Prefetches the value, once its place in the index is there.
+    @inline(__always)
+    func prefetchValue(_ hash: UInt64) {
+        if let slot = index.candidate(hash) { prefetch(Int(slot)) }
+    }
 
     func find(_ text: UnsafeBufferPointer<UInt8>, key: Int) -> Int? {
-        index.find(Self.hash(text, key: key)) { slot in
+        find(text, key: key, hash: Self.hash(text, key: key))
+    }
+
+    @inline(__always)
+    func find(_ text: UnsafeBufferPointer<UInt8>, key: Int, hash: UInt64) -> Int? {
+        index.find(hash) { slot in
             place(Int(slot)).pointee.text == text && self.key(of: Int(slot)) == key
         }.map(Int.init)
     }

@@ -18,14 +18,15 @@ package final class ScheduledLabels: LabelSchedule {
         var wasFound = false
     }
 
+    // Asked for each transaction, by one thread.
     /// With the latest first.
-    private var timed: [Timed] = []
+    @exclusivity(unchecked) private var timed: [Timed] = []
     /// Those that came due because of their transaction.
-    private var found = Heap<Timed>()
+    @exclusivity(unchecked) private var found = Heap<Timed>()
     /// By the hash of their transaction's id.
-    private var untimed: [UInt64: Untimed] = [:]
+    @exclusivity(unchecked) private var untimed: [UInt64: Untimed] = [:]
     private let delayMilliseconds: Int64
-    private var untimedLeft = 0
+    @exclusivity(unchecked) private var untimedLeft = 0
     private let ends: [UInt64]
 
     /// The length of the file, and what it was then.

@@ -22,9 +22,10 @@ package struct Weights: Sendable {
             (rate, beta, l2) = (settings.rate, settings.beta, settings.l2)
         }
 
+        /// Of a slot that no example has moved it is 0 whatever the settings.
         @inline(__always)
         func weight(_ slot: Slot) -> Double {
-            -slot.gradients / ((beta + slot.squares.squareRoot()) / rate + l2)
+            slot.gradients == 0 ? 0 : -slot.gradients / ((beta + slot.squares.squareRoot()) / rate + l2)
         }
     }
 
@@ -37,13 +38,54 @@ package struct Weights: Sendable {
 
     package func weight(at slot: Int) -> Double { pace.weight(slots[slot]) }
 
+    /// Four slots of an example, side by side.
+    private struct Four {
+        let gradients: SIMD4<Double>
+        let squares: SIMD4<Double>
+        /// Of the squares.
+        let roots: SIMD4<Double>
+        let weights: SIMD4<Double>
+
+        @inline(__always)
+        init(_ slots: UnsafePointer<Slot>, _ active: UnsafePointer<Int32>, _ pace: Pace) {
+            let (x, y) = (slots[Int(active[0])], slots[Int(active[1])])
+            let (z, w) = (slots[Int(active[2])], slots[Int(active[3])])
+            gradients = SIMD4(x.gradients, y.gradients, z.gradients, w.gradients)
+            squares = SIMD4(x.squares, y.squares, z.squares, w.squares)
+            roots = squares.squareRoot()
+            let weights = -gradients / ((pace.beta + roots) / pace.rate + pace.l2)
+            self.weights = weights.replacing(with: 0, where: gradients .== 0)
+        }
+    }
+
+    /// What an example's slots weigh, in their order.
+    @inline(__always)
+    private static func sum(
+        _ slots: UnsafePointer<Slot>, _ active: UnsafeBufferPointer<Int32>, _ pace: Pace
+    ) -> Double {
+        var sum = 0.0
+        var place = 0
+        while place + 4 <= active.count {
+            let four = Four(slots, active.baseAddress! + place, pace)
+            sum += four.weights.x
+            sum += four.weights.y
+            sum += four.weights.z
+            sum += four.weights.w
+            place += 4
+        }
+        while place < active.count {
+            sum += pace.weight(slots[Int(active[place])])
+            place += 1
+        }
+        return sum
+    }
+
     /// The probability that the sum of some slots' weights stands for.
     @inline(__always)
     func probability(_ active: UnsafeBufferPointer<Int32>) -> Double {
-        slots.withUnsafeBufferPointer { slots in
-            var sum = 0.0
-            for slot in active { sum += pace.weight(slots[Int(slot)]) }
-            return Self.probability(ofSum: sum)
+        let pace = pace
+        return slots.withUnsafeBufferPointer {
+            Self.probability(ofSum: Self.sum($0.baseAddress!, active, pace))
         }
     }
 
@@ -53,18 +95,33 @@ package struct Weights: Sendable {
         return 1 / (1 + exp(-bounded))
     }
 
-    /// Moves the weights of an example towards what it turned out to be.
-    @inline(__always)
+    /// Moves the weights of an example towards what it turned out to be. No slot occurs twice in it.
     mutating func learn(_ active: UnsafeBufferPointer<Int32>, isFraud: Bool) {
-        let gradient = probability(active) - (isFraud ? 1 : 0)
-        let square = gradient * gradient
         let pace = pace
         slots.withUnsafeMutableBufferPointer { slots in
-            for slot in active {
-                let before = slots[Int(slot)]
+            let slots = slots.baseAddress!
+            let probability = Self.probability(ofSum: Self.sum(slots, active, pace))
+            let gradient = probability - (isFraud ? 1 : 0)
+            let square = gradient * gradient
+            var place = 0
+            while place + 4 <= active.count {
+                let four = Four(slots, active.baseAddress! + place, pace)
+                let squares = four.squares + square
+                let steps = (squares.squareRoot() - four.roots) / pace.rate * four.weights
+                let gradients = four.gradients + (gradient - steps)
+                slots[Int(active[place])] = Slot(gradients: gradients.x, squares: squares.x)
+                slots[Int(active[place + 1])] = Slot(gradients: gradients.y, squares: squares.y)
+                slots[Int(active[place + 2])] = Slot(gradients: gradients.z, squares: squares.z)
+                slots[Int(active[place + 3])] = Slot(gradients: gradients.w, squares: squares.w)
+                place += 4
+            }
+            while place < active.count {
+                let before = slots[Int(active[place])]
                 let squares = before.squares + square
                 let step = (squares.squareRoot() - before.squares.squareRoot()) / pace.rate * pace.weight(before)
-                slots[Int(slot)] = Slot(gradients: before.gradients + (gradient - step), squares: squares)
+                slots[Int(active[place])] = Slot(
+                    gradients: before.gradients + (gradient - step), squares: squares)
+                place += 1
             }
         }
     }

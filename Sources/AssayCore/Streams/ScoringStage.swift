@@ -380,7 +380,7 @@ package struct ScoringStage: RunStage, ~Copyable {
         batch.scored.rules = rules
         if rules != nil { stage.changeFunction { [columns = batch.decoded.columns] in $0.show(columns) } }
         stage.withOutput { swap(&$0, &batch.scored) }
-        model?.begin(batch.decoded.labels, batch.decoded.columns)
+        model?.begin(batch.decoded.transactions, batch.decoded.labels, text, batch.decoded.columns)
         try stage.process(
             batch.decoded.transactions,
             hash: { $0.userHash },

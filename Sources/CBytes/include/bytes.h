@@ -53,6 +53,36 @@ static inline assay_string_step assay_string_scan(const uint8_t *bytes) {
     return step;
 }
 
+// Which of 16 bytes are a byte, and which are another, one bit each.
+typedef struct {
+    uint32_t one;
+    uint32_t other;
+} assay_byte_matches;
+
+static inline assay_byte_matches assay_match_bytes(const uint8_t *bytes, uint8_t one, uint8_t other) {
+    assay_byte_matches matches;
+#if defined(__SSE2__)
+    const __m128i block = _mm_loadu_si128((const __m128i *)bytes);
+    matches.one = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8((char)one)));
+    matches.other = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8((char)other)));
+#else
+    matches.one = 0;
+    matches.other = 0;
+    for (uint32_t index = 0; index < 16; index++) {
+        matches.one |= (uint32_t)(bytes[index] == one) << index;
+        matches.other |= (uint32_t)(bytes[index] == other) << index;
+    }
+#endif
+    return matches;
+}
+
+// How many of some numbers are less than a value.
+static inline uint32_t assay_count_below(const double *numbers, uint32_t count, double value) {
+    uint64_t below = 0;
+    for (uint32_t index = 0; index < count; index++) below += numbers[index] < value;
+    return (uint32_t)below;
+}
+
 // 32 bytes of which only some are compared: those whose byte of the mask is set.
 typedef struct {
     uint64_t words[4];
