@@ -269,6 +269,35 @@ import Testing
         #expect(run.code == 0 && run.lines == ["True"], "\(run.lines) \(run.errors)")
     }
 
+    @Test("Outputs may select by what the model says, and those that name no columns keep theirs")
+    func outputs() throws {
+        let run = try Self.run(
+            """
+            cp \(Repository.golden("learning.yaml")) c.yaml
+            cat >> c.yaml <<'END'
+            outputs:
+              assessments:
+                - {jsonl: all}
+                - {jsonl: some, where: model_probability >= 0.5}
+                - {csv: columns, where: model_probability >= 0.5, columns: {id: transaction_id, p: model_probability}}
+                - {csv: plain}
+            END
+            $ASSAY score \(Self.input) -c c.yaml -q --no-checkpoints --rejects rejects
+            python3 - <<'END'
+            import json
+            lines = [line for line in open("all") if json.loads(line).get("model_probability", 0) >= 0.5]
+            assert len(lines) > 20 and open("some").read() == "".join(lines), len(lines)
+            rows = [json.loads(line) for line in lines]
+            expected = [["id", "p"]]
+            expected += [[row["transaction_id"], str(row["model_probability"])] for row in rows]
+            assert [line.rstrip("\\n").split(",") for line in open("columns")] == expected
+            assert "model" not in open("plain").readline()
+            END
+            echo right
+            """)
+        #expect(run.code == 0 && run.lines == ["right"], "\(run.lines) \(run.errors)")
+    }
+
     @Test("Pipelines refuse to learn, and say why")
     func pipelines() throws {
         let run = try Self.run(

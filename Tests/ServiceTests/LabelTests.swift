@@ -88,4 +88,38 @@ import Testing
         #expect((Int(run.lines.first ?? "") ?? 0) > 500 && run.lines.contains("same"), "\(run.lines)")
         #expect(run.lines.last == "\"labels\":336" && run.lines[1] == "336", "\(run.lines)")
     }
+
+    @Test("Learning begins and ends with another configuration, and the journal says where")
+    func begins() throws {
+        let run = try Self.run(
+            """
+            learned=$(cat c.yaml); echo 'rules: []' > c.yaml
+            split -n l/4 -d in part
+            label=$(sed 's/.*"transaction_id":"\\([^"]*\\)".*/{"label":{"transaction_id":"\\1","fraud":true}}/' first)
+            serve -c c.yaml --checkpoint-every 100
+            lines part00 > out; label -d "$label" | tail -c 4
+            kill -TERM $run; wait $run; echo "$learned" > c.yaml
+            serve -c c.yaml --checkpoint-every 100
+            lines part01 >> out; label -d "$label"
+            sed 's/.*"transaction_id":"\\([^"]*\\)".*/{"label":{"transaction_id":"\\1","fraud":true}}/' part01 > many
+            labels many
+            sleep 0.3; curl -s $at/metrics | grep -E '^assay_(labels|model)' | head -n 3
+            lines part02 >> out
+            kill -KILL $run; wait $run 2> /dev/null || true
+            echo 'rules: []' > c.yaml
+            serve -c c.yaml --checkpoint-every 100
+            lines part03 >> out; label -d "$label" | tail -c 4
+            kill -TERM $run; wait $run; echo ended $?
+            cat st/journal/*.jsonl | $ASSAY score --no-checkpoints -q | cmp - out && echo same
+            """)
+        let labelled = (run.lines.dropFirst(2).first ?? "").split(separator: ",").first.map(String.init) ?? ""
+        let count = labelled.filter(\.isNumber)
+        #expect(
+            run.lines == [
+                "404", "{\"accepted\":0,\"repeated\":0,\"unknown\":1} 202",
+                "{\"accepted\":\(count),\"repeated\":0,\"unknown\":0}",
+                "assay_labels_total{outcome=\"first\"} \(count)", "assay_labels_total{outcome=\"repeated\"} 0",
+                "assay_labels_total{outcome=\"changed\"} 0", "404", "ended 0", "same",
+            ], "\(run.lines) \(run.errors)")
+    }
 }

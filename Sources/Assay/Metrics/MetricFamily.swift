@@ -38,6 +38,21 @@ extension MetricFamily {
         "assay_event_time_lag_seconds", .gauge, "The time of day less the greatest event time.")
 }
 
+// What is learned.
+extension MetricFamily {
+    static let labels = MetricFamily(
+        "assay_labels_total", .counter,
+        "Labels that were taken: first ones, repeated, changed, and those of transactions that are not remembered.",
+        labels: ["outcome"])
+    static let modelReady = MetricFamily("assay_model_ready", .gauge, "1 if the model takes part in scoring.")
+    static let modelExamples = MetricFamily(
+        "assay_model_examples", .gauge, "Transactions that the model has learned.", labels: ["fraud"])
+    static let modelCorrections = MetricFamily(
+        "assay_model_corrections_total", .counter, "Transactions that were learned again as their label came late.")
+    static let modelDropped = MetricFamily(
+        "assay_model_dropped_total", .counter, "Transactions that were never learned: too many were remembered.")
+}
+
 // Where it comes from and goes.
 extension MetricFamily {
     static let inputLines = MetricFamily(

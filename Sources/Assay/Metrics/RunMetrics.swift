@@ -9,6 +9,8 @@ package final class RunMetrics: Sendable {
     struct Owner: Sendable {
         /// The position and the totals of all runs of the state.
         var record = StageRecord()
+        /// Nil where nothing is learned.
+        var learning: LearningCounts?
         var keys = 0
         var memoryBytes = 0
         var unsavedBytes = 0
@@ -49,6 +51,7 @@ package final class RunMetrics: Sendable {
         var owner: Owner?
         /// The totals before this process had done anything.
         var earlier: StageRecord?
+        var earlierLearning: LearningCounts?
         /// The lines of each source before.
         var earlierLines: [[String]: UInt64] = [:]
         var formerCheckpoints = (made: 0, failed: 0)
@@ -76,6 +79,7 @@ package final class RunMetrics: Sendable {
         state.withLock { state in
             state.owner = owner
             if state.earlier == nil { state.earlier = owner.record }
+            if state.earlierLearning == nil { state.earlierLearning = owner.learning }
             for source in owner.sources where state.earlierLines[source.labels] == nil {
                 state.earlierLines[source.labels] = source.lines
             }
@@ -120,6 +124,9 @@ package final class RunMetrics: Sendable {
         page.write(.ready, isReady ? 1 : 0)
         if let owner = state.owner {
             Self.write(owner.record, since: state.earlier ?? StageRecord(), now: now, into: &page)
+            if let learning = owner.learning {
+                Self.write(learning, since: state.earlierLearning ?? LearningCounts(), into: &page)
+            }
             page.write(
                 .inputLines,
                 owner.sources.map { ($0.labels, Double($0.lines - (state.earlierLines[$0.labels] ?? 0))) })
@@ -155,6 +162,28 @@ package final class RunMetrics: Sendable {
         page.write(.rulesFired, rules.filter { $0.0.count == 1 }.map { (labels: $0.0, value: $0.1) })
         page.write(.rulesFailed, rules.filter { $0.0.count == 2 }.map { (labels: $0.0, value: $0.1) })
         if record.eventTime != 0 { page.write(.eventTimeLag, Double(now - record.eventTime) / 1000) }
+    }
+
+    private static func write(
+        _ learning: LearningCounts, since earlier: LearningCounts, into page: inout MetricsPage
+    ) {
+        func done(_ count: KeyPath<LearningCounts, UInt64>) -> Double {
+            Double(learning[keyPath: count] - min(learning[keyPath: count], earlier[keyPath: count]))
+        }
+        page.write(
+            .labels,
+            [
+                (["first"], done(\.labels)), (["repeated"], done(\.repeated)), (["changed"], done(\.changed)),
+                (["unknown"], done(\.unknown)),
+            ])
+        page.write(.modelReady, learning.isReady ? 1 : 0)
+        page.write(
+            .modelExamples,
+            [
+                (["true"], Double(learning.frauds)), (["false"], Double(learning.examples - learning.frauds)),
+            ])
+        page.write(.modelCorrections, done(\.corrections))
+        page.write(.modelDropped, done(\.dropped))
     }
 
     private static func done(_ record: StageRecord, since earlier: StageRecord) -> [Tally] {

@@ -9,7 +9,7 @@ package struct AssessmentCompiler {
     package init(path: String) {
         expressions = PipelineExpressions(path: path, fields: FieldCollector(declared: []))
         var names = StreamEnvironment(lists: [])
-        for (slot, column) in AssessmentColumn.columns.enumerated() {
+        for (slot, column) in AssessmentColumn.named.enumerated() {
             names.declare(column.name, column.type.type, slot: RowSlots.firstAssessment + slot)
         }
         self.names = names

@@ -39,8 +39,9 @@ struct Publishing {
         (last, due) = (now, .infinity)
         metrics.set(
             RunMetrics.Owner(
-                record: stage.record, keys: stage.keyCount, memoryBytes: stage.memoryBytes + stage.indexBytes,
-                unsavedBytes: stage.changedBytes, sources: sources, checkpoints: saving?.committed ?? 0,
-                checkpointFailures: saving?.failures ?? 0, isFailing: saving?.isFailing ?? false, last: saving?.last))
+                record: stage.record, learning: stage.counts.learning, keys: stage.keyCount,
+                memoryBytes: stage.memoryBytes + stage.indexBytes, unsavedBytes: stage.changedBytes, sources: sources,
+                checkpoints: saving?.committed ?? 0, checkpointFailures: saving?.failures ?? 0,
+                isFailing: saving?.isFailing ?? false, last: saving?.last))
     }
 }

@@ -87,9 +87,11 @@ package struct RunRequest {
         RunRequest(
             inputs: inputs, outputs: outputs, rejects: rejects, zone: zone,
             configuration: ReferenceConfiguration.yaml(configuration, commented: false),
-            functions: [(ScoringStage.functionNumber, ScoringStage.functionName)]
-                + (configuration.scoring.learning.isEnabled
-                    ? [(ScoringStage.learningFunctionNumber, ScoringStage.learningFunctionName)] : []),
+            // A mark in a journal may turn learning on at any time.
+            functions: [
+                (ScoringStage.functionNumber, ScoringStage.functionName),
+                (ScoringStage.learningFunctionNumber, ScoringStage.learningFunctionName),
+            ],
             words: .scoring,
             compare: { recorded in ConfigurationChange.warnings(from: recorded, to: configuration) },
             hasEnded: { _ in true })

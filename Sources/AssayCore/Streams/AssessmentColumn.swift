@@ -1,7 +1,7 @@
 /// The fields of an assessment, in the order of their slots.
 package enum AssessmentColumn: Int, CaseIterable, Sendable {
     case transactionID, userID, sequence, timestamp, riskLevel, riskScore, riskFactors, recommendation, decision
-    case decidedBy, shadow
+    case decidedBy, shadow, modelProbability
 
     var column: EventSchema.Column {
         switch self {
@@ -16,8 +16,13 @@ package enum AssessmentColumn: Int, CaseIterable, Sendable {
         case .decision: EventSchema.Column(name: "decision", type: .string)
         case .decidedBy: EventSchema.Column(name: "decided_by", type: .string)
         case .shadow: EventSchema.Column(name: "shadow", type: .list)
+        case .modelProbability: EventSchema.Column(name: "model_probability", type: .double)
         }
     }
 
-    package static let columns = allCases.map(\.column)
+    /// Those of an output that names none. What a model says has a column only where it is asked for: tables that are
+    /// there keep the columns that they have.
+    package static let columns = allCases.filter { $0 != .modelProbability }.map(\.column)
+    /// Those that an output of scoring may name.
+    package static let named = allCases.map(\.column)
 }

@@ -62,7 +62,7 @@ final class AssessmentRow: Row {
     func end() { event = nil }
 
     /// The assessment's own fields, in the order of their slots; null for those that it lacks.
-    var ownValues: [Value] { AssessmentColumn.allCases.map { valueIfAny(Self.firstSlot + $0.rawValue) } }
+    var ownValues: [Value] { AssessmentColumn.columns.indices.map { valueIfAny(Self.firstSlot + $0) } }
 
     func valueIfAny(_ slot: Int) -> Value {
         do throws(EvaluationError) {
@@ -102,13 +102,19 @@ final class AssessmentRow: Row {
         case .shadow:
             guard assessment.shadowCount > 0 else { throw missing(column) }
             return try madeLine.value(column.rawValue)
+        case .modelProbability:
+            guard assessment.probability != nil else { throw missing(column) }
+            return .double(double(column))
         }
     }
 
     private func double(_ column: AssessmentColumn) -> Double {
         // A whole number divided by a power of ten is the number nearest to the line's text.
-        column == .timestamp
-            ? Double(transaction.time.milliseconds) / 1000 : Double(OutputBuffer.millionths(assessment.score)) / 1e6
+        switch column {
+        case .timestamp: Double(transaction.time.milliseconds) / 1000
+        case .modelProbability: Double(OutputBuffer.millionths(assessment.probability ?? 0)) / 1e6
+        default: Double(OutputBuffer.millionths(assessment.score)) / 1e6
+        }
     }
 
     private func missing(_ column: AssessmentColumn) -> EvaluationError {
@@ -121,6 +127,7 @@ final class AssessmentRow: Row {
 
     override func double(_ slot: Int) throws(EvaluationError) -> Double {
         guard let column = own(slot) else { return try present.double(slot) }
+        if column == .modelProbability, assessment.probability == nil { throw missing(column) }
         return double(column)
     }
 
