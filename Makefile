@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning learn-demo bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning bench-poison learn-demo bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -119,6 +119,11 @@ bench-patterns: build
 bench-learning: build
 	@tools/install-packages.sh python3
 	@tools/bench/learning.py .build/release/assay $(LINES)
+
+# What a million wrong labels do to a model, and what restoring it mends.
+bench-poison: build
+	@tools/install-packages.sh python3
+	@tools/bench/poison.py .build/release/assay $(WRONG) $(LINES)
 
 # How well a stream learns from labels that come a week late, beside gradient boosting that was trained offline.
 learn-demo: build

@@ -131,7 +131,8 @@ import Testing
     func newerFormat() throws {
         let folder = try TemporaryFolder()
         _ = try StateStore(folder: folder.url.path, functions: Self.functions)
-        try Database(path: "\(folder.url.path)/state.db", access: .readWrite).execute("UPDATE store SET format = 4")
+        let database = try Database(path: "\(folder.url.path)/state.db", access: .readWrite)
+        try database.execute("UPDATE store SET format = format + 1")
         let error = #expect(throws: StoreError.self) {
             try StateStore(folder: folder.url.path, functions: Self.functions)
         }

@@ -183,6 +183,7 @@ package final class LearnedModel: TransactionModel {
         if isFraud { counts.fraudLabels += 1 }
         counts.recent.add(isFraud: isFraud, at: clock)
         status.label = isFraud
+        status.isDoubtful = false
         noteStatus(of: entry)
         let isNews = status.held != isFraud
         if isNews { remember(isFraud, of: entry, &status) }
@@ -227,10 +228,11 @@ package final class LearnedModel: TransactionModel {
         prefetchValues(ofEntry: entry + Self.ripeDistance, in: run)
         var status = entries.status(entry)
         noteStatus(of: entry)
-        if status.label == nil { remember(false, of: entry, &status) }
         status.hasMatured = true
+        if status.label == nil, !status.isDoubtful { remember(false, of: entry, &status) }
         entries.set(status, of: entry)
         entries.ripen(run: run)
+        guard !status.isDoubtful else { return }
         learn(entry, isFraud: status.label ?? false)
     }
 

@@ -14,7 +14,8 @@ extension LearnedModel {
     }
 
     /// Takes the weights and the memories of an earlier state of the same inputs. What waits forgets the labels that
-    /// came since: they would teach the same again.
+    /// came since: they would teach the same again. Nor is what had one taken for legitimate after a while: some of
+    /// those labels were right.
     package func restore(from earlier: LearnedModel) {
         precondition(layout == earlier.layout, "both have the same inputs")
         weights = earlier.weights
@@ -46,6 +47,7 @@ extension LearnedModel {
                     before = earlier.entries.status(entry)
                 }
                 var status = entries.status(entry)
+                if before.label == nil, status.label != nil, !status.hasMatured { status.isDoubtful = true }
                 (status.label, status.held) = (before.label, before.held)
                 entries.set(status, of: entry)
             }

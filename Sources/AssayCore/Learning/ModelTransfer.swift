@@ -93,7 +93,7 @@ extension LearnedModel {
                 ("number", .unsigned(entry)), ("id_hash", .string(String(entries.idHash(entry), radix: 16))),
                 ("clock_ms", .integer(entries.clock(entry))),
                 ("label", status.label.map { .bool($0) } ?? .null), ("known", status.held.map { .bool($0) } ?? .null),
-                ("matured", .bool(status.hasMatured)),
+                ("matured", .bool(status.hasMatured)), ("doubtful", .bool(status.isDoubtful)),
                 (
                     "values",
                     .array(
@@ -199,6 +199,7 @@ extension LearnedModel {
         var status = PendingEntries.Status()
         (status.label, status.held) = (document["label"]?.bool, document["known"]?.bool)
         status.hasMatured = document["matured"]?.bool ?? false
+        status.isDoubtful = document["doubtful"]?.bool ?? false
         let cell = number / LearningSaving.statusesOfCell
         statuses[cell, default: Array(repeating: 0, count: Int(LearningSaving.statusesOfCell))][
             Int(number % LearningSaving.statusesOfCell)] = status.bits

@@ -51,7 +51,13 @@ struct PendingEntries: ~Copyable {
             set { bits = bits & ~16 | (newValue ? 16 : 0) }
         }
 
-        static func isValid(_ bits: UInt8) -> Bool { bits & 3 != 3 && bits & 12 != 12 && bits < 32 }
+        /// Its labels are not believed any more: without a new one it teaches nothing, as nobody knows what it was.
+        var isDoubtful: Bool {
+            get { bits & 32 != 0 }
+            set { bits = bits & ~32 | (newValue ? 32 : 0) }
+        }
+
+        static func isValid(_ bits: UInt8) -> Bool { bits & 3 != 3 && bits & 12 != 12 && bits < 64 }
     }
 
     /// Entries whose clocks ascend: a clock that was fast and set back begins another run.
