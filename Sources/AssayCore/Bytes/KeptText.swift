@@ -1,6 +1,7 @@
 /// The bytes of a text at a place that does not move.
+///
+/// @unchecked Sendable: the bytes never change.
 package final class KeptText: @unchecked Sendable {
-    // @unchecked: the bytes never change.
     package let bytes: UnsafeBufferPointer<UInt8>
 
     package init(_ text: String) {
