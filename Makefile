@@ -123,7 +123,7 @@ bench-learning: build
 # What a million wrong labels do to a model, and what restoring it mends.
 bench-poison: build
 	@tools/install-packages.sh python3
-	@tools/bench/poison.py .build/release/assay $(WRONG) $(LINES)
+	@tools/bench/poison.py .build/release/assay $(or $(WRONG),1000000) $(LINES)
 
 # How well a stream learns from labels that come a week late, beside gradient boosting that was trained offline.
 learn-demo: build

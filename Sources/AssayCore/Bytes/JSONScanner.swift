@@ -176,6 +176,16 @@ struct JSONScanner {
         }
     }
 
+    /// At a member's key: leaves the cursor at its value.
+    @inline(__always)
+    mutating func key() throws(JSONFault) -> StringToken {
+        let key = try string()
+        skipSpace()
+        guard take(":") else { throw fault(.expectedColon) }
+        skipSpace()
+        return key
+    }
+
     /// After a member's value: returns true at the next member's key, false after the object's end.
     @inline(__always)
     mutating func nextMember() throws(JSONFault) -> Bool {

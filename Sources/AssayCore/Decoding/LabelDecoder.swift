@@ -78,10 +78,7 @@ enum LabelDecoder {
         scanner.skipSpace()
         if scanner.take("}") { return }
         repeat {
-            let key = try scanner.string()
-            scanner.skipSpace()
-            guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
-            scanner.skipSpace()
+            let key = try scanner.key()
             let value = scanner.cursor
             guard let member = member(key) else {
                 try scanner.skipValue(depth: 2)

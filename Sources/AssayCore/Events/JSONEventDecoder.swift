@@ -184,10 +184,7 @@ package struct JSONEventDecoder {
         scanner.skipSpace()
         if scanner.take("}") { return false }
         repeat {
-            let key = try scanner.string()
-            scanner.skipSpace()
-            guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
-            scanner.skipSpace()
+            let key = try scanner.key()
             if key.bytes.elementsEqual(name) { return try find(path.dropFirst(), &scanner) }
             try scanner.skipValue(depth: 2)
         } while try scanner.nextMember()

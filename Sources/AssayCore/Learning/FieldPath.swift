@@ -105,10 +105,7 @@ struct FieldPath {
         scanner.skipSpace()
         if scanner.take("}") { return }
         repeat {
-            let key = try scanner.string()
-            scanner.skipSpace()
-            guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
-            scanner.skipSpace()
+            let key = try scanner.key()
             if Self.isKey(key, path.first!) {
                 if path.count > 1 { try find(path.dropFirst(), &scanner, depth: depth + 1) } else { try take(&scanner) }
             } else if path.count > 1, Self.isKey(key, Array(path.joined(separator: [UInt8(ascii: ".")]))) {

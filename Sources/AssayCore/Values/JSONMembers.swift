@@ -54,10 +54,7 @@ struct JSONMembers {
             scanner.skipSpace()
             if scanner.take("}") { return }
             repeat {
-                let token = try scanner.string()
-                scanner.skipSpace()
-                guard scanner.take(":") else { throw scanner.fault(.expectedColon) }
-                scanner.skipSpace()
+                let token = try scanner.key()
                 try body(token, &scanner)
             } while try scanner.nextMember()
         } catch {
