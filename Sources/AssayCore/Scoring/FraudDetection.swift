@@ -231,9 +231,9 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         let ahead = isEarly ? transaction.time.milliseconds - clock.milliseconds : nil
         clock.advance(to: transaction.time)
         let judgement = judge(transaction, symbol, aheadMilliseconds: ahead, state, &output.factors)
-        var sample: ModelSample?
         var probability: Double?
-        if let model { (sample, probability) = assess(input, idHash, symbol, judgement, state, model) }
+        var count: UInt32 = 0
+        if let model { (probability, count) = assess(input, idHash, judgement, state, model) }
         if rules != nil { applyRules(input, symbol, probability, &state) }
         teach(transaction, symbol, judgement, &state)
         var score = judgement.risk
@@ -244,8 +244,8 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
                 score = settings.combination.score(output.factors, last: output.factors.factors.count - firstFactor)
             }
         }
-        if let model, let sample {
-            learn(sample, &state, model)
+        if let model {
+            learn(input, idHash, judgement, count, &state, model)
             if let probability { score = combine(score, probability, model, firstFactor, &output.factors) }
         }
         if settings.deduplicate { state.addRecent(idHash, in: &pool) }
@@ -342,32 +342,46 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     // MARK: The model
 
+    // What only reads is mutating here, too, and no sample is kept: either would be a copy of everything for each
+    // transaction, also where nothing is learned.
+
+    /// Returns how likely fraud is, and the velocity check's count, which `learn` needs as it was before.
     @inline(never)
     private mutating func assess(
-        _ input: Input, _ idHash: UInt64, _ symbol: UInt32, _ judgement: Judgement, _ state: borrowing UserState,
+        _ input: Input, _ idHash: UInt64, _ judgement: Judgement, _ state: borrowing UserState,
         _ model: any TransactionModel
-    ) -> (ModelSample, Double?) {
+    ) -> (probability: Double?, count: UInt32) {
         model.advance(to: clock.milliseconds)
-        let type = input.text.bytes(input.transaction.type)
-        let sample = ModelSample(
-            transaction: input.transaction, text: input.text, idHash: idHash,
-            type: type.isEmpty ? defaultTypeText.bytes : type, hour: judgement.hour,
-            count: judgement.typeIndex.map {
-                velocity.countInLongestWindow(input.transaction.time, typeIndex: $0, state: state)
-            } ?? 0,
-            checks: judgement.risk)
-        return (sample, model.assess(sample, state))
+        var count: UInt32 = 0
+        if let typeIndex = judgement.typeIndex {
+            count = velocity.countInLongestWindow(input.transaction.time, typeIndex: typeIndex, state: state)
+        }
+        return (model.assess(sample(input, idHash, judgement, count), state), count)
+    }
+
+    @inline(never)
+    private mutating func learn(
+        _ input: Input, _ idHash: UInt64, _ judgement: Judgement, _ count: UInt32, _ state: inout UserState,
+        _ model: any TransactionModel
+    ) {
+        let place = model.learn(sample(input, idHash, judgement, count), state)
+        if state.modelPlace != place { state.setModelPlace(place, in: &pool) }
     }
 
     @inline(__always)
-    private mutating func learn(_ sample: ModelSample, _ state: inout UserState, _ model: any TransactionModel) {
-        let place = model.learn(sample, state)
-        if state.modelPlace != place { state.setModelPlace(place, in: &pool) }
+    private mutating func sample(
+        _ input: Input, _ idHash: UInt64, _ judgement: Judgement, _ count: UInt32
+    ) -> ModelSample {
+        let type = input.text.bytes(input.transaction.type)
+        return ModelSample(
+            transaction: input.transaction, text: input.text, idHash: idHash,
+            type: type.isEmpty ? defaultTypeText.bytes : type, hour: judgement.hour, count: count,
+            checks: judgement.risk)
     }
 
     /// Appends the model's factor where it is to be shown, and returns the score of all evidence.
     @inline(never)
-    private func combine(
+    private mutating func combine(
         _ score: Double, _ probability: Double, _ model: any TransactionModel, _ first: Int,
         _ factors: inout FactorList
     ) -> Double {
@@ -438,14 +452,19 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     @inline(__always)
     func memoryBytes(_ state: borrowing UserState) -> Int {
-        if let model { return memoryBytes(state, model) }
-        guard state.hasSequences, let place = state.sequences else { return state.blockBytes }
-        return state.blockBytes + sequences.memoryBytes(of: place)
+        guard state.hasSequences || model != nil else { return state.blockBytes }
+        return state.blockBytes + Self.bytesBeside(state, sequences, model)
     }
 
-    private func memoryBytes(_ state: borrowing UserState, _ model: any TransactionModel) -> Int {
-        state.blockBytes + (state.sequences.map { sequences.memoryBytes(of: $0) } ?? 0)
-            + (state.modelPlace.map { model.memoryBytes(of: $0) } ?? 0)
+    /// Takes what it needs rather than the function, all of which would be copied for it.
+    @inline(never)
+    private static func bytesBeside(
+        _ state: borrowing UserState, _ sequences: SequenceTable, _ model: (any TransactionModel)?
+    ) -> Int {
+        var bytes = 0
+        if let place = state.sequences { bytes += sequences.memoryBytes(of: place) }
+        if let model, let place = state.modelPlace { bytes += model.memoryBytes(of: place) }
+        return bytes
     }
 
     package func encode(_ state: borrowing UserState, into bytes: inout OutputBuffer) {
