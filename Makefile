@@ -168,7 +168,7 @@ check-format:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests tools
 
 dependencies:
-	@tools/install-packages.sh libre2-dev libyaml-dev libxxhash-dev libsqlite3-dev libzstd-dev zlib1g-dev libpq5 librdkafka-dev libmicrohttpd-dev libmicrohttpd12 pkg-config tzdata
+	@tools/install-packages.sh libre2-dev libyaml-dev libxxhash-dev libsqlite3-dev libzstd-dev zlib1g-dev libpq5 librdkafka-dev libmicrohttpd-dev libmicrohttpd12 libcurl4-openssl-dev libcurl4 pkg-config tzdata
 
 test-dependencies:
 	@tools/install-packages.sh python3 python3-jsonschema python3-yaml tzdata util-linux sqlite3 zstd \

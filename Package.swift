@@ -16,7 +16,8 @@ let package = Package(
         .trait(name: "Kafka", description: "Inputs and outputs that are topics of Kafka."),
         .trait(name: "PostgreSQL", description: "Outputs into tables of PostgreSQL."),
         .trait(name: "Service", description: "Answers over HTTP: metrics, and scores."),
-        .default(enabledTraits: ["Kafka", "PostgreSQL", "Service"]),
+        .trait(name: "Notifiers", description: "Alerts over the network: Slack, PagerDuty, mail, webhooks, Alertmanager."),
+        .default(enabledTraits: ["Kafka", "PostgreSQL", "Service", "Notifiers"]),
     ],
     targets: [
         .target(name: "CBytes"),
@@ -53,6 +54,8 @@ let package = Package(
         .target(name: "CMicrohttpd", dependencies: ["CLoading"]),
         .target(
             name: "Service", dependencies: ["Assay", "AssayCore", "CMicrohttpd", "CivilTime", "StateStore"]),
+        .target(name: "CCurl", dependencies: ["CLoading"]),
+        .target(name: "Notifiers", dependencies: ["Assay", "AssayCore", "CCurl", "CivilTime", "StateStore"]),
         .target(name: "CAssay"),
         .target(name: "AssayC", dependencies: ["Assay", "AssayCore", "CAssay"]),
         .executableTarget(
@@ -62,6 +65,7 @@ let package = Package(
                 .target(name: "Kafka", condition: .when(traits: ["Kafka"])),
                 .target(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
                 .target(name: "Service", condition: .when(traits: ["Service"])),
+                .target(name: "Notifiers", condition: .when(traits: ["Notifiers"])),
             ]),
         .executableTarget(
             name: "assayctl", dependencies: ["Arguments", "Assay", "AssayCore", "CivilTime", "StateStore"],

@@ -34,7 +34,8 @@ extension Configurations {
                     code: .badConfiguration,
                     message: "\(path) is empty; to have no rules it says 'rules: []'")
             }
-            let others = ConfigurationChange.settings(from: present, to: loaded.file)
+            var others = ConfigurationChange.settings(from: present, to: loaded.file)
+            if present.alerts.identity != loaded.file.alerts.identity { others.append("alerts") }
             guard others.isEmpty else {
                 throw Failure(
                     code: .badConfiguration,
@@ -66,6 +67,13 @@ enum ConfigurationCommand {
         for entry in loaded.file.outputs {
             mistakes.attempt { () throws(ConfigurationError) in outputs.append(try compiler.compile(entry).0) }
         }
+        let office = AlertOffice(loaded.file.alerts)
+        for rule in office.settings.rules where rule.subject == .assessments {
+            mistakes.attempt { () throws(ConfigurationError) in _ = try compiler.compile(rule, office) }
+        }
+        mistakes.attempt { () throws(ConfigurationError) in
+            _ = try EngineAlerts.compile(office.settings, path: path)
+        }
         do throws(ConfigurationError) {
             try mistakes.throwAll()
         } catch {
@@ -80,6 +88,7 @@ enum ConfigurationCommand {
             print("rule \(name) reads \(reads.isEmpty ? "nothing" : reads.joined(separator: ", "))")
         }
         for drawing in rules?.patternDrawings ?? [] { print("pattern \(drawing.heading)") }
+        tell(office.settings)
         for doubt in loaded.file.doubts { Diagnostics.warning(doubt) }
         if arguments.flag("connect") { try connect(loaded.file.inputs, outputs + loaded.file.rejects) }
         print("\(path): good")
@@ -89,8 +98,28 @@ enum ConfigurationCommand {
         let pipeline = try Pipelines.load(path)
         try checkClaims(.pipeline(pipeline, inputs: pipeline.inputs), path)
         for (name, columns) in pipeline.outlines { print("stream \(name) makes \(columns)") }
+        do throws(ConfigurationError) {
+            _ = try EngineAlerts.compile(pipeline.alerts.settings, path: path)
+        } catch {
+            throw Failure(error)
+        }
+        tell(pipeline.alerts.settings)
         if connects { try connect(pipeline.inputs, pipeline.sinks + pipeline.rejects) }
         print("\(path): good")
+    }
+
+    /// What is told whom; a channel that could not send as things are is told as a warning.
+    private static func tell(_ settings: AlertSettings) {
+        for rule in settings.rules {
+            print("alert \(rule.name) on \(rule.on.text) goes to \(rule.channels.joined(separator: ", "))")
+        }
+        for (name, channel) in settings.channels {
+            do throws(ChannelFault) {
+                try channel.check()
+            } catch {
+                Diagnostics.warning("channel '\(name)' cannot send: \(error.message)")
+            }
+        }
     }
 
     /// What a run would refuse before it looks at any input.

@@ -3,6 +3,9 @@ import Assay
 #if Kafka
     import Kafka
 #endif
+#if Notifiers
+    import Notifiers
+#endif
 #if PostgreSQL
     import PostgreSQL
 #endif
@@ -10,12 +13,20 @@ import Assay
 /// The kinds of inputs and outputs that files can name: the only place where a connector is registered.
 enum Connectors {
     static let all = ConnectorKinds(
-        sources: sources, outputs: outputs, standardOutput: StandardOutputKind.definition)
+        sources: sources, outputs: outputs, channels: channels, standardOutput: StandardOutputKind.definition)
 
     private static var sources: [any SourceKind] {
         var kinds: [any SourceKind] = [FileSourceKind()]
         #if Kafka
             kinds.append(KafkaSourceKind())
+        #endif
+        return kinds
+    }
+
+    private static var channels: [any ChannelKind] {
+        var kinds: [any ChannelKind] = [LineChannelKind.file, LineChannelKind.standardOutput]
+        #if Notifiers
+            kinds += [SlackKind(), PagerDutyKind(), MailKind(), WebhookKind(), AlertmanagerKind()] as [any ChannelKind]
         #endif
         return kinds
     }

@@ -14,6 +14,7 @@ enum Declaration {
         ],
         subcommands: [
             score, serve, runPipeline, checkConfig, patterns, testRules, backtest, explain, sort, eval, generate,
+            alerts,
         ])
 
     static let exitCodes = """
@@ -257,6 +258,24 @@ enum Declaration {
                 default: "jsonl"),
             .flag("json", help: "JSON for programs, as that of 'assayctl explain'"),
         ] + RunOptions.dialect)
+
+    static let alerts = Command(
+        "alerts", summary: "Tries the channels by which alerts are told.",
+        discussion: [
+            """
+            Sends one alert that says that it is a test to the channel, and waits for its answer. Nothing is \
+            remembered of it. 'assayctl alerts' shows the alerts of a state.
+            """,
+            exitCodes, "Example:\n    assay alerts test fraud_desk --config assay.yaml",
+        ],
+        subcommands: [
+            Command(
+                "test", summary: "Sends a test to a channel.",
+                operands: [Operand("CHANNEL", .text, help: "its name in the file", isRequired: true)],
+                options: [
+                    .value("config", short: "c", "FILE", .file, help: "the configuration or pipeline file with 'alerts'")
+                ])
+        ])
 
     static let sort = Command(
         "sort", summary: "Sorts lines by their event time.",

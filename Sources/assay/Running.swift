@@ -9,11 +9,14 @@ struct Running {
     var parts: RunParts
     let console: Console
     private let listening: Listening?
+    private let alerting: Alerting?
 
     private static let leastMemory: Int64 = 64 << 20
 
-    /// `sizes`: those of the inputs, if they are known.
-    init(_ arguments: ParsedArguments, totalBytes: UInt64?, _ listening: Listening? = nil) throws(Failure) {
+    /// `totalBytes`: those of the inputs, if they are known.
+    init(
+        _ arguments: ParsedArguments, totalBytes: UInt64?, _ listening: Listening? = nil, _ alerting: Alerting? = nil
+    ) throws(Failure) {
         self.arguments = arguments
         parts = RunParts()
         parts.isLast = true
@@ -26,7 +29,13 @@ struct Running {
         console = RunOptions.console(arguments, totalBytes: totalBytes)
         parts.report = { [console] in console.report($0) }
         if let listening { self.listening = listening } else { self.listening = try Listening(arguments) }
-        if self.listening != nil { parts.metrics = RunMetrics() }
+        self.alerting = alerting
+        if let alerting {
+            parts.metrics = RunMetrics(alerts: alerting.office.figures)
+            alerting.office.tell { [console] in console.report(.input($0)) }
+        } else if self.listening != nil {
+            parts.metrics = RunMetrics()
+        }
     }
 
     private static func memory(_ arguments: ParsedArguments) throws(Failure) -> Int {
@@ -64,7 +73,9 @@ struct Running {
         let started = MonotonicClock.seconds
         var request = request
         var former: RunResult?
+        // Who looks at the alerts sees the last of them, too.
         defer { listening?.stop() }
+        defer { alerting?.finish() }
         while true {
             guard
                 var result = try performOne(
@@ -72,6 +83,7 @@ struct Running {
                     ready: { () throws(Failure) in
                         // It has the lock of its state, and another process that waits for it has no address to lose.
                         try listening?.begin(parts.metrics, folder: request.folder)
+                        try alerting?.begin(folder: request.folder, parts.metrics, memoryBytes: parts.memoryBytes)
                     }, { preparation throws(Failure) in try stage(preparation, former) })
             else { return nil }
             if let former { result.follow(former) }
@@ -105,7 +117,13 @@ struct Running {
         }
         for warning in preparation.warnings { Diagnostics.warning(warning) }
         if !arguments.flag("quiet") { for notice in preparation.notices { Diagnostics.say(notice) } }
-        if preparation.isFinished, !request.inputs.contains(where: { $0.definition.isEndless }) { return nil }
+        if preparation.isFinished, !request.inputs.contains(where: { $0.definition.isEndless }) {
+            // What could not be sent yet is sent by whoever has the lock of the state.
+            try alerting?.begin(folder: request.folder, nil, memoryBytes: parts.memoryBytes)
+            alerting?.finish()
+            _ = consume preparation
+            return nil
+        }
         try ready()
         return run.run(try stage(preparation), preparation)
     }

@@ -12,7 +12,8 @@ enum ScoreCommand {
         if arguments.text("config") != nil { StopSignals.hold(SIGHUP) }
         let configuration = try Configurations.load(arguments.text("config"))
         let scoring = try Scoring(arguments, configuration, inputPath: inputPath)
-        var running = try Running(arguments, totalBytes: scoring.totalBytes)
+        let alerting = try Alerting(scoring.outputs.office, path: arguments.text("config") ?? "", arguments)
+        var running = try Running(arguments, totalBytes: scoring.totalBytes, nil, alerting)
         running.parts.keepsOpen = arguments.flag("keep-open")
         let present = PresentRun<ScoringStage>()
         var reload: (@Sendable () -> Void)?
@@ -41,7 +42,7 @@ enum ScoreCommand {
 private struct Scoring {
     let configuration: Configurations.Loaded
     let inputs: [NamedInput]
-    private let outputs: ScoringOutputs
+    let outputs: ScoringOutputs
     /// Labels that come by their own time.
     let labels: LabelFile?
     /// The only input, if it is already open.

@@ -6,6 +6,7 @@ import AssayCore
 struct ScoringOutputs {
     let all: [NamedOutput]
     let selections: [AssessmentOutput]
+    let office: AlertOffice
 
     /// The outputs of the configuration, and that of the command line; without either standard output, unless there is
     /// another place for them.
@@ -20,11 +21,15 @@ struct ScoringOutputs {
                 code: .usage,
                 message: "--\(option) is for -o; the 'outputs' of the configuration have their own 'where' and kinds")
         }
+        office = AlertOffice(configuration.alerts)
         var outputs: [(NamedOutput, AssessmentOutput)] = []
         do throws(ConfigurationError) {
             if isNamed || configuration.outputs.isEmpty && !hasOtherPlace { outputs.append(try Self.output(arguments)) }
             let compiler = AssessmentCompiler(path: arguments.text("config") ?? "")
             for entry in configuration.outputs { outputs.append(try compiler.compile(entry)) }
+            for rule in configuration.alerts.rules where rule.subject == .assessments {
+                outputs.append(try compiler.compile(rule, office))
+            }
         } catch {
             throw Failure(error)
         }

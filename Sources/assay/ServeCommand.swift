@@ -17,7 +17,8 @@ import Glibc
             guard let listening = try Listening(arguments, address: defaultAddress, serving.service) else {
                 preconditionFailure("there is an address")
             }
-            var running = try Running(arguments, totalBytes: nil, listening)
+            let alerting = try Alerting(serving.outputs.office, path: arguments.text("config") ?? "", arguments)
+            var running = try Running(arguments, totalBytes: nil, listening, alerting)
             running.parts.isInline = true
             // Who sent a line that is rejected is told so.
             running.parts.report = { [console = running.console] report in
@@ -78,7 +79,7 @@ import Glibc
         private let path: String?
         private let configuration: Configurations.Loaded
         private let alone: Configuration
-        private let outputs: ScoringOutputs
+        let outputs: ScoringOutputs
 
         init(_ arguments: ParsedArguments) throws(Failure) {
             path = arguments.text("config")

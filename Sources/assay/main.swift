@@ -23,6 +23,7 @@ do {
         case "explain": try ExplainCommand.run(arguments)
         case "sort": try SortCommand.run(arguments)
         case "eval": try EvalCommand.run(arguments)
+        case "alerts": try AlertsCommand.run(arguments)
         case "generate": try GenerateCommand.run(arguments)
         default: preconditionFailure("every declared command is run")
         }

@@ -19,6 +19,8 @@ package struct Configuration: Sendable {
     package var outputs: [OutputEntry] = []
     /// Where rejected lines go.
     package var rejects: [NamedOutput] = []
+    /// Who is told of what.
+    package var alerts = AlertSettings()
     /// The position of each setting in the file, by its path.
     var positions: [String: TextPosition] = [:]
 

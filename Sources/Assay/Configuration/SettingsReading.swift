@@ -56,6 +56,8 @@ struct SettingsReading {
             configuration.lists = try RuleReading(path: self.path).lists(value)
         } else if path == "inputs" || path == "outputs" {
             try readConnectors(path, value, YAMLMembers(node, "the configuration", path: self.path))
+        } else if path == "alerts" {
+            try readAlerts(value)
         } else if Self.connectorKeys.contains(path) || kinds?.keys.contains(path) ?? false {
             // Read with the outputs that share it.
             return
@@ -99,6 +101,19 @@ struct SettingsReading {
         }
     }
 
+    private mutating func readAlerts(_ node: YAMLNode) throws(ConfigurationError) {
+        guard let kinds else { return }
+        let alerts = try AlertReading(path: path, kinds: kinds.channels).alerts(node)
+        for rule in alerts.rules {
+            if case .stream(let name) = rule.subject {
+                throw fault(
+                    "alert '\(rule.name)': alerts of scoring are on 'assessments' or 'engine', not on '\(name)'",
+                    rule.on.position)
+            }
+        }
+        configuration.alerts = alerts
+    }
+
     /// Known to builds without the connector and to readers of settings alone, which pass over them.
     private static let connectorKeys = ["kafka", "postgres"]
 
@@ -106,7 +121,7 @@ struct SettingsReading {
         let siblings =
             Setting.all.filter { $0.path.hasPrefix(prefix) }
             .map { String($0.path.dropFirst(prefix.count).prefix { $0 != "." }) }
-            + (prefix.isEmpty ? ["rules", "patterns", "lists", "inputs", "outputs"] : [])
+            + (prefix.isEmpty ? ["rules", "patterns", "lists", "inputs", "outputs", "alerts"] : [])
         var message = "unknown key '\(prefix)\(key)'"
         if let near = NearestName.of(key, among: siblings) {
             message += "; did you mean '\(prefix)\(near)'?"

@@ -34,6 +34,8 @@ extension MetricFamily {
     static let streamRows = MetricFamily(
         "assay_stream_rows_total", .counter, "Rows of a pipeline's stream: taken, late, made, and those that failed.",
         labels: ["stream", "outcome"])
+    static let latency = MetricFamily(
+        "assay_latency_seconds", .histogram, "From reading a line to writing what came of it.")
     static let eventTimeLag = MetricFamily(
         "assay_event_time_lag_seconds", .gauge, "The time of day less the greatest event time.")
 }
@@ -90,6 +92,25 @@ extension MetricFamily {
         "assay_checkpoint_last_bytes", .gauge, "Bytes of states that the last checkpoint wrote.")
     static let checkpointKeys = MetricFamily(
         "assay_checkpoint_last_users", .gauge, "Users or keys whose states the last checkpoint wrote.")
+}
+
+// Alerts.
+extension MetricFamily {
+    static let alertsWaiting = MetricFamily(
+        "assay_alerts_waiting", .gauge, "Alerts that wait to be sent.", labels: ["channel"])
+    static let alertsOldest = MetricFamily(
+        "assay_alerts_oldest_seconds", .gauge, "How long the oldest alert that waits has waited.", labels: ["channel"])
+    static let alertsSent = MetricFamily(
+        "assay_alerts_sent_total", .counter, "Alerts that a channel has accepted.", labels: ["channel", "rule"])
+    static let alertsFailed = MetricFamily(
+        "assay_alerts_failed_total", .counter, "Alerts that a channel will never accept, or did not in time.",
+        labels: ["channel", "rule"])
+    static let alertsRetried = MetricFamily(
+        "assay_alerts_retried_total", .counter, "Attempts that failed and are made again.",
+        labels: ["channel", "rule"])
+    static let alertsDropped = MetricFamily(
+        "assay_alerts_dropped_total", .counter, "Alerts that were dropped because too many waited.",
+        labels: ["channel", "rule"])
 }
 
 // The service.

@@ -78,9 +78,34 @@ package struct Histogram: Sendable {
 
     package init() {}
 
-    package mutating func note(_ seconds: Double) {
-        count += 1
-        sum += seconds
-        if let bucket = Self.bounds.firstIndex(where: { seconds <= $0 }) { buckets[bucket] += 1 }
+    package mutating func note(_ seconds: Double, times: UInt64 = 1) {
+        count += times
+        sum += seconds * Double(times)
+        if let bucket = Self.bounds.firstIndex(where: { seconds <= $0 }) { buckets[bucket] += times }
+    }
+
+    /// What was noted since an earlier state of it.
+    func since(_ earlier: Histogram) -> Histogram {
+        var rest = self
+        for index in buckets.indices { rest.buckets[index] -= min(buckets[index], earlier.buckets[index]) }
+        rest.count -= min(count, earlier.count)
+        rest.sum -= earlier.sum
+        return rest
+    }
+
+    /// The seconds that this part of all took at most, between the bounds of its bucket; nil where nothing was noted.
+    func quantile(_ part: Double) -> Double? {
+        guard count > 0 else { return nil }
+        let rank = part * Double(count)
+        var below = 0.0
+        var bound = 0.0
+        for (upper, bucket) in zip(Self.bounds, buckets) {
+            if below + Double(bucket) >= rank, bucket > 0 {
+                return bound + (upper - bound) * (rank - below) / Double(bucket)
+            }
+            below += Double(bucket)
+            bound = upper
+        }
+        return bound
     }
 }

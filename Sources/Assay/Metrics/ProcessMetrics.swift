@@ -22,6 +22,12 @@ package enum ProcessMetrics {
         page.write(.startTime, start)
     }
 
+    /// The memory that the process takes; nil on a system that does not say.
+    static var residentBytes: Double? {
+        let fields = fields(of: "/proc/self/statm")
+        return fields.count > 1 ? Double(fields[1]).map { $0 * Double(sysconf(Int32(_SC_PAGESIZE))) } : nil
+    }
+
     private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
 
     private static var openFiles: Int {

@@ -56,11 +56,14 @@ package final class RunMetrics: Sendable {
         var earlierLines: [[String]: UInt64] = [:]
         var formerCheckpoints = (made: 0, failed: 0)
         var sinks: [Sink] = []
+        var latency = Histogram()
     }
+
+    let alerts: AlertFigures
 
     private let state = Mutex(State())
 
-    package init() {}
+    package init(alerts: AlertFigures = AlertFigures()) { self.alerts = alerts }
 
     /// A run begins with these outputs.
     func begin(sinks names: [String]) {
@@ -91,6 +94,28 @@ package final class RunMetrics: Sendable {
             state.sinks[sink].rows += rows
             state.sinks[sink].bytes += UInt64(bytes)
             state.sinks[sink].condition = condition
+        }
+    }
+
+    /// Results of so many lines are written, so many seconds after they were read.
+    func note(lines: UInt64, seconds: Double) {
+        state.withLock { $0.latency.note(seconds, times: lines) }
+    }
+
+    /// What the engine's own figures are made of.
+    struct Snapshot: Sendable {
+        var owner: Owner?
+        var earlier: StageRecord
+        var formerFailures: Int
+        var sinks: [Sink]
+        var latency: Histogram
+    }
+
+    var snapshot: Snapshot {
+        state.withLock {
+            Snapshot(
+                owner: $0.owner, earlier: $0.earlier ?? StageRecord(), formerFailures: $0.formerCheckpoints.failed,
+                sinks: $0.sinks, latency: $0.latency)
         }
     }
 
@@ -136,6 +161,8 @@ package final class RunMetrics: Sendable {
         page.write(.sinkBytes, state.sinks.map { ([$0.name], Double($0.bytes)) })
         page.write(.sinkWaiting, state.sinks.map { ([$0.name], Double($0.condition.waiting)) })
         page.write(.sinkFailures, state.sinks.map { ([$0.name], Double($0.condition.failures)) })
+        if state.latency.count > 0 { page.write(.latency, [(labels: [], value: state.latency)]) }
+        alerts.write(into: &page, now: now)
     }
 
     /// Counters begin with the process: after a crash totals go back to the last checkpoint, which would look like a
@@ -186,7 +213,7 @@ package final class RunMetrics: Sendable {
         page.write(.modelDropped, done(\.dropped))
     }
 
-    private static func done(_ record: StageRecord, since earlier: StageRecord) -> [Tally] {
+    static func done(_ record: StageRecord, since earlier: StageRecord) -> [Tally] {
         let before = Dictionary(earlier.tallies.map { ($0.name, $0.count) }, uniquingKeysWith: { first, _ in first })
         return record.tallies.map { tally in
             Tally(name: tally.name, count: tally.count - min(tally.count, before[tally.name] ?? 0))

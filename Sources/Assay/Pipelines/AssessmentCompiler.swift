@@ -12,6 +12,8 @@ package struct AssessmentCompiler {
         for (slot, column) in AssessmentColumn.named.enumerated() {
             names.declare(column.name, column.type.type, slot: RowSlots.firstAssessment + slot)
         }
+        names.declare("event_time", .timestamp, slot: RowSlots.time)
+        for column in TransactionColumn.allCases { names.declare(column.name, column.type, slot: column.slot) }
         self.names = names
     }
 
@@ -29,23 +31,47 @@ package struct AssessmentCompiler {
         return try compile(entry)
     }
 
-    /// An output of a configuration, and what it gets.
-    package func compile(_ entry: OutputEntry) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
+    /// The outbox of an alert, and what it gets.
+    package func compile(
+        _ rule: AlertRule, _ office: AlertOffice
+    ) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
+        let owner = "alert '\(rule.name)'"
+        let layout: AlertLayout
+        do throws(SourceError) {
+            layout = try AlertLayout.assessments(rule, fields: AssessmentColumn.named.map(\.name))
+        } catch {
+            throw expressions.fault(error, in: rule.message ?? rule.on, "\(owner), message")
+        }
+        let selection = try select(where: rule.condition, layout.expressions, owner)
+        let definition = AlertOutput(rule, layout, office)
+        return (
+            NamedOutput(stream: rule.on.text, definition, columns: selection.streamColumns),
+            AssessmentOutput(form: definition.form, selection: selection)
+        )
+    }
+
+    private func select(
+        where text: SourceText?, _ columns: [NamedExpression]?, _ owner: String
+    ) throws(ConfigurationError) -> AssessmentSelection {
         var compiler = Compiler(names.environment)
-        let owner = "an output of '\(entry.stream.text)'"
         var condition: Int?
-        if let text = entry.condition {
+        if let text {
             condition = compiler.rootCount
             _ = try expressions.add(text, to: &compiler, names, "\(owner), where", expecting: .bool)
         }
         var parts: [ExpressionPart]?
-        if let columns = entry.columns {
+        if let columns {
             parts = []
             for column in columns {
                 parts?.append(try expressions.part(column, &compiler, names, owner, isEvents: false))
             }
         }
-        let selection = AssessmentSelection(program: compiler.finish(), condition: condition, columns: parts)
+        return AssessmentSelection(program: compiler.finish(), condition: condition, columns: parts)
+    }
+
+    /// An output of a configuration, and what it gets.
+    package func compile(_ entry: OutputEntry) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
+        let selection = try select(where: entry.condition, entry.columns, "an output of '\(entry.stream.text)'")
         let definition = entry.definition
         try definition.check(selection.streamColumns, of: entry.stream.text) { message, position in
             ConfigurationError(path: expressions.path, position: position ?? entry.position, message: message)

@@ -74,6 +74,8 @@ package struct PipelineDefinition: Sendable {
     var derived: [NamedExpression] = []
     var streams: [Stream] = []
     var outputs: [OutputEntry] = []
+    /// Who is told of what.
+    var alerts = AlertSettings()
     /// Where streams without a reader go, when no output is named.
     let standardOutput: any OutputDefinition
     /// The path of the file as given.

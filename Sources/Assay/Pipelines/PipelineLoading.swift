@@ -7,19 +7,22 @@ package struct Pipeline: Sendable {
     package let sinks: [NamedOutput]
     /// Where rejected lines go.
     package let rejects: [NamedOutput]
+    /// Who is told of what: their alerts on streams are among the sinks.
+    package let alerts: AlertOffice
     /// The streams as the file has them, by name.
     let definitions: [String: PipelineDefinition.Stream]
     /// Where events come from, unless the command line names an input.
     package let inputs: [NamedInput]
 
     init(
-        plan: StreamPlan, sinks: [NamedOutput], rejects: [NamedOutput] = [], inputs: [NamedInput],
+        plan: StreamPlan, sinks: [NamedOutput], rejects: [NamedOutput] = [], alerts: AlertOffice, inputs: [NamedInput],
         definitions: [PipelineDefinition.Stream] = []
     ) {
         self.plan = plan
         self.definitions = Dictionary(uniqueKeysWithValues: definitions.map { ($0.name, $0) })
         self.sinks = sinks
         self.rejects = rejects
+        self.alerts = alerts
         self.inputs = inputs
     }
 
@@ -39,6 +42,11 @@ package struct Pipeline: Sendable {
             throw ConfigurationError(
                 path: path, position: nil,
                 message: "a reload takes patterns alone, and this file differs in '\(other)'; start again for that")
+        }
+        guard next.alerts.settings.identity == alerts.settings.identity else {
+            throw ConfigurationError(
+                path: path, position: nil,
+                message: "a reload takes patterns alone, and this file differs in 'alerts'; start again for that")
         }
         return next
     }
@@ -71,7 +79,7 @@ package struct Pipeline: Sendable {
 
     /// Each stream with its columns, for people.
     package var outlines: [(name: String, columns: String)] {
-        plan.streams.map { stream in
+        plan.streams.filter { !$0.name.hasPrefix(StreamCompiler.alertPrefix) }.map { stream in
             let columns = stream.columns.map { $0.map { "\($0.name): \($0.type.name)" }.joined(separator: ", ") }
             let whole = if case .score = stream.operation { "assessments" } else { "whole events" }
             return (stream.name, columns ?? whole)

@@ -66,8 +66,10 @@ struct PipelineReading {
             if let value = members.take(key) { sections.append((key, value)) }
         }
         let outputs = members.take("outputs")
+        let alerts = members.take("alerts")
         sections.append(("streams", try members.require("streams")))
         if let outputs { sections.append(("outputs", outputs)) }
+        if let alerts { sections.append(("alerts", alerts)) }
         return sections
     }
 
@@ -88,6 +90,7 @@ struct PipelineReading {
         case "lists": pipeline.lists = try RuleReading(path: path).lists(node)
         case "derive": pipeline.derived = try columns(node, "derive", members)
         case "patterns": try readPatterns(node, members, &mistakes)
+        case "alerts": pipeline.alerts = try AlertReading(path: path, kinds: kinds.channels).alerts(node)
         case "streams": try readStreams(node, members, &mistakes)
         default:
             pipeline.outputs = try OutputReading(

@@ -84,9 +84,19 @@ struct StreamCompiler {
                 "no 'input.fields' are declared, and '\(slip.name)' is used only once: did you mean '\(slip.meant)'? "
                     + "If not, declare both", at: slip.name, in: slip.use)
         }
+        let office = AlertOffice(pipeline.alerts)
+        let own = streams
+        let alerts = try compileAlerts(office)
         let schema = EventSchema(
             columns: fields.columns, timeColumn: timeColumn, unit: pipeline.input.unit, zone: zone)
-        let (outputs, sinks) = try outputs()
+        var (outputs, sinks) = try outputs(of: own)
+        for alert in alerts {
+            outputs.append(
+                StreamOutput(
+                    source: alert.source, stream: alert.sink.stream, form: alert.sink.form, sink: sinks.count,
+                    columns: alert.sink.columns))
+            sinks.append(alert.sink)
+        }
         let plan = StreamPlan(
             schema: schema, format: pipeline.input.format,
             derived: DerivedFields(
@@ -95,13 +105,14 @@ struct StreamCompiler {
             idle: pipeline.input.idle,
             identity: PipelineIdentity.text(
                 pipeline, lists: lists, scored: scored,
-                columns: Dictionary(uniqueKeysWithValues: streams.map { ($0.name, $0.columns ?? []) })))
+                columns: Dictionary(uniqueKeysWithValues: own.map { ($0.name, $0.columns ?? []) })))
         var rejects: [NamedOutput] = []
         for output in pipeline.outputs where isRejects(output) {
             rejects.append(try output.rejects(path: pipeline.path))
         }
         return Pipeline(
-            plan: plan, sinks: sinks, rejects: rejects, inputs: pipeline.inputs, definitions: pipeline.streams)
+            plan: plan, sinks: sinks, rejects: rejects, alerts: office, inputs: pipeline.inputs,
+            definitions: pipeline.streams)
     }
 
     // MARK: Names
@@ -299,15 +310,89 @@ struct StreamCompiler {
             rules: resolved.rules)
     }
 
+    // MARK: Alerts
+
+    /// Each alert on a stream is a stream of its own, whose rows go to the outbox. They have no state, and no part in
+    /// the identity of the pipeline.
+    private mutating func compileAlerts(
+        _ office: AlertOffice
+    ) throws(ConfigurationError) -> [(source: StreamPlan.Source, sink: NamedOutput)] {
+        var alerts: [(source: StreamPlan.Source, sink: NamedOutput)] = []
+        for rule in office.settings.rules where rule.subject != .engine {
+            guard case .stream(let name) = rule.subject, let source = sources[name] else {
+                let near = NearestName.of(rule.on.text, among: Array(sources.keys).sorted())
+                throw fault(
+                    "alert '\(rule.name)': there is no stream '\(rule.on.text)'"
+                        + (near.map { "; did you mean '\($0)'?" } ?? ""), rule.on.position)
+            }
+            let (stream, layout) = try compile(rule, on: source)
+            streams.append(stream)
+            alerts.append(
+                (
+                    .stream(streams.count - 1),
+                    NamedOutput(stream: stream.name, AlertOutput(rule, layout, office), columns: stream.columns)
+                ))
+        }
+        return alerts
+    }
+
+    /// No stream of a file has a name like this.
+    static let alertPrefix = "alert:"
+
+    private func compile(
+        _ rule: AlertRule, on source: StreamPlan.Source
+    ) throws(ConfigurationError) -> (StreamPlan.Stream, AlertLayout) {
+        let owner = "alert '\(rule.name)'"
+        var names = environment(of: source)
+        var columns = columns(of: source)?.map(\.name)
+        if isAssessments(source) {
+            for column in TransactionColumn.allCases { names.declare(column.name, column.type, slot: column.slot) }
+            columns = AssessmentColumn.columns.map(\.name)
+        }
+        let layout: AlertLayout
+        do throws(SourceError) {
+            layout = try AlertLayout.stream(rule, columns: columns)
+        } catch {
+            throw expressions.fault(error, in: rule.message ?? rule.on, "\(owner), message")
+        }
+        var compiler = Compiler(names.environment)
+        var condition: Int?
+        if let text = rule.condition {
+            condition = compiler.rootCount
+            _ = try expressions.add(text, to: &compiler, names, "\(owner), where", expecting: .bool)
+        }
+        var parts: [ExpressionPart] = []
+        for column in layout.expressions {
+            parts.append(try expressions.part(column, &compiler, names, owner, isEvents: isEvents([source])))
+        }
+        let stream = StreamPlan.Stream(
+            name: Self.alertPrefix + rule.name, sources: [source], union: nil, program: compiler.finish(),
+            condition: condition, operation: .rows(selected: parts),
+            columns: parts.map { StreamColumn(name: $0.name, type: $0.type) })
+        return (stream, layout)
+    }
+
+    /// Whether a source's rows are assessments, whole.
+    private func isAssessments(_ source: StreamPlan.Source) -> Bool {
+        guard case .stream(let index) = source else { return false }
+        switch streams[index].operation {
+        case .score: return true
+        case .rows(selected: nil): return streams[index].sources.count == 1 && isAssessments(streams[index].sources[0])
+        default: return false
+        }
+    }
+
     // MARK: Outputs
 
     /// The outputs, and the sinks by number: outputs of one name share a sink.
-    private func outputs() throws(ConfigurationError) -> ([StreamOutput], [NamedOutput]) {
+    private func outputs(
+        of streams: [StreamPlan.Stream]
+    ) throws(ConfigurationError) -> ([StreamOutput], [NamedOutput]) {
         var outputs: [StreamOutput] = []
         var sinks: [NamedOutput] = []
         var names: [String] = []
         var files: Set<String> = []
-        for output in pipeline.outputs.isEmpty ? unread : pipeline.outputs.filter({ !isRejects($0) }) {
+        for output in pipeline.outputs.isEmpty ? unread(of: streams) : pipeline.outputs.filter({ !isRejects($0) }) {
             guard let source = sources[output.stream.text] else {
                 let near = NearestName.of(output.stream.text, among: Array(sources.keys).sorted())
                 throw fault(
@@ -365,7 +450,7 @@ struct StreamCompiler {
         let path: String? =
             switch claim {
             case .file(let path)?, .folder(let path)?: path
-            case .table?, .topic?, nil: nil
+            case .table?, .topic?, .ownState?, nil: nil
             }
         return path.map { path in
             (path.hasPrefix("/") ? "/" : "")
@@ -374,7 +459,7 @@ struct StreamCompiler {
     }
 
     /// Without outputs, streams that no other stream reads go to standard output.
-    private var unread: [OutputEntry] {
+    private func unread(of streams: [StreamPlan.Stream]) -> [OutputEntry] {
         var outputs: [OutputEntry] = []
         for (index, stream) in streams.enumerated() {
             let candidates: [(StreamPlan.Source, String)] =

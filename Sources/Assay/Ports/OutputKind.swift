@@ -61,6 +61,8 @@ package enum OutputClaim: Equatable, Sendable {
     case table(String, database: String)
     /// A topic, or one partition of it.
     case topic(String)
+    /// A part of the run's own state, which nobody else can claim.
+    case ownState
 }
 
 /// The facts that an output's plan is made from.
@@ -82,6 +84,8 @@ package struct OutputSituation {
     package var isOptional = false
     /// Whether there are checkpoints.
     package let isSaved: Bool
+    /// The folder of the state, if one is kept.
+    package var stateFolder: String?
     /// Prepended to names that are not absolute.
     package let folder: String
     package let zone: TimeZoneRules
@@ -116,6 +120,8 @@ extension PlannedOutput {
 package struct ConnectorKinds: Sendable {
     package let sources: [any SourceKind]
     package let outputs: [any OutputKind]
+    /// How people are told.
+    package let channels: [any ChannelKind]
     /// Where rows go without an output in the file.
     package let standardOutput: any OutputDefinition
 
@@ -126,10 +132,12 @@ package struct ConnectorKinds: Sendable {
     }
 
     package init(
-        sources: [any SourceKind], outputs: [any OutputKind], standardOutput: any OutputDefinition
+        sources: [any SourceKind], outputs: [any OutputKind], channels: [any ChannelKind] = [],
+        standardOutput: any OutputDefinition
     ) {
         self.sources = sources
         self.outputs = outputs
+        self.channels = channels
         self.standardOutput = standardOutput
     }
 }

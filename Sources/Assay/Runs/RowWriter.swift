@@ -87,6 +87,9 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
                 if hasFailed { return }
                 if !isNoted { try note(batch, entries, box) }
                 try write(batch, turns)
+                if let metrics, batch.source != nil {
+                    metrics.note(lines: batch.lineCount, seconds: MonotonicClock.seconds - batch.readTime)
+                }
                 inbox.send(.written(counts, bytes: batch.text.endOffset))
             case .flush?: if !hasFailed { try flush() }
             case .formatter(let other)?: formatter = other.take()

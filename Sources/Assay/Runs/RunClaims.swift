@@ -9,7 +9,7 @@ struct RunClaims {
         if let folder = request.folder {
             for name in [
                 "state.db", "state.db-wal", "state.db-shm", "state.db.old", "state.db.old.1", "state.db.old.2", "lock",
-                "order.log",
+                "order.log", "alerts.db", "alerts.db-wal", "alerts.db-shm",
             ] {
                 taken.append(("a file of the state", FileIdentity("\(folder)/\(name)")))
             }
@@ -30,6 +30,7 @@ struct RunClaims {
                 isRejects
                 ? "the rejects" : request.outputs.count == 1 ? "the output" : "an output of '\(output.stream)'"
             switch output.definition.claim(in: request.outputFolder) {
+            case .ownState?: break
             case nil: targets.append((role, OutputTarget(path: nil)))
             case .file(let path)?: targets.append((role, OutputTarget(path: path)))
             case .folder(let folder)?:

@@ -145,7 +145,8 @@ private struct OutputPlans {
                 name: output.name, stream: output.stream, columns: output.columns,
                 recorded: known?.outputs.first { $0.name == output.name },
                 checkpoint: known?.id ?? 0, finding: finding, mayOverwrite: request.mayOverwrite,
-                isFresh: request.isFresh, isSaved: request.folder != nil, folder: request.outputFolder,
+                isFresh: request.isFresh, isSaved: request.folder != nil, stateFolder: request.folder,
+                folder: request.outputFolder,
                 zone: request.zone, interruption: request.interruption)
         }
         var plans: [any PlannedOutput] = []

@@ -66,11 +66,13 @@ package struct RunRequest {
                 FileOutput(target, form: .json, name: NamedOutput.rejects), columns: nil))
     }
 
-    /// Discards what is written: only checkpoints are wanted. `unread`: what the readers of pipes had not taken, by
+    /// Discards what is written: only checkpoints are wanted. Sinks that count their rows have them already, and stay,
+    /// so that the checkpoint knows their counts. `unread`: what the readers of pipes had not taken, by
     /// output.
     package mutating func discardOutputs(unread: [String: [UInt8]]) {
         outputs = outputs.map { output in
-            NamedOutput(
+            if output.form == .values { return output }
+            return NamedOutput(
                 stream: output.stream,
                 FileOutput(
                     OutputTarget(path: "/dev/null"), form: output.form, name: output.name,

@@ -7,6 +7,8 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
     let source: any Source
     private var decoder: Handover<Stage.Decoder>
     private let interruption: Interruption
+    /// Whether anyone looks at how long lines take.
+    private let isTimed: Bool
     /// Where batches have to end while an earlier order is replayed.
     private var limits: ArraySlice<UInt64>
     private var hasEnded = false
@@ -28,6 +30,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
         let found = input.found
         self.decoder = Handover(decoder)
         interruption = parts.interruption
+        isTimed = parts.metrics != nil
         self.limits = limits.filter { $0 > found.position.offset }[...]
         self.turns = turns
         self.free = free
@@ -83,6 +86,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
                 }
                 return outcome
             }
+            if isTimed { batch.readTime = MonotonicClock.seconds }
             turns.take()
             decoder.decode(batch)
             if let fault = decoder.headerFault {

@@ -8,7 +8,7 @@ package struct YAMLMembers {
     private let name: String
     private let members: [(key: String, position: TextPosition, value: YAMLNode)]
     private var known: [String] = []
-    let position: TextPosition
+    package let position: TextPosition
 
     package init(_ node: YAMLNode, _ name: String, path: String) throws(ConfigurationError) {
         guard case .map(let members) = node.content else {
@@ -106,7 +106,7 @@ package struct YAMLMembers {
         return value
     }
 
-    func count(_ node: YAMLNode, _ key: String) throws(ConfigurationError) -> UInt64 {
+    package func count(_ node: YAMLNode, _ key: String) throws(ConfigurationError) -> UInt64 {
         let text = try text(node, key).text
         guard let value = UInt64(text), value > 0, value < 1 << 53 else {
             throw fault("'\(key)' must be a whole number above 0, not '\(text)'", node.position)

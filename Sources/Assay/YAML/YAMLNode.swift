@@ -2,8 +2,8 @@ import AssayCore
 import CYAML
 
 /// One value of a YAML file, with its position.
-package struct YAMLNode {
-    package enum Content {
+package struct YAMLNode: Sendable {
+    package enum Content: Sendable {
         /// `isPlain`: without quotes, so that it may be a number or a truth value.
         case scalar(String, isPlain: Bool)
         case list([YAMLNode])

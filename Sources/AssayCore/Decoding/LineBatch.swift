@@ -6,6 +6,8 @@ package class LineBatch: @unchecked Sendable {
     @exclusivity(unchecked) package final var text = InputText(capacity: InputText.batchBytes)
     /// The index of the lines' source in the run; nil for rows without lines.
     package final var source: Int?
+    /// When its lines were read, on the clock of whoever looks; 0 where nobody does.
+    package final var readTime = 0.0
     /// The encoded rejects of its lines.
     package final var rejectLines = OutputBuffer(capacity: 1 << 12)
 

@@ -6,6 +6,8 @@ package enum RowSlots {
     package static let firstUnion = 300_000
     /// The fields of an assessment; those of its event keep their slots.
     package static let firstAssessment = 500_000
+    /// The fields of the transaction that an assessment is of.
+    package static let firstTransaction = 600_000
     /// `event_time`.
     package static let time = 1_000_000
     /// `event`, the whole row.

@@ -139,7 +139,7 @@ package struct RuleCompiler {
         var reason = ReasonTemplate()
         do throws(SourceError) {
             let template = definition.reason ?? definition.name
-            for part in try ReasonTemplate.parts(template) {
+            for part in try TextTemplate.parts(template) {
                 switch part {
                 case .text(let text): reason.pieces.append(.text(Array(text.utf8)))
                 case .expression(let text, let offset):

@@ -131,7 +131,7 @@ final class RuleInputs: Host {
     }
 
     /// About what is scanned in the time of one operation.
-    private static let bytesPerStep = 64
+    static let bytesPerStep = 64
 
     func value(_ slot: Int) throws(EvaluationError) -> Value {
         let variable = Self.variable(slot)

@@ -94,6 +94,7 @@ private final class SelectedAssessments {
     func format(_ batch: TransactionBatch, into buffer: inout OutputBuffer) -> UInt64 {
         let (scored, text) = (row.scored, batch.text.view)
         scored.output = batch.scored
+        row.columns = batch.decoded.columns
         // The batch goes back to the stage, which would have to copy what is still referenced here.
         defer { scored.output = FraudDetection.Output() }
         let rules = scored.output.rules.map(RuleTexts.init)

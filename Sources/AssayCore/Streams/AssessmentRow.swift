@@ -19,6 +19,9 @@ final class AssessmentRow: Row {
     /// By level.
     private let levels = RiskLevel.allCases.map { Value.string($0.label) }
     private let recommendations: [Value]
+    private let defaultType: String
+    /// Of the current batch, if it is of CSV.
+    var columns: CSVColumns?
 
     /// The slots from here on are the assessment's own fields.
     static let firstSlot = RowSlots.firstAssessment
@@ -29,6 +32,7 @@ final class AssessmentRow: Row {
             EventSchema(
                 columns: AssessmentColumn.columns, timeColumn: AssessmentColumn.timestamp.rawValue, unit: .seconds))
         recommendations = RiskLevel.allCases.map { .string(settings.recommendations.text(of: $0)) }
+        defaultType = settings.defaultType
     }
 
     /// Begins a batch: what is scored of it goes here.
@@ -83,8 +87,21 @@ final class AssessmentRow: Row {
     @inline(__always)
     private func own(_ slot: Int) -> AssessmentColumn? { AssessmentColumn(rawValue: slot - Self.firstSlot) }
 
+    /// That of the transaction; nil for a slot of something else.
+    private func transactionValue(_ slot: Int) throws(EvaluationError) -> Value? {
+        guard let column = TransactionColumn(slot: slot) else { return nil }
+        return try TransactionFieldValues(
+            transaction: transaction, text: text, columns: columns, defaultType: defaultType
+        ).value(column)
+    }
+
     override func value(_ slot: Int) throws(EvaluationError) -> Value {
-        guard let column = own(slot) else { return try present.value(slot) }
+        guard let column = own(slot) else {
+            if let value = try transactionValue(slot) { return value }
+            // Only streams have an event.
+            if slot == Row.timeSlot, event == nil { return try Self.timestamp(time) }
+            return try present.value(slot)
+        }
         switch column {
         case .transactionID: return .string(text.string(transaction.id))
         case .userID: return .string(text.string(transaction.userID))
@@ -126,7 +143,10 @@ final class AssessmentRow: Row {
     }
 
     override func double(_ slot: Int) throws(EvaluationError) -> Double {
-        guard let column = own(slot) else { return try present.double(slot) }
+        guard let column = own(slot) else {
+            if TransactionColumn(slot: slot) == .amount { return transaction.amount }
+            return TransactionColumn(slot: slot) == nil ? try present.double(slot) : try super.double(slot)
+        }
         if column == .modelProbability, assessment.probability == nil { throw missing(column) }
         return double(column)
     }
@@ -137,7 +157,7 @@ final class AssessmentRow: Row {
 
     override func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
         switch own(slot) {
-        case nil: return try present.text(slot)
+        case nil: return TransactionColumn(slot: slot) == nil ? try present.text(slot) : try super.text(slot)
         case .transactionID: return text.bytes(transaction.id)
         case .userID: return text.bytes(transaction.userID)
         case .riskLevel:
@@ -148,12 +168,16 @@ final class AssessmentRow: Row {
     }
 
     override func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {
-        own(slot) == nil ? try present.member(slot, key) : try super.member(slot, key)
+        own(slot) == nil && TransactionColumn(slot: slot) == nil
+            ? try present.member(slot, key) : try super.member(slot, key)
     }
 
     override func cost(_ slot: Int) -> Int {
         switch own(slot) {
-        case nil: present.cost(slot)
+        case nil:
+            TransactionColumn(slot: slot) == nil
+                ? event?.takeUnretainedValue().cost(slot) ?? 0
+                : Int(transaction.line.count) / RuleInputs.bytesPerStep
         case .riskFactors?, .shadow?: madeLine.cost(slot - Self.firstSlot)
         default: 0
         }

@@ -56,6 +56,13 @@ package struct ValueEncoder: Sendable {
         }
     }
 
+    /// The value as JSON.
+    package func json(_ value: Value) -> String {
+        var buffer = OutputBuffer(capacity: 256)
+        write(value, into: &buffer)
+        return String(decoding: buffer.bytes, as: UTF8.self)
+    }
+
     package func write(text: String, into buffer: inout OutputBuffer) {
         buffer.reserve(OutputBuffer.longestEscaped(text.utf8.count) + 2)
         buffer.write(UInt8(ascii: "\""))

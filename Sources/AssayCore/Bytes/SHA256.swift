@@ -1,5 +1,5 @@
-/// SHA-256, for tokens: what is kept of one is no use to who reads it.
-struct SHA256 {
+/// SHA-256: for tokens, of which nothing is kept that is of use to who reads it, for ids and for signatures.
+package enum SHA256 {
     private static let constants: [UInt32] = fractions(of: 64, cubeRoot)
     private static let start: [UInt32] = fractions(of: 8) { Double($0).squareRoot() }
 
@@ -24,13 +24,20 @@ struct SHA256 {
         return value
     }
 
-    static func digest(of message: [UInt8]) -> [UInt8] {
+    package static func digest(of message: [UInt8]) -> [UInt8] {
         var padded = message + [0x80]
         while padded.count % 64 != 56 { padded.append(0) }
         padded += withUnsafeBytes(of: UInt64(message.count * 8).bigEndian) { Array($0) }
         var state = start
         for block in stride(from: 0, to: padded.count, by: 64) { mix(padded[block..<block + 64], into: &state) }
         return state.flatMap { word in withUnsafeBytes(of: word.bigEndian) { Array($0) } }
+    }
+
+    /// The code by which who knows the key tells that a message is whole and from someone who knows it (HMAC).
+    package static func code(of message: [UInt8], key: [UInt8]) -> [UInt8] {
+        let key = key.count > 64 ? digest(of: key) : key
+        let padded = key + [UInt8](repeating: 0, count: 64 - key.count)
+        return digest(of: padded.map { $0 ^ 0x5C } + digest(of: padded.map { $0 ^ 0x36 } + message))
     }
 
     private static func mix(_ block: ArraySlice<UInt8>, into state: inout [UInt32]) {
