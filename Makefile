@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning bench-poison learn-demo bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning bench-poison learn-demo bench-alerts bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -120,6 +120,11 @@ bench-learning: build
 	@tools/install-packages.sh python3
 	@tools/bench/learning.py .build/release/assay $(LINES)
 
+# What alerts cost a run, also while their channel hangs, and how soon one is told.
+bench-alerts: build
+	@tools/install-packages.sh python3
+	@tools/bench/alerts.py .build/release/assay $(LINES)
+
 # What a million wrong labels do to a model, and what restoring it mends.
 bench-poison: build
 	@tools/install-packages.sh python3
@@ -172,5 +177,6 @@ dependencies:
 
 test-dependencies:
 	@tools/install-packages.sh python3 python3-jsonschema python3-yaml tzdata util-linux sqlite3 zstd \
-		postgresql kcat curl prometheus
+		postgresql kcat curl prometheus \
+		prometheus-alertmanager python3-aiosmtpd openssl
 	@tools/install-broker.sh .build/services

@@ -16,7 +16,8 @@ let package = Package(
         .trait(name: "Kafka", description: "Inputs and outputs that are topics of Kafka."),
         .trait(name: "PostgreSQL", description: "Outputs into tables of PostgreSQL."),
         .trait(name: "Service", description: "Answers over HTTP: metrics, and scores."),
-        .trait(name: "Notifiers", description: "Alerts over the network: Slack, PagerDuty, mail, webhooks, Alertmanager."),
+        .trait(
+            name: "Notifiers", description: "Alerts over the network: Slack, PagerDuty, mail, webhooks, Alertmanager."),
         .default(enabledTraits: ["Kafka", "PostgreSQL", "Service", "Notifiers"]),
     ],
     targets: [
@@ -102,6 +103,12 @@ let package = Package(
             dependencies: [
                 "assay", "assayctl", "TestSupport", .target(name: "Service", condition: .when(traits: ["Service"])),
             ], exclude: ["retrying-clients.py", "slow-clients.py", "supervisor.py"]),
+        .testTarget(
+            name: "NotifierTests",
+            dependencies: [
+                "assay", "assayctl", "Assay", "AssayCore", "StateStore", "TestSupport",
+                .target(name: "Notifiers", condition: .when(traits: ["Notifiers"])),
+            ], exclude: ["receivers.py"]),
         // A host of the core that is written in C.
         .executableTarget(name: "CoreTool", dependencies: ["AssayC", "CAssay"], path: "Tests/CoreTool"),
         .testTarget(

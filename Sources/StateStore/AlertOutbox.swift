@@ -171,7 +171,8 @@ extension AlertStore {
     package func nextDue(_ channel: String) throws(StoreError) -> Int64? {
         var found: Int64?
         try query("SELECT due_ms FROM sending WHERE channel = ? AND state = 0 ORDER BY due_ms LIMIT 1") {
-            statement throws(StoreError) in try statement.bind(channel)
+            statement throws(StoreError) in
+            try statement.bind(channel)
         } _: { row in
             found = row.integer(0)
             return false
@@ -183,7 +184,8 @@ extension AlertStore {
     package func queue(_ channel: String) throws(StoreError) -> (waiting: Int64, oldest: Int64?) {
         var (waiting, first): (Int64, Int64) = (0, 0)
         try query("SELECT count(*), coalesce(min(alert), 0) FROM sending WHERE channel = ? AND state = 0") {
-            statement throws(StoreError) in try statement.bind(channel)
+            statement throws(StoreError) in
+            try statement.bind(channel)
         } _: { row in
             (waiting, first) = (row.integer(0), row.integer(1))
             return false
@@ -269,17 +271,45 @@ extension AlertStore {
         }
     }
 
-    /// Removes everything that is about a user. Returns how many alerts that was.
-    package func forget(user: String) throws(StoreError) -> Int64 {
+    /// How many sendings are in each state.
+    package func counts() throws(StoreError) -> [AlertSending.State: Int64] {
+        var counts: [AlertSending.State: Int64] = [:]
+        try query("SELECT state, count(*) FROM sending GROUP BY state") { _ throws(StoreError) in
+        } _: { row in
+            if let state = AlertSending.State(rawValue: row.integer(0)) { counts[state] = row.integer(1) }
+            return true
+        }
+        return counts
+    }
+
+    /// Removes everything that is about some users, so that no byte of theirs is left. Nobody else may use the file.
+    package func forget(users: [String]) throws(StoreError) {
+        try change { () throws(StoreError) in
+            for user in users {
+                for number in try alerts(about: user) { try remove(number) }
+                // Alerts that were put together are about others, too.
+                for sql in [
+                    "UPDATE alert SET first = '' WHERE count > 1 AND instr(first, ?) > 0",
+                    "DELETE FROM told WHERE user = ?",
+                ] {
+                    try run(sql) { statement throws(StoreError) in try statement.bind(user) }
+                }
+            }
+        }
+        try compact()
+    }
+
+    private func alerts(about user: String) throws(StoreError) -> [Int64] {
         var numbers: [Int64] = []
-        try query("SELECT number FROM alert WHERE user = ?") { statement throws(StoreError) in
+        try query("SELECT number FROM alert WHERE user = ? OR instr(keys, ?) > 0 OR instr(details, ?) > 0") {
+            statement throws(StoreError) in
             try statement.bind(user)
+            // As a whole value, not as a part of another one.
+            for _ in 0..<2 { try statement.bind(JSON.string(user).text) }
         } _: { row in
             numbers.append(row.integer(0))
             return true
         }
-        for number in numbers { try remove(number) }
-        try run("DELETE FROM told WHERE user = ?") { statement throws(StoreError) in try statement.bind(user) }
-        return Int64(numbers.count)
+        return numbers
     }
 }

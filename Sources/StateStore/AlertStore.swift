@@ -140,6 +140,12 @@ package final class AlertStore: @unchecked Sendable {
         }
     }
 
+    /// Writes the file anew, without anything that was deleted.
+    func compact() throws(StoreError) {
+        try database.execute("VACUUM")
+        try database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
     // MARK: What was counted and told
 
     /// How many results a delivery has taken; nil for an unknown one.
@@ -207,7 +213,8 @@ package final class AlertStore: @unchecked Sendable {
     package func burst(_ rule: String) throws(StoreError) -> Burst? {
         var found: Burst?
         try query("SELECT minute_ms, count, coalesce(alert, 0) FROM burst WHERE rule = ?") {
-            statement throws(StoreError) in try statement.bind(rule)
+            statement throws(StoreError) in
+            try statement.bind(rule)
         } _: { row in
             found = Burst(
                 minute: row.integer(0), count: row.integer(1), alert: row.integer(2) == 0 ? nil : row.integer(2))

@@ -273,7 +273,8 @@ enum Declaration {
                 "test", summary: "Sends a test to a channel.",
                 operands: [Operand("CHANNEL", .text, help: "its name in the file", isRequired: true)],
                 options: [
-                    .value("config", short: "c", "FILE", .file, help: "the configuration or pipeline file with 'alerts'")
+                    .value(
+                        "config", short: "c", "FILE", .file, help: "the configuration or pipeline file with 'alerts'")
                 ])
         ])
 

@@ -9,9 +9,10 @@ import Testing
         "AssayCore/Expressions", "AssayCore/Runtime", "AssayCore/Windows", "AssayCore/Aggregates",
         "AssayCore/Patterns", "AssayCore/Rules", "AssayCore/Scoring", "AssayCore/Learning", "AssayCore/Encoding",
         "AssayCore/Streams",
-        "StateStore", "Assay/YAML", "Assay/Threads", "Assay/Ports", "Assay/Configuration", "Assay/Labels",
+        "StateStore", "Assay/YAML", "Assay/Threads", "Assay/Ports", "Assay/Metrics", "Assay/Alerts",
+        "Assay/Configuration", "Assay/Labels",
         "Assay/Pipelines",
-        "Assay/Connectors", "Assay/Metrics", "Assay/Checkpoint", "Assay/Runs", "Assay/Inspection", "Assay/Trials",
+        "Assay/Connectors", "Assay/Checkpoint", "Assay/Runs", "Assay/Inspection", "Assay/Trials",
         "Assay/Sorting",
         "Assay/Generation",
     ]

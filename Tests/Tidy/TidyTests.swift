@@ -38,6 +38,10 @@ import Testing
         ("Sources/Assay/Threads/", ["CBytes", "Glibc"]),
         ("Sources/Assay/Ports/", ["Arguments", "AssayCore", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Configuration/", ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc"]),
+        (
+            "Sources/Assay/Alerts/",
+            ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc", "StateStore", "Synchronization"]
+        ),
         ("Sources/Assay/Labels/", ["AssayCore", "CivilTime"]),
         ("Sources/Assay/Pipelines/", ["Arguments", "AssayCore", "CEL", "CivilTime"]),
         (
@@ -70,6 +74,7 @@ import Testing
                 "Synchronization",
             ]
         ),
+        ("Sources/Notifiers/", ["Assay", "AssayCore", "CCurl", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/AssayC/", ["Assay", "AssayCore", "CAssay", "Glibc"]),
         ("Sources/Compression/", ["CZlib", "CZstd"]),
         ("Sources/Arguments/", ["CBytes", "Glibc"]),
@@ -78,9 +83,8 @@ import Testing
         (
             "Sources/assay/",
             [
-                "Arguments", "Assay", "AssayCore", "CEL", "CivilTime", "Compression", "Glibc", "Kafka", "PostgreSQL",
-                "Service",
-                "Synchronization",
+                "Arguments", "Assay", "AssayCore", "CEL", "CivilTime", "Compression", "Glibc", "Kafka", "Notifiers",
+                "PostgreSQL", "Service", "StateStore", "Synchronization",
             ]
         ),
     ]

@@ -16,7 +16,8 @@ enum Declaration {
             "'assayctl COMMAND --help' describes one command.", exitCodes,
         ],
         subcommands: [
-            status, checkpoints, users, user, patterns, model, key, explain, query, verify, snapshot, restore, diff,
+            status, checkpoints, users, user, patterns, model, key, alerts, explain, query, verify, snapshot, restore,
+            diff,
             export, importing, forget,
         ])
 
@@ -103,6 +104,27 @@ enum Declaration {
             Operand("KEY", .text, help: "a risk key of the configuration, such as merchant_id", isRequired: true),
             Operand("VALUE", .text, help: "the value", isRequired: true),
         ], options: common)
+
+    private static let alerts = Command(
+        "alerts", summary: "Whom was told what: alerts that wait, were sent, or failed, newest first.",
+        discussion: [
+            """
+            'retry ID' lets an alert that failed be sent again, by the assay that runs or by the next one. --state \
+            waiting, sent or failed shows only those; it may be given beside the folder.
+            """,
+            "Example:\n    assayctl alerts --state failed\n    assayctl alerts retry blocked_payment-1f0c2a4b",
+        ],
+        operands: [
+            Operand("ACTION", .text, help: "retry (default: show them)"),
+            Operand("ID", .text, help: "for retry: the alert"),
+        ],
+        options: [
+            .value(
+                "state", "DIR|STATE", .directory,
+                help: "where the state is, and which alerts: waiting, sent or failed", default: "Checkpoints"),
+            .flag("json", help: "JSON for programs, as described in schemas/assayctl.schema.json"),
+            limit("alerts"),
+        ])
 
     private static let explain = Command(
         "explain", summary: "Why transactions would get their scores now.",
@@ -204,6 +226,7 @@ enum Declaration {
         case ["patterns"]: try PatternsCommand.run(arguments)
         case ["model"]: try ModelCommands.run(arguments)
         case ["key"]: try ModelCommands.key(arguments)
+        case ["alerts"]: try AlertsCommand.run(arguments)
         case ["explain"]: try ExplainCommand.run(arguments)
         case ["query"]: try QueryCommand.run(arguments)
         case ["verify"]: try VerifyCommand.run(arguments)

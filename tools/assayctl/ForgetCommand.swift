@@ -14,6 +14,7 @@ enum ForgetCommand {
         var known = try forget(wanted, folder, folder.database)
         let former = StateReplacement.oldNames(of: folder.database).filter { access($0, F_OK) == 0 }
         for file in former { known.formUnion(try forget(wanted, folder, file, isOptional: true)) }
+        try forgetAlerts(wanted, folder)
         SnapshotFiles.removeUnfinished(in: folder.snapshots.path)
         let holders = holders(of: wanted, folder)
         extendLifetime(lock)
@@ -40,6 +41,16 @@ enum ForgetCommand {
             throw Failure(
                 code: .no,
                 message: "not known: \(unknown.map { "'\(Page.shown($0))'" }.joined(separator: ", "))")
+        }
+    }
+
+    private static func forgetAlerts(_ ids: [[UInt8]], _ folder: StateFolder) throws(Failure) {
+        let path = "\(folder.path)/\(AlertStore.fileName)"
+        guard access(path, F_OK) == 0 else { return }
+        do throws(StoreError) {
+            try AlertStore(path: path, .change).forget(users: ids.map { String(decoding: $0, as: UTF8.self) })
+        } catch {
+            throw Failure(error, file: path)
         }
     }
 

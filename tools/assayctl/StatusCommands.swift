@@ -123,7 +123,7 @@ enum StatusCommands {
             entries.append(("input", "\(Page.shown(input.path)): \(extent(input, record))"))
         }
         for output in record.outputs {
-            let hasRows = ["table:", "postgres:", "kafka:"].contains { output.name.hasPrefix($0) }
+            let hasRows = ["table:", "postgres:", "kafka:", "alert:"].contains { output.name.hasPrefix($0) }
             let unit = hasRows ? "rows" : "bytes"
             entries.append(
                 (

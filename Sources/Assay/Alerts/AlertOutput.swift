@@ -37,7 +37,8 @@ package struct AlertOutput: OutputDefinition {
         do throws(StoreError) {
             guard access(path, F_OK) == 0, let known = try AlertStore(path: path).delivered(resume.delivery) else {
                 if resume.rows > 0 {
-                    planned.notice = "'\(path)' does not know alert '\(rule.name)' of the state: what waited there is lost"
+                    planned.notice =
+                        "'\(path)' does not know alert '\(rule.name)' of the state: what waited there is lost"
                 }
                 return planned
             }

@@ -164,7 +164,8 @@ package enum WebAddress {
         let text = try members.text(node, key)
         if let problem = problem(text.text) { throw members.fault("'\(key)' \(problem)", text.position) }
         if host(text.text).contains("@") {
-            throw members.fault("'\(key)' has a password in it; put the address into a file, '\(key)_file'", text.position)
+            throw members.fault(
+                "'\(key)' has a password in it; put the address into a file, '\(key)_file'", text.position)
         }
         return text.text
     }

@@ -69,7 +69,6 @@ private final class SendingWork {
     private var nextCount = 0.0
     private var nextTrim = 0.0
     private var hasFailed = false
-    private var isEnding = false
 
     private struct Channel {
         let name: String
@@ -79,7 +78,9 @@ private final class SendingWork {
         var underWay: Set<Int64> = []
         /// When it is to be looked at next, by the time of day.
         var due: Int64 = 0
-        var lastFault: String?
+        /// What people were told of it last, and when something may be told again.
+        var hasFault = false
+        var nextWord = 0.0
     }
 
     private struct Delivery {
@@ -92,6 +93,8 @@ private final class SendingWork {
     /// Somebody else may have changed the outbox: it is looked at this often without being asked.
     private static let longestWait = 1.0
     private static let countSeconds = 2.0
+    /// How long people are not told of the same channel again.
+    private static let wordSeconds = 60.0
     private static let trimSeconds = 60.0
     /// So many that wait for nothing more are kept for people to look at.
     private static let mostKept = 10_000
@@ -123,10 +126,10 @@ private final class SendingWork {
 
     func isOver(_ deadline: Double?) -> Bool {
         guard let deadline else { return false }
-        isEnding = true
         if hasFailed || MonotonicClock.seconds >= deadline { return true }
-        let now = WallClock.milliseconds
-        return deliveries.isEmpty && channels.allSatisfy { $0.due > now || $0.pace.room(at: now) == 0 }
+        // What a channel takes later than that is left to the next run.
+        let last = WallClock.milliseconds + Int64(1000 * (deadline - MonotonicClock.seconds))
+        return deliveries.isEmpty && channels.allSatisfy { $0.due > last || $0.pace.isDown }
     }
 
     func step() {
@@ -139,7 +142,7 @@ private final class SendingWork {
                 try send(index)
             }
             try count()
-            let ended = transport.wait(seconds: deliveries.isEmpty && isEnding ? 0 : waitSeconds)
+            let ended = transport.wait(seconds: waitSeconds)
             if !ended.isEmpty { try take(ended) }
         } catch {
             fail(error)
@@ -256,26 +259,23 @@ private final class SendingWork {
         channels[index].due = 0
     }
 
-    /// Tells of the first fault of a channel, and when it works again.
+    /// Tells of the first fault of a channel, and when it works again, but not at every turn.
     private func say(_ ruling: ChannelPace.Ruling, _ index: Int) {
-        let (name, title) = (channels[index].name, channels[index].channel.title)
+        let title = "channel '\(channels[index].name)' (\(channels[index].channel.title))"
+        let words: String
         switch ruling {
         case .sent:
-            if channels[index].lastFault != nil { office.say("channel '\(name)' (\(title)) takes alerts again") }
-            channels[index].lastFault = nil
-        case .retry(_, let answer):
-            if channels[index].lastFault != answer {
-                office.say("channel '\(name)' (\(title)) takes no alerts: \(answer); they are sent later")
-            }
-            channels[index].lastFault = answer
+            guard channels[index].hasFault, !channels[index].pace.isDown else { return }
+            channels[index].hasFault = false
+            return office.say("\(title) takes alerts again")
+        case .retry(_, let answer): words = "takes no alerts: \(answer); they are sent later"
         case .failed(let answer):
-            if channels[index].lastFault != answer {
-                office.say(
-                    "channel '\(name)' (\(title)) refuses an alert: \(answer); 'assayctl alerts --state failed' "
-                        + "shows what it did not take")
-            }
-            channels[index].lastFault = answer
+            words = "refuses an alert: \(answer); 'assayctl alerts --state failed' shows what it did not take"
         }
+        guard !channels[index].hasFault, MonotonicClock.seconds >= channels[index].nextWord else { return }
+        channels[index].nextWord = MonotonicClock.seconds + Self.wordSeconds
+        channels[index].hasFault = true
+        office.say("\(title) \(words)")
     }
 
     // MARK: The engine

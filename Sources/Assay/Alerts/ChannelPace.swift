@@ -19,8 +19,10 @@ struct ChannelPace {
     /// Nothing is begun before.
     private(set) var pausedUntil: Int64 = .min
 
-    /// A channel gets so many deliveries at once, and one while it fails.
+    /// A channel gets so many deliveries at once, and one while it seems to be down.
     static let mostUnderWay = 4
+    /// So many failures in a row make that likely. Fewer concern what was sent alone, which waits by itself.
+    static let downAfter = 4
     static let leastPause: Int64 = 1000
     static let longestPause: Int64 = 300_000
 
@@ -29,11 +31,14 @@ struct ChannelPace {
         self.giveUpMilliseconds = giveUpMilliseconds
     }
 
+    /// It has not taken the last ones.
+    var isDown: Bool { failures >= Self.downAfter }
+
     /// How many deliveries may begin now.
     func room(at now: Int64) -> Int {
         guard now >= pausedUntil else { return 0 }
         // Who asks for a pause between two gets them one by one.
-        let most = failures > 0 || millisecondsBetween > 0 ? 1 : Self.mostUnderWay
+        let most = isDown || millisecondsBetween > 0 ? 1 : Self.mostUnderWay
         return max(0, most - underWay)
     }
 
@@ -58,7 +63,8 @@ struct ChannelPace {
         case .unavailable(let answer, let seconds):
             failures += 1
             let asked = Int64(min(max(seconds ?? 0, 0), Double(giveUpMilliseconds) / 1000) * 1000)
-            pausedUntil = max(pausedUntil, now + max(asked, Self.pause(failures, random)))
+            let pause = isDown ? Self.pause(failures - Self.downAfter + 1, random) : 0
+            pausedUntil = max(pausedUntil, now + max(asked, pause))
             guard age < giveUpMilliseconds else { return .failed(answer: "given up: \(answer)") }
             return .retry(after: max(asked, Self.pause(Int(clamping: attempts), random)), answer: answer)
         }

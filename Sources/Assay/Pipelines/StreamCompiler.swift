@@ -345,9 +345,9 @@ struct StreamCompiler {
         let owner = "alert '\(rule.name)'"
         var names = environment(of: source)
         var columns = columns(of: source)?.map(\.name)
-        if isAssessments(source) {
+        if let fields = fieldsOfAssessments(source) {
             for column in TransactionColumn.allCases { names.declare(column.name, column.type, slot: column.slot) }
-            columns = AssessmentColumn.columns.map(\.name)
+            columns = fields
         }
         let layout: AlertLayout
         do throws(SourceError) {
@@ -372,13 +372,16 @@ struct StreamCompiler {
         return (stream, layout)
     }
 
-    /// Whether a source's rows are assessments, whole.
-    private func isAssessments(_ source: StreamPlan.Source) -> Bool {
-        guard case .stream(let index) = source else { return false }
+    /// The fields that all rows of a source have, if they are assessments, whole.
+    private func fieldsOfAssessments(_ source: StreamPlan.Source) -> [String]? {
+        guard case .stream(let index) = source else { return nil }
         switch streams[index].operation {
-        case .score: return true
-        case .rows(selected: nil): return streams[index].sources.count == 1 && isAssessments(streams[index].sources[0])
-        default: return false
+        case .score(let settings):
+            return AssessmentColumn.always.map(\.name)
+                + (settings.rules == nil ? [] : AssessmentColumn.withRules.map(\.name))
+        case .rows(selected: nil) where streams[index].sources.count == 1:
+            return fieldsOfAssessments(streams[index].sources[0])
+        default: return nil
         }
     }
 

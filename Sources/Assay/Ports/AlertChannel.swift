@@ -40,7 +40,8 @@ extension AlertChannel {
     package var refreshSeconds: Double? { nil }
 
     package func check() throws(ChannelFault) {
-        _ = try delivery(of: [.trial(of: "check", at: 0)], AlertMoment(now: 0, page: nil, quietMilliseconds: { _ in 0 }))
+        _ = try delivery(
+            of: [.trial(of: "check", at: 0)], AlertMoment(now: 0, page: nil, quietMilliseconds: { _ in 0 }))
     }
 }
 

@@ -23,6 +23,11 @@ package enum AssessmentColumn: Int, CaseIterable, Sendable {
     /// Those of an output that names none. What a model says has a column only where it is asked for: tables that are
     /// there keep the columns that they have.
     package static let columns = allCases.filter { $0 != .modelProbability }.map(\.column)
+    /// Those that no assessment lacks, and those that none lacks where there are rules.
+    package static let always = [
+        transactionID, userID, sequence, timestamp, riskLevel, riskScore, riskFactors, recommendation,
+    ].map(\.column)
+    package static let withRules = [decision, decidedBy].map(\.column)
     /// Those that an output of scoring may name.
     package static let named = allCases.map(\.column)
 }

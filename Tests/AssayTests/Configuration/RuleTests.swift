@@ -288,11 +288,11 @@ import Testing
     @Test("Templates are texts and expressions in turn")
     func templates() throws {
         #expect(
-            try ReasonTemplate.parts("a %{x} b%{ {'}': 1}['}'] }") == [
+            try TextTemplate.parts("a %{x} b%{ {'}': 1}['}'] }") == [
                 .text("a "), .expression("x", offset: 4), .text(" b"), .expression(" {'}': 1}['}'] ", offset: 10),
             ])
-        #expect(try ReasonTemplate.parts("100% %%{x} %") == [.text("100% %{x} %")])
-        #expect(try ReasonTemplate.parts("") == [.text("")])
+        #expect(try TextTemplate.parts("100% %%{x} %") == [.text("100% %{x} %")])
+        #expect(try TextTemplate.parts("") == [.text("")])
         let line = try Self.score(
             "rules: [{name: a, when: 'true', risk: 0.5, "
                 + #"reason: "%{metadata.x} %{[1, 2]} %{timestamp} %{100.0 / 3.0}"}]"#,
