@@ -6,7 +6,7 @@ import CSQLite
 /// The run that makes alerts and the thread that sends them have a connection each; neither waits for the other longer
 /// than one small transaction takes.
 ///
-/// @unchecked Sendable: one thread uses it at a time. Its creator hands it to another thread, and does not use it again.
+/// @unchecked Sendable: one thread uses it at a time. Its creator hands it to another, and does not use it again.
 package final class AlertStore: @unchecked Sendable {
     package let path: String
     private let database: Database

@@ -55,6 +55,21 @@ import Testing
             let known = path == "mail" ? ids.filter { text.contains($0) } : ids
             #expect(!known.isEmpty && known.allSatisfy { text.contains($0) }, "\(path): \(text)")
         }
+        let bodies = try received.filter { $0.path == "/hook" }.map {
+            String(decoding: try JSONSerialization.data(withJSONObject: $0.body), as: UTF8.self)
+        }
+        _ = try receivers.folder.write("bodies", bodies.joined(separator: "\n") + "\n")
+        let schemas = Repository.root.path + "/schemas"
+        let check = try receivers.shell(
+            """
+            check() { \(Repository.python) \(Repository.validator) \(schemas)/$1 "${@:2}"; }
+            check alert.schema.json bodies
+            while read -r line; do echo "$line" > one; check alert.schema.json one alert; done < alerts.jsonl
+            $ASSAYCTL alerts --json > listed
+            check assayctl.schema.json listed alerts
+            check config.schema.json assay.yaml
+            """)
+        #expect(check.code == 0, "\(check)")
         let mail = try #require(received.first { $0.path == "mail" })
         #expect(mail.line.contains("\"tls\": true") && mail.line.contains("\"user\": true"), "\(mail.line)")
         #expect(mail.line.contains("multipart/alternative") && mail.line.contains("X-Assay-Alert-Id"))
@@ -260,6 +275,25 @@ import Testing
     func channelMistakes(_ channel: String, _ message: String) throws {
         let run = try trial(channel)
         #expect(run.errors.contains(message) && run.code == 78, "\(run)")
+    }
+
+    @Test("The examples are good", arguments: ["alerts/engine.yaml", "alerts/fraud.yaml"])
+    func examples(_ name: String) throws {
+        let run = try receivers.shell("$ASSAY check-config \(Repository.root.path)/Examples/\(name) 2> warnings")
+        #expect(run.code == 0 && run.lines.last?.hasSuffix(": good") == true, "\(run)")
+    }
+
+    @Test("What a pattern has found is told, as the example says")
+    func patternExample() throws {
+        let run = try receivers.shell(
+            """
+            examples=\(Repository.root.path)/Examples/patterns
+            $ASSAY run $examples/alerts.yaml $examples/events.jsonl -q > rows
+            wc -l < rows; wc -l < told.jsonl; cat told.jsonl
+            """)
+        #expect(run.code == 0 && run.lines.count > 2, "\(run)")
+        #expect(Int(run.lines[0]) ?? 0 >= Int(run.lines[1]) ?? 1, "\(run)")
+        #expect(run.lines.dropFirst(2).allSatisfy { $0.contains("purchase_after_login-") && $0.contains(", risk 0.") })
     }
 
     @Test("A secret that is missing is a warning for who checks, and a reason to try later for who runs")

@@ -46,11 +46,11 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
 
-def configuration(path, address, condition, **limits):
+def configuration(path, channel, condition, **limits):
     rule = {"name": "told", "on": "assessments", "where": condition, "key": ["transaction_id"], "to": ["hook"]}
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"alerts": {
-            "channels": {"hook": {"webhook": {"url": address}}}, "rules": [rule],
+            "channels": {"hook": channel}, "rules": [rule],
             "limits": {"per_minute": 100_000_000, **limits}}}, file)
 
 
@@ -69,9 +69,11 @@ def rates(assay, folder, lines, base):
     subprocess.run([assay, "generate", "-n", str(lines), "--users", "10000", "-o", stream], check=True)
     rule = 'risk_level == "critical" && transaction.amount > 1000'
     variants = {"no alerts": []}
-    for name, address in (("told at once", "/"), ("a channel that hangs", "/never")):
+    for name, channel in (("alerts into a file", {"file": os.path.join(folder, "told")}),
+                          ("a webhook that takes them", {"webhook": {"url": base + "/"}}),
+                          ("a webhook that hangs", {"webhook": {"url": base + "/never"}})):
         path = os.path.join(folder, name.replace(" ", "-"))
-        configuration(path, base + address, rule)
+        configuration(path, channel, rule)
         variants[name] = ["-c", path]
     best = {}
     for _ in range(ROUNDS):
@@ -83,15 +85,18 @@ def rates(assay, folder, lines, base):
             known = best.get(name, (cpu, wall))
             best[name] = (min(known[0], cpu), min(known[1], wall))
     floor = best["no alerts"]
-    print(f"{'run of ' + format(lines, ',') + ' transactions':40} {'CPU s':>7} {'time s':>7} {'time':>6}")
+    with open(os.path.join(folder, "told"), encoding="utf-8") as file:
+        alerts = sum(1 for _ in file) // ROUNDS
+    print(f"{format(lines, ',') + ' transactions, ' + format(alerts, ',') + ' alerts':40} {'CPU s':>7} {'time s':>7} "
+          f"{'us of CPU an alert':>19}")
     for name, (cpu, wall) in best.items():
-        print(f"{name:40} {cpu:7.2f} {wall:7.3f} {wall / floor[1]:6.3f}")
+        print(f"{name:40} {cpu:7.2f} {wall:7.3f} {1e6 * (cpu - floor[0]) / alerts:19.0f}")
 
 
 def waiting(assay, folder, base):
     stream, path = os.path.join(folder, "few"), os.path.join(folder, "all.yaml")
     subprocess.run([assay, "generate", "-n", "120000", "-o", stream], check=True)
-    configuration(path, base + "/never", "true", outbox=100_000)
+    configuration(path, {"webhook": {"url": base + "/never"}}, "true", outbox=100_000)
     memory = {}
     for name, options in (("without", []), ("with", ["-c", path])):
         state = os.path.join(folder, f"state-{name}")
@@ -103,7 +108,7 @@ def waiting(assay, folder, base):
 
 def latency(assay, folder, base):
     path, stream = os.path.join(folder, "serve.yaml"), os.path.join(folder, "requests")
-    configuration(path, base + "/", "true")
+    configuration(path, {"webhook": {"url": base + "/"}}, "true")
     subprocess.run([assay, "generate", "-n", str(REQUESTS), "-o", stream], check=True)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -111,13 +116,17 @@ def latency(assay, folder, base):
     service = subprocess.Popen([assay, "serve", "-q", "--listen", f"127.0.0.1:{port}", "-c", path, "--state",
                                 os.path.join(folder, "served")])
     try:
-        for _ in range(200):
+        client = http.client.HTTPConnection("127.0.0.1", port)
+        for _ in range(500):
             try:
-                client = http.client.HTTPConnection("127.0.0.1", port)
-                client.connect()
-                break
+                client.request("GET", "/readyz")
+                answer = client.getresponse()
+                answer.read()
+                if answer.status == 200:
+                    break
             except OSError:
-                time.sleep(0.02)
+                client.close()
+            time.sleep(0.02)
         Receiver.came.clear()
         sent, begin = {}, time.perf_counter()
         with open(stream, encoding="utf-8") as file:
@@ -125,13 +134,19 @@ def latency(assay, folder, base):
                 time.sleep(max(0.0, begin + number / A_SECOND - time.perf_counter()))
                 sent[json.loads(line)["transaction_id"]] = time.perf_counter()
                 client.request("POST", "/v1/assessments", line, {"Content-Type": "application/json"})
-                client.getresponse().read()
+                answer = client.getresponse()
+                answer.read()
+                if answer.status != 200:
+                    sys.exit(f"the service answers {answer.status}")
         deadline = time.perf_counter() + 10
         while len(Receiver.came) < REQUESTS and time.perf_counter() < deadline:
             time.sleep(0.05)
     finally:
         service.terminate()
         service.wait()
+    missing = len(sent) - len(Receiver.came)
+    if missing:
+        sys.exit(f"{missing} of {len(sent)} alerts did not come")
     delays = sorted(1000 * (Receiver.came[id] - at) for id, at in sent.items())
     print(f"from a request to its webhook, {A_SECOND} a second: p50 {delays[len(delays) // 2]:.1f} ms, "
           f"p99 {delays[len(delays) * 99 // 100]:.1f} ms, most {delays[-1]:.1f} ms")

@@ -30,7 +30,6 @@ struct AlertMaking {
             layout.details.map { ($0.name, row[$0.column]) }.filter { if case .null = $0.1 { false } else { true } },
             values)
         if let column = layout.user, case .string(let text) = row[column] { alert.user = text.string }
-        alert.first = [Self.summary(alert)]
         return alert
     }
 

@@ -107,10 +107,17 @@ final class AlertSink: RowSink {
             }
         }
         var burst = try store.burst(rule.name)
-        switch AlertGate.place(&burst, at: alert.made, perMinute: office.settings.limits.perMinute) {
-        case .alone: _ = try store.insert(alert, to: rule.channels, due: alert.made)
-        case .first(let due): burst?.alert = try store.insert(alert, to: rule.channels, due: due)
-        case .into(let number): try store.add(alert, to: number)
+        let place = AlertGate.place(&burst, at: alert.made, perMinute: office.settings.limits.perMinute)
+        if case .alone = place {
+            _ = try store.insert(alert, to: rule.channels, due: alert.made)
+        } else {
+            var alert = alert
+            alert.first = [AlertMaking.summary(alert)]
+            switch place {
+            case .alone: break
+            case .first(let due): burst?.alert = try store.insert(alert, to: rule.channels, due: due)
+            case .into(let number): try store.add(alert, to: number)
+            }
         }
         if let burst { try store.set(burst, of: rule.name) }
         try office.keepWithinLimit(store, at: alert.made)

@@ -125,7 +125,6 @@ package final class EngineAlerts {
             host.figures.values[figure].map { (figure.rawValue, JSON.real($0)) }
         }
         alert.details = JSON.object(known).text
-        alert.first = [AlertMaking.summary(alert)]
         return alert
     }
 

@@ -54,6 +54,20 @@ package enum ReferenceConfiguration {
         #       - {name: large, followedBy: amount > 500.0}
         #     risk: 0.8
 
+        # Who is told of what: each alert arrives, and the same matter is told once within its quiet time.
+        # alerts:
+        #   channels:
+        #     fraud_desk: {slack: {url_file: /run/secrets/slack}}
+        #   rules:
+        #     - name: blocked_payment
+        #       on: assessments  # or engine, with figures such as checkpoint_failures_total
+        #       where: risk_level in ["high", "critical"]
+        #       severity: critical
+        #       key: [user_id]
+        #       quiet: 5m
+        #       message: '%{user_id}: %{risk_level} (%{risk_score}), %{transaction.amount} %{transaction.currency}'
+        #       to: [fraud_desk]
+
         """
 
     private static func rules(_ configuration: Configuration) -> String {
@@ -141,6 +155,46 @@ package enum ReferenceConfiguration {
               "properties": {
                 "assessments": {"type": ["string", "object", "array"]},
                 "rejects": {"description": "Where rejected lines go.", "type": ["object", "array"]}
+              }
+            },
+            "alerts": {
+              "description": "Who is told of what.", "type": "object", "additionalProperties": false,
+              "required": ["channels", "rules"],
+              "properties": {
+                "page": {"description": "What messages link to.", "type": "string", "pattern": "^https?://"},
+                "channels": {
+                  "description": "By name: slack, pagerduty, email, webhook, alertmanager, file or stdout.",
+                  "type": "object", "minProperties": 1, "maxProperties": 100,
+                  "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$"},
+                  "additionalProperties": {"type": "object", "minProperties": 1, "maxProperties": 1}
+                },
+                "limits": {
+                  "type": "object", "additionalProperties": false,
+                  "properties": {
+                    "outbox": {"description": "So many wait at most.", "type": "integer", "minimum": 1},
+                    "per_minute": {"description": "More of a rule are put together.", "type": "integer", "minimum": 1},
+                    "give_up": {"description": "After this age trying ends.", "type": "string"}
+                  }
+                },
+                "rules": {
+                  "type": "array", "maxItems": 1000,
+                  "items": {
+                    "type": "object", "additionalProperties": false, "required": ["name", "on", "to"],
+                    "properties": {
+                      "name": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$"},
+                      "on": {"description": "assessments, a stream of the pipeline, or engine.", "type": "string"},
+                      "where": {"description": "A condition.", "type": ["string", "boolean"]},
+                      "severity": {"description": "info, warning, critical, or an expression.", "type": "string"},
+                      "key": {"description": "What makes it the same matter.", "type": ["string", "array", "object"]},
+                      "quiet": {"description": "How long it is not told again.", "type": "string"},
+                      "message": {"description": "With expressions in %{}.", "type": "string", "minLength": 1},
+                      "for": {"description": "On engine: how long it has to hold.", "type": "string"},
+                      "resolve": {"description": "On engine: whether its end is told.", "type": "boolean"},
+                      "to": {"description": "Names of channels.", "type": "array", "minItems": 1,
+                             "items": {"type": "string"}}
+                    }
+                  }
+                }
               }
             },
             "kafka": {"description": "What topics of Kafka share: 'brokers' and 'options'.", "type": "object"},

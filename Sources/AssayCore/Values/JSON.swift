@@ -47,6 +47,12 @@ package enum JSON: Sendable {
 
     private static func write(_ string: String, into text: inout String) {
         text += "\""
+        // Most texts have nothing to escape, and go as a whole.
+        if string.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+            text += string
+            text += "\""
+            return
+        }
         for scalar in string.unicodeScalars {
             switch scalar {
             case "\"": text += "\\\""
