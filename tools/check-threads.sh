@@ -10,7 +10,8 @@ set -eu
 folder=$(mktemp -d)
 keeper=
 cluster=
-trap 'kill $keeper $cluster 2>/dev/null; rm -rf "$folder"' EXIT
+receiver=
+trap 'kill $keeper $cluster $receiver 2>/dev/null; rm -rf "$folder"' EXIT
 brokertool=$(realpath "$2")
 # Valgrind stumbles over the debugging information of newer compilers.
 cp "$1" "$folder/assay"
