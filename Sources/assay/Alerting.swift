@@ -17,13 +17,23 @@ final class Alerting: Sendable {
     private static let endSeconds = 10.0
 
     /// Nil where the file has no alerts.
-    init?(_ office: AlertOffice, path: String, _ arguments: ParsedArguments) throws(Failure) {
+    init?(
+        _ office: AlertOffice, beside outputs: [NamedOutput], path: String, _ arguments: ParsedArguments
+    ) throws(Failure) {
         let settings = office.settings
         if settings.isEmpty { return nil }
         if arguments.flag("no-checkpoints") {
             throw Failure(
                 code: .usage,
                 message: "alerts need a state, which remembers what was told: leave out --no-checkpoints, or 'alerts'")
+        }
+        if outputs.contains(where: \.isStandardOutput),
+            let channel = settings.channels.first(where: { ($0.channel as? LineChannel)?.isStandardOutput == true })
+        {
+            throw Failure(
+                code: .usage,
+                message:
+                    "channel '\(channel.name)' is standard output, where results go too: send one of them to a file")
         }
         do throws(ConfigurationError) {
             engine = try EngineAlerts.compile(settings, path: path)

@@ -19,7 +19,7 @@ enum RunCommand {
         let inputPath = arguments.operands.dropFirst().first ?? "-"
         try RunOptions.checkTogether(arguments, input: inputPath, output: "streams")
         let (inputs, totalBytes) = try inputs(pipeline, inputPath, arguments)
-        let alerting = try Alerting(pipeline.alerts, path: path, arguments)
+        let alerting = try Alerting(pipeline.alerts, beside: pipeline.sinks, path: path, arguments)
         var running = try Running(arguments, totalBytes: totalBytes, nil, alerting)
         running.parts.keepsOpen = arguments.flag("keep-open")
         running.parts.lingerSeconds = lingerSeconds

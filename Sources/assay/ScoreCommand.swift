@@ -12,7 +12,8 @@ enum ScoreCommand {
         if arguments.text("config") != nil { StopSignals.hold(SIGHUP) }
         let configuration = try Configurations.load(arguments.text("config"))
         let scoring = try Scoring(arguments, configuration, inputPath: inputPath)
-        let alerting = try Alerting(scoring.outputs.office, path: arguments.text("config") ?? "", arguments)
+        let alerting = try Alerting(
+            scoring.outputs.office, beside: scoring.outputs.all, path: arguments.text("config") ?? "", arguments)
         var running = try Running(arguments, totalBytes: scoring.totalBytes, nil, alerting)
         running.parts.keepsOpen = arguments.flag("keep-open")
         let present = PresentRun<ScoringStage>()

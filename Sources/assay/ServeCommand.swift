@@ -17,7 +17,8 @@ import Glibc
             guard let listening = try Listening(arguments, address: defaultAddress, serving.service) else {
                 preconditionFailure("there is an address")
             }
-            let alerting = try Alerting(serving.outputs.office, path: arguments.text("config") ?? "", arguments)
+            let alerting = try Alerting(
+                serving.outputs.office, beside: serving.outputs.all, path: arguments.text("config") ?? "", arguments)
             var running = try Running(arguments, totalBytes: nil, listening, alerting)
             running.parts.isInline = true
             // Who sent a line that is rejected is told so.

@@ -58,18 +58,37 @@ struct AlertMaking {
 
     /// The same for the same result, however often it is made.
     static func id(_ rule: String, _ matter: String, _ sequence: Int64, _ time: Int64) -> String {
-        let digest = SHA256.digest(of: Array("\(rule)\n\(sequence)\n\(time)\n\(matter)".utf8))
-        let digits = Array("0123456789abcdef")
-        return rule + "-" + String(digest[..<12].flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+        "\(rule)-\(digest("\(rule)\n\(sequence)\n\(time)\n\(matter)"))"
     }
 
+    /// A matter that is too long ends with a digest, so that two of them stay two.
     static func matter(_ keys: [(String, String)]) -> String {
-        AlertText.cut(keys.map { "\($0)=\($1)" }.joined(separator: ", "), longestMatter)
+        let text = keys.map { "\($0)=\($1)" }.joined(separator: ", ")
+        guard text.utf8.count > longestMatter else { return text }
+        return "\(AlertText.cut(text, longestMatter)) #\(digest(text))"
     }
 
-    private static func object(_ members: [(String, Value)], _ values: ValueEncoder) -> String {
-        JSON.object(members.map { ($0, .raw(values.json($1))) }).text
+    private static func digest(_ text: String) -> String {
+        let digits = Array("0123456789abcdef")
+        return String(
+            SHA256.digest(of: Array(text.utf8))[..<12].flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
+
+    /// Members that would make it too long are left out.
+    private static func object(_ members: [(String, Value)], _ values: ValueEncoder) -> String {
+        var rest = longestObject
+        var kept: [(String, JSON)] = []
+        for (name, value) in members {
+            let text = values.json(value)
+            guard text.utf8.count + name.utf8.count <= rest else { continue }
+            rest -= text.utf8.count + name.utf8.count
+            kept.append((name, .raw(text)))
+        }
+        return JSON.object(kept).text
+    }
+
+    /// Of what is shown of a result: an outbox of any length has a bound.
+    static let longestObject = 16_384
 
     /// What is shown of an alert among others.
     static func summary(_ alert: Alert) -> String {

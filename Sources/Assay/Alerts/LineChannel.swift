@@ -8,6 +8,8 @@ package struct LineChannel: AlertChannel {
     /// Nil for standard output.
     fileprivate let file: String?
 
+    package var isStandardOutput: Bool { file == nil }
+
     package var title: String { file.map { "file \($0)" } ?? "standard output" }
     package var mostTogether: Int { 100 }
 
@@ -39,10 +41,22 @@ package struct LineChannel: AlertChannel {
         lseek(descriptor, end, SEEK_SET)
     }
 
+    /// What a pipe with room takes at once.
+    private static let pieceBytes = 4096
+    /// In the middle of a delivery a reader is waited for this long, and before it not at all: a reader that hangs must
+    /// not hold up other channels.
+    private static let patienceMilliseconds: Int32 = 1000
+
     private static func append(_ bytes: [UInt8], to descriptor: Int32) -> AlertOutcome {
+        var status = stat()
+        let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            let patience = rest.count == bytes.count ? 0 : patienceMilliseconds
+            guard isFile || poll(&event, 1, patience) > 0 else { return .unavailable("its reader takes nothing") }
+            let piece = isFile ? rest : rest.prefix(pieceBytes)
+            let count = piece.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { return .unavailable(String(cString: strerror(errno))) }
             rest = rest.dropFirst(count)

@@ -43,6 +43,9 @@ package struct NamedOutput: Sendable {
         try definition.probe(columns, of: stream, seconds: seconds) ? definition.title : nil
     }
 
+    /// Whether it is standard output.
+    package var isStandardOutput: Bool { definition.claim(in: "") == nil }
+
     /// Its name in checkpoints.
     var name: String { definition.name(of: stream) }
 }

@@ -137,3 +137,33 @@ import Testing
         #expect(pace.room(at: 1000) == 1)
     }
 }
+
+/// What an alert consists of.
+@Suite struct AlertMakingTests {
+    @Test("Matters that are too long are cut, and stay two matters")
+    func longMatters() {
+        let long = String(repeating: "é", count: 3000)
+        let (one, two) = (AlertMaking.matter([("k", long + "a")]), AlertMaking.matter([("k", long + "b")]))
+        #expect(one != two && one.utf8.count < 1100 && one.hasPrefix("k=éé"))
+        #expect(AlertMaking.matter([("a", "1"), ("b", "2")]) == "a=1, b=2")
+    }
+
+    @Test("An id is made of rule, matter, number and time, and of nothing else")
+    func ids() {
+        let id = AlertMaking.id("r", "m", 1, 2)
+        #expect(id == AlertMaking.id("r", "m", 1, 2) && id.hasPrefix("r-") && id.count == 26)
+        let others = [
+            AlertMaking.id("q", "m", 1, 2), AlertMaking.id("r", "n", 1, 2), AlertMaking.id("r", "m", 2, 2),
+            AlertMaking.id("r", "m", 1, 3),
+        ]
+        #expect(Set(others + [id]).count == 5)
+    }
+
+    @Test("Texts are cut between characters", arguments: 3...20)
+    func cuts(_ most: Int) {
+        let text = "añ🇯🇵é€x"
+        let cut = AlertText.cut(text, most)
+        #expect(cut.utf8.count <= most)
+        #expect(cut == text || cut.hasSuffix("…") && text.hasPrefix(cut.dropLast()))
+    }
+}
