@@ -10,8 +10,7 @@ set -eu
 folder=$(mktemp -d)
 keeper=
 cluster=
-receiver=
-trap 'kill $keeper $cluster $receiver 2>/dev/null; rm -rf "$folder"' EXIT
+trap 'kill $keeper $cluster 2>/dev/null; rm -rf "$folder"' EXIT
 brokertool=$(realpath "$2")
 # Valgrind stumbles over the debugging information of newer compilers.
 cp "$1" "$folder/assay"
@@ -66,44 +65,6 @@ diff -r one two
 
 ./assay generate --kind orders -n 20000 --days 0.01 >orders
 watch run ecommerce.yaml orders -q
-
-# Alerts, to a server that takes some of them, to one that is not there, and into a file.
-cat >receiver.py <<'END'
-import http.server
-
-class Receiver(http.server.BaseHTTPRequestHandler):
-    count = 0
-
-    def log_message(self, *_):
-        pass
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        Receiver.count += 1
-        self.send_response(503 if Receiver.count % 7 == 0 else 200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-print(server.server_address[1], flush=True)
-server.serve_forever()
-END
-python3 receiver.py >port &
-receiver=$!
-until [ -s port ]; do sleep 0.1; done
-cat >told.yaml <<END
-alerts:
-  channels:
-    hook: {webhook: {url: "http://127.0.0.1:$(cat port)/"}}
-    nobody: {webhook: {url: "http://127.0.0.1:1/"}}
-    record: {file: told.jsonl}
-  rules:
-    - {name: critical, on: assessments, where: risk_level == "critical", key: [user_id], to: [hook, nobody, record]}
-    - {name: busy, on: engine, where: transactions_total > 10, to: [hook, record]}
-END
-watch score in -c told.yaml -q --state told -o out3
-kill "$receiver"
-[ "$(wc -l <told.jsonl)" -gt 100 ]
 
 # From topic to topic, four partitions side by side.
 mkfifo commands
