@@ -77,7 +77,8 @@ package final class CurlTransport: AlertTransport, @unchecked Sendable {
             hasBegun = begin(letter, &settings, token)
         }
         guard !hasBegun else { return }
-        (secrets[token], _) = (nil, mails.remove(token))
+        secrets[token] = nil
+        mails.remove(token)
         ended.append((token, .unavailable("it cannot be begun: no memory, or no such protocol")))
     }
 

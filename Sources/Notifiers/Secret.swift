@@ -23,8 +23,7 @@ struct Secret: Sendable {
         }
         let file = members.take("\(name)_file")
         let variable = members.take("\(name)_env")
-        if let file, let variable {
-            _ = file
+        if file != nil, let variable {
             throw members.fault("'\(name)_file' and '\(name)_env' exclude each other", variable.position)
         }
         if let file { return Secret(place: .file(try members.text(file, "\(name)_file").text)) }

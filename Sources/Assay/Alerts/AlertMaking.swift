@@ -12,7 +12,7 @@ struct AlertMaking {
     static let longestMessage = 4096
     static let longestMatter = 1024
 
-    /// `number`: the how manieth result of the rule it is, where results have no numbers of their own.
+    /// `number`: its place among the results of the rule, which counts where results have no numbers of their own.
     func alert(_ row: [Value], number: Int64, now: Int64) -> Alert {
         var sequence = number
         if let column = layout.sequence, case .int(let int) = row[column] { sequence = int }

@@ -6,13 +6,9 @@ import Synchronization
 /// Sends what the outbox holds: one thread, and a transport that has many deliveries under way.
 package final class AlertSender: Sendable {
     private let office: AlertOffice
-    private let end = Mutex<Ending?>(nil)
+    /// By when it has to end, on the monotonic clock; nil while nobody asks for that.
+    private let deadline = Mutex<Double?>(nil)
     private let thread = Mutex<Running?>(nil)
-
-    private struct Ending {
-        /// On the monotonic clock.
-        var deadline: Double
-    }
 
     private final class Running: Sendable {
         let box = Mailbox<Bool>()
@@ -38,7 +34,7 @@ package final class AlertSender: Sendable {
         let handover = Handover(work)
         _ = WorkerThread { [self] in
             let work = handover.take()
-            while !work.isOver(end.withLock { $0?.deadline }) { work.step() }
+            while !work.isOver(deadline.withLock { $0 }) { work.step() }
             work.finish()
             running.box.send(true)
         }
@@ -47,12 +43,12 @@ package final class AlertSender: Sendable {
     /// Sends what can be sent within so many seconds, and ends.
     package func finish(seconds: Double) {
         guard let running = thread.withLock({ $0 }) else { return }
-        end.withLock { $0 = Ending(deadline: MonotonicClock.seconds + seconds) }
+        deadline.withLock { $0 = MonotonicClock.seconds + seconds }
         office.ring()
         _ = running.box.receive()
         office.answer {}
         thread.withLock { $0 = nil }
-        end.withLock { $0 = nil }
+        deadline.withLock { $0 = nil }
     }
 }
 
