@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo demo-kafka demo-serve demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning bench-poison learn-demo bench-alerts bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo demo-kafka demo-serve demo-desk demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning bench-poison learn-demo bench-alerts bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -36,6 +36,11 @@ demo-kafka: build .build/bench/brokers
 demo-serve: build .build/bench/load
 	@tools/install-packages.sh curl
 	@tools/demo-serve.sh .build/release/assay .build/bench/load
+
+# The desk, with traffic to judge; SECONDS ends it.
+demo-desk: build
+	@tools/install-packages.sh python3
+	@tools/demo-desk.py .build/release/assay $(SECONDS)
 
 # The job for Apache Flink, with the core inside.
 flink: dependencies
@@ -178,5 +183,5 @@ dependencies:
 test-dependencies:
 	@tools/install-packages.sh python3 python3-jsonschema python3-yaml tzdata util-linux sqlite3 zstd \
 		postgresql kcat curl prometheus \
-		prometheus-alertmanager python3-aiosmtpd openssl
-	@tools/install-broker.sh .build/services
+		prometheus-alertmanager python3-aiosmtpd openssl chromium chromium-driver python3-selenium
+	@tools/install-services.sh .build/services

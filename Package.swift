@@ -53,8 +53,12 @@ let package = Package(
         .target(
             name: "PostgreSQL", dependencies: ["Arguments", "Assay", "AssayCore", "CEL", "CPostgreSQL", "StateStore"]),
         .target(name: "CMicrohttpd", dependencies: ["CLoading"]),
+        // The files of the service's page, in the binary.
+        .target(name: "CPage"),
         .target(
-            name: "Service", dependencies: ["Assay", "AssayCore", "CMicrohttpd", "CivilTime", "StateStore"]),
+            name: "Service",
+            dependencies: ["Assay", "AssayCore", "CMicrohttpd", "CPage", "CivilTime", "StateStore"],
+            exclude: ["Page"]),
         .target(name: "CCurl", dependencies: ["CLoading"]),
         .target(name: "Notifiers", dependencies: ["Assay", "AssayCore", "CCurl", "CivilTime", "StateStore"]),
         .target(name: "CAssay"),
@@ -109,6 +113,9 @@ let package = Package(
                 "assay", "assayctl", "Assay", "AssayCore", "StateStore", "TestSupport",
                 .target(name: "Notifiers", condition: .when(traits: ["Notifiers"])),
             ], exclude: ["receivers.py"]),
+        .testTarget(
+            name: "DeskTests", dependencies: ["assay", "assayctl", "TestSupport"],
+            exclude: ["browser.py", "judging-clients.py"]),
         // A host of the core that is written in C.
         .executableTarget(name: "CoreTool", dependencies: ["AssayC", "CAssay"], path: "Tests/CoreTool"),
         .testTarget(

@@ -17,8 +17,8 @@ final class Client: @unchecked Sendable {
     /// When waiting ends at the latest, on the monotonic clock.
     private let deadline: Double
     /// What went wrong last, until something goes right.
-    private let trouble = Mutex<KafkaFault?>(nil)
-    private let isTold = Mutex(false)
+    private let trouble = Locked<KafkaFault?>(nil)
+    private let isTold = Locked(false)
     /// One of these is set: asked for each record, by many threads.
     private let isTroubled = Atomic(false)
     /// Errors that were told of.

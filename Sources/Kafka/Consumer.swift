@@ -1,7 +1,6 @@
 import Assay
 import AssayCore
 import CKafka
-import Synchronization
 
 /// A consumer of one topic, which takes partitions from where it is told and belongs to no group: the group's name is
 /// only where others look for its lag.
@@ -15,7 +14,7 @@ final class Consumer: Sendable {
     static let usualPartitions = 8
     /// How often partitions that have joined are looked for.
     private let lookSeconds: Double
-    private let nextLook: Mutex<Double>
+    private let nextLook: Locked<Double>
 
     /// Unless librdkafka's own option says otherwise.
     private static let usualLookSeconds = 60.0
@@ -37,7 +36,7 @@ final class Consumer: Sendable {
         self.topic = topic
         let given = settings.options.last { $0.name == Self.lookOption }.flatMap { Double($0.value) }
         lookSeconds = given.map { $0 / 1000 } ?? Self.usualLookSeconds
-        nextLook = Mutex(MonotonicClock.seconds + lookSeconds)
+        nextLook = Locked(MonotonicClock.seconds + lookSeconds)
     }
 
     /// A list of partitions, which `body` uses.

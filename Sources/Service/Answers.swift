@@ -2,7 +2,6 @@ import Assay
 import AssayCore
 import Glibc
 import StateStore
-import Synchronization
 
 /// What was answered, so that a transaction that comes again gets the same answer and counts once.
 ///
@@ -28,7 +27,7 @@ final class Answers: @unchecked Sendable {
     private let limits: Limits
     private let journal: SegmentFolder
     private let log: AnswerLog
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     /// Of a pending entry's place, the bits for the transaction in its batch.
     private static let indexBits: UInt64 = 20
@@ -41,7 +40,7 @@ final class Answers: @unchecked Sendable {
                 idHash: record.idHash, userHash: record.userHash, seconds: record.seconds, place: place,
                 state: .answered)
         }
-        state = Mutex(State(index: index, log: log))
+        state = Locked(State(index: index, log: log))
     }
 
     private static var seconds: UInt32 { UInt32(truncatingIfNeeded: WallClock.milliseconds / 1000) }

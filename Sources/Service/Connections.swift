@@ -62,7 +62,7 @@ final class Connections: Sendable {
 
     let limits: Limits
     private let isEncrypted: Bool
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     private static let microsecondsBetweenLooks: useconds_t = 200_000
 

@@ -1,5 +1,5 @@
+import Assay
 import CMicrohttpd
-import Synchronization
 
 /// Events for whoever listens: the last ones are kept, so that who comes back after a break gets what was missed.
 ///
@@ -23,7 +23,7 @@ final class EventStream: @unchecked Sendable {
 
     private let library: UnsafePointer<assay_http>
     private let driver: HTTPDriver
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     static let mostKept = 1024
     static let mostListeners = 64

@@ -15,7 +15,7 @@ final class HTTPDriver: @unchecked Sendable {
     /// Makes whoever drives look up from waiting.
     private let signal: Int32
     /// Held by who drives.
-    private let turn = Mutex(())
+    private let turn = Locked(())
     /// The thread that waits for requests wants to drive.
     private let isWanted = Atomic(false)
     private let isStoodIn = Atomic(false)

@@ -1,5 +1,5 @@
+import Assay
 import CMicrohttpd
-import Synchronization
 
 /// A request on its way, from its first line to its answer.
 ///
@@ -16,6 +16,8 @@ final class HTTPRequest: @unchecked Sendable {
     let began: Double
     var method = ""
     var route: Route?
+    /// Who asks; nil where nobody was asked.
+    var visitor: Visitor?
     /// The decoded part of the path that stands for something.
     var parameter: [UInt8] = []
     var body: [UInt8] = []
@@ -40,7 +42,7 @@ final class HTTPRequest: @unchecked Sendable {
         case awaited
     }
 
-    private let answer = Mutex(Answer.none)
+    private let answer = Locked(Answer.none)
 
     init(
         _ library: UnsafePointer<assay_http>, _ driver: HTTPDriver, _ connection: OpaquePointer, target: String,

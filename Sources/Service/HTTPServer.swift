@@ -217,7 +217,8 @@ final class HTTPServer: @unchecked Sendable {
                 }, content, { Unmanaged<LongAnswer>.fromOpaque($0!).release() })
         case .events(let stream):
             if let open { connections.enter(.endless, open) }
-            let last = request.header("Last-Event-ID").flatMap { UInt64($0) }
+            let after = request.queryValue("after").map { String(decoding: $0, as: UTF8.self) }
+            let last = (request.header("Last-Event-ID") ?? after).flatMap { UInt64($0) }
             let listener = stream.listen(connection, after: last)
             request.release = { stream.leave(listener) }
             let content = Unmanaged.passRetained(listener).toOpaque()

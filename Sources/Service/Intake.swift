@@ -1,6 +1,5 @@
 import Assay
 import AssayCore
-import Synchronization
 
 /// Where requests with lines wait for the run.
 final class Intake: Sendable {
@@ -20,7 +19,7 @@ final class Intake: Sendable {
     private let waiting = Mailbox<Arrival>()
     /// Requests come while it drives.
     private let driver: HTTPDriver
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(_ driver: HTTPDriver) {
         self.driver = driver

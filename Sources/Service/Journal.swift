@@ -2,7 +2,6 @@ import Assay
 import AssayCore
 import Glibc
 import StateStore
-import Synchronization
 
 /// Every accepted line, in the order in which it was scored: what a run resumes from, and what anyone can score again.
 ///
@@ -162,7 +161,7 @@ private final class BackgroundSync: @unchecked Sendable {
         var isOver = false
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private var thread: WorkerThread?
     private static let microsecondsBetween: useconds_t = 100_000
 
@@ -202,7 +201,7 @@ final class JournalFigures: Sendable {
         var seconds = Histogram()
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     func note(bytes: Int) { state.withLock { $0.bytes += UInt64(bytes) } }
     func note(segments: Int) { state.withLock { $0.segments = segments } }

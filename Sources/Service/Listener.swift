@@ -36,7 +36,8 @@ package final class Listener: @unchecked Sendable {
     /// What waits for the thread that looks things up.
     private let waiting = Mailbox<HTTPRequest>()
     private let waitingCount = Atomic<Int>(0)
-    private let tokens: Tokens?
+    private let doors: Doors
+    private let desk: Desk
     private var server: HTTPServer?
     private var worker: WorkerThread?
     /// Systemd was told that it is ready. Used by the thread that looks things up.
@@ -50,14 +51,19 @@ package final class Listener: @unchecked Sendable {
 
     /// Begins to listen.
     package init(_ options: Options, _ pages: RunPages, _ scoring: ScoringService? = nil) throws(RunFailure) {
-        (self.pages, self.scoring, tokens) = (pages, scoring, options.tokens)
+        (self.pages, self.scoring) = (pages, scoring)
         let library = try Library.load()
-        routes = (scoring == nil ? [] : Route.ofScoring) + Route.ofRuns
+        routes = (scoring == nil ? [] : Route.ofScoring + Route.ofModel) + Route.ofRuns + Route.ofDesk
+        desk = Desk(pages, scoring.flatMap { $0.learns ? Teacher($0.intake) : nil })
         router = Router(routes)
         let driver = scoring?.driver ?? HTTPDriver()
         events = EventStream(library, driver)
         let listening: Int32
         if let given = Systemd.socketGiven { listening = given } else { listening = try options.address.listen() }
+        let isEncrypted = options.certificate != nil
+        doors = Doors(
+            options.tokens, place: ListenAddress.place(of: listening, isEncrypted: isEncrypted),
+            isEncrypted: isEncrypted)
         var limits = Connections.Limits()
         (limits.headerSeconds, limits.bodySeconds) = (options.headerSeconds, options.bodySeconds)
         limits.idleSeconds = options.idleSeconds
@@ -105,7 +111,8 @@ package final class Listener: @unchecked Sendable {
             guard MonotonicClock.seconds >= nextCounts else { continue }
             nextCounts = MonotonicClock.seconds + Self.secondsBetweenCounts
             tellSystemd()
-            if events.isHeard { events.send("counts", pages.metrics.counts(at: WallClock.milliseconds).text) }
+            let counts = desk.turn(now: WallClock.milliseconds)
+            if events.isHeard { events.send("counts", counts.text) }
         }
         // What came in between is answered: nobody may be left asleep.
         for request in waiting.drain() {
@@ -140,10 +147,13 @@ package final class Listener: @unchecked Sendable {
                 }
                 return HTTPReply(Array(text.utf8), contentType: MetricsPage.contentType)
             case .status: return HTTPReply(try pages.status())
-            case .explain, .user, .answer:
+            case .user where scoring == nil: return HTTPReply(try pages.user(request.parameter))
+            case .explain, .user, .answer, .model:
                 guard let scoring else { throw Problem(404, "nothing is there") }
-                return try StateQuestion(scoring).answer(request)
-            default: throw Problem(404, "nothing is there")
+                return try StateQuestion(scoring, then: desk.former(request)).answer(request)
+            default:
+                guard let reply = try desk.answer(request) else { throw Problem(404, "nothing is there") }
+                return reply
             }
         } catch {
             return error.reply
@@ -161,9 +171,7 @@ extension Listener: Responder {
                 405, "this path has other methods", headers: [("Allow", allowed.joined(separator: ", "))])
         case .found(let route, let parameter): (request.route, request.parameter) = (route, parameter)
         }
-        if let tokens, let scope = request.route?.scope {
-            try tokens.check(request.header("Authorization"), for: scope)
-        }
+        if let route = request.route { request.visitor = try doors.admit(request, route) }
         if let text = request.header("Content-Length") {
             guard let length = Int(text), length <= Self.longestBody else {
                 request.length = .max
@@ -211,8 +219,10 @@ extension Listener: Responder {
 
     func isSlow(_ request: HTTPRequest) -> Bool {
         switch request.route?.endpoint {
-        case .metrics, .status, .assess, .labels, .explain, .user, .answer: true
-        default: false
+        case .health, .readiness, .description, .events, .page, .pageFile, .session, .beginSession, .endSession,
+            .pipeline, nil:
+            false
+        default: true
         }
     }
 
@@ -224,19 +234,47 @@ extension Listener: Responder {
             var reply = HTTPReply(Array((isReady ? "ready\n" : "not ready\n").utf8), contentType: "text/plain")
             if !isReady { (reply.status, reply.headers) = (503, [("Retry-After", "1")]) }
             return reply
-        case .description: return HTTPReply(OpenAPI(routes, version: pages.version, isGuarded: tokens != nil).document)
+        case .description:
+            return HTTPReply(OpenAPI(routes, version: pages.version, isGuarded: doors.tokens != nil).document)
         case .events:
             guard events.hasRoom else { return Problem.later(503, "too many listen already").reply }
             return HTTPReply(events)
+        case .page: return PageFiles.reply(PageFiles.start) ?? Problem(404, "there is no page").reply
+        case .pageFile:
+            let name = String(decoding: request.parameter, as: UTF8.self)
+            return PageFiles.reply(name) ?? Problem(404, "the page has no such file").reply
+        case .session: return doors.describe(request, about)
+        case .beginSession:
+            do throws(Problem) {
+                return try doors.begin(request, about)
+            } catch {
+                return error.reply
+            }
+        case .endSession: return doors.end(request)
+        case .pipeline:
+            guard !pages.content.drawing.isEmpty else { return Problem(404, "this run is no pipeline").reply }
+            return HTTPReply(Array(pages.content.drawing.utf8), contentType: "image/svg+xml")
         default: return Problem(404, "nothing is there").reply
         }
     }
 
+    /// What the page can show of this run.
+    private var about: [(String, JSON)] {
+        [
+            ("review", .bool(pages.content.hasReview)), ("learns", .bool(pages.content.learns)),
+            ("serves", .bool(scoring != nil)), ("pipeline", .bool(!pages.content.drawing.isEmpty)),
+            ("version", .string(pages.version)),
+        ]
+    }
+
     func take(_ request: HTTPRequest) {
+        if request.route?.endpoint == .snapshot { return desk.copy(request) }
         if [.assess, .labels].contains(request.route?.endpoint), let scoring {
             let isOfLabels = request.route?.endpoint == .labels
-            let submission = Submission(request, isStream: request.isStream, isOfLabels: isOfLabels) { [traffic] in
-                if !isOfLabels { traffic.noteScore($0) }
+            let submission = Submission(request.body, isStream: request.isStream, isOfLabels: isOfLabels) {
+                [traffic] reply, seconds in
+                if !isOfLabels { traffic.noteScore(seconds) }
+                request.reply(reply)
             }
             if !scoring.intake.submit(submission) {
                 request.reply(Problem.later(503, "the engine is not ready").reply)

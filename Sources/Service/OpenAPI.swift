@@ -24,7 +24,7 @@ struct OpenAPI {
             (
                 "components",
                 .object([
-                    ("schemas", .object(Self.schemas.map { ($0.name, .raw($0.text)) })),
+                    ("schemas", .object((Self.schemas + Route.deskSchemas).map { ($0.name, .raw($0.text)) })),
                     (
                         "securitySchemes",
                         .object([

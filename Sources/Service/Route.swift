@@ -8,6 +8,8 @@ struct Route: Sendable {
     enum Endpoint: Int, CaseIterable, Sendable {
         case metrics, health, readiness, status, description, events
         case assess, explain, user, answer, labels
+        case page, pageFile, session, beginSession, endSession, history, rules, pipeline
+        case review, reviewEntry, judge, assign, judged, model, snapshot
     }
 
     /// What a request or an answer consists of.
@@ -41,6 +43,14 @@ struct Route: Sendable {
     var success: UInt32 = 200
 
     var name: String { "\(endpoint)" }
+
+    /// Its changes come from the page, or with a token.
+    var isOfDesk: Bool {
+        switch endpoint {
+        case .judge, .assign, .snapshot: true
+        default: false
+        }
+    }
 }
 
 extension Route {
@@ -66,6 +76,11 @@ extension Route {
         Route(
             endpoint: .events, method: "GET", path: "/v1/events", scope: .read,
             summary: "Counts each second, as server-sent events.",
+            parameters: [
+                Parameter(
+                    name: "after", isInPath: false,
+                    help: "The last event that was seen, as Last-Event-ID says it, too: those after it come first.")
+            ],
             gives: .events, statuses: [503]),
     ]
 }
@@ -91,11 +106,11 @@ extension Route {
         Route(
             endpoint: .explain, method: "POST", path: "/v1/explanations", scope: .read,
             summary: "Why a transaction would get its assessment if it came now. Nothing changes.",
-            takes: .lines("Transaction"), gives: .json("Explanations"), statuses: [501, 503]),
-        Route(
-            endpoint: .user, method: "GET", path: "/v1/users/{user_id}", scope: .read,
-            summary: "What is known of a user, as 'assayctl user --json' shows it.",
-            parameters: [Parameter(name: "user_id", isInPath: true, help: "As in transactions.")],
-            gives: .json("User"), statuses: [404]),
+            parameters: [
+                Parameter(
+                    name: "entry", isInPath: false,
+                    help: "An entry of the queue: as if it came when that one did, judged by what was known then.")
+            ],
+            takes: .lines("Transaction"), gives: .json("Explanations"), statuses: [404, 503]),
     ]
 }

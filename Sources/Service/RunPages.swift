@@ -1,5 +1,6 @@
 import Assay
 import AssayCore
+import CivilTime
 import Glibc
 import StateStore
 
@@ -9,9 +10,10 @@ package struct RunPages: Sendable {
     let metrics: RunMetrics
     /// The folder of the state; nil where none is kept.
     let folder: String?
+    let content: DeskContent
 
-    package init(version: String, metrics: RunMetrics, folder: String?) {
-        (self.version, self.metrics, self.folder) = (version, metrics, folder)
+    package init(version: String, metrics: RunMetrics, folder: String?, _ content: DeskContent = DeskContent()) {
+        (self.version, self.metrics, self.folder, self.content) = (version, metrics, folder, content)
     }
 
     func metricsText(_ service: (inout MetricsPage) -> Void) -> String {
@@ -31,6 +33,21 @@ package struct RunPages: Sendable {
                 snapshots: SnapshotFiles.ids(in: "\(folder)/snapshots"))
         } catch {
             throw .later(503, "the state cannot be read now")
+        }
+    }
+
+    /// What the last checkpoint knows of a user, for runs that keep users and answer no questions themselves.
+    func user(_ id: [UInt8]) throws(Problem) -> JSON {
+        guard let folder else { throw Problem(404, "this run keeps no state") }
+        do throws(StoreError) {
+            let view = try StateView(path: "\(folder)/state.db")
+            guard let record = try UserStates(view).record(of: id) else {
+                throw StoreError(.cannotOpen, "looking for a user", "there is none")
+            }
+            return record.json(TimeText(.utc))
+        } catch {
+            guard error.kind == .cannotOpen else { throw .later(503, "the state cannot be read now") }
+            throw Problem(404, "no such user is known")
         }
     }
 }

@@ -6,16 +6,19 @@ import StateStore
 /// What somebody wants to know of the state as it is now: asked of the thread that owns it, worked out beside it.
 struct StateQuestion {
     private let scoring: ScoringService
+    /// What a transaction is judged by instead of the present state; nil for that.
+    private let then: FormerMoment?
 
     private static let patienceSeconds = 5.0
 
-    init(_ scoring: ScoringService) {
-        self.scoring = scoring
+    init(_ scoring: ScoringService, then: FormerMoment? = nil) {
+        (self.scoring, self.then) = (scoring, then)
     }
 
     func answer(_ request: HTTPRequest) throws(Problem) -> HTTPReply {
         switch request.route?.endpoint {
         case .user: HTTPReply(try user(request.parameter))
+        case .model: HTTPReply(try model())
         case .answer: HTTPReply(try remembered(request.parameter, user: request.queryValue("user_id")))
         default: HTTPReply(try explanations(request))
         }
@@ -69,6 +72,26 @@ struct StateQuestion {
         return answer
     }
 
+    private static let mostWeights = 30
+
+    private func model() throws(Problem) -> JSON {
+        let box = Mailbox<JSON?>()
+        scoring.question { stage in
+            let weights = stage.model?.slotWeights.sorted {
+                abs($0.weight) != abs($1.weight) ? abs($0.weight) > abs($1.weight) : $0.slot < $1.slot
+            }
+            box.send(
+                stage.model.map {
+                    ModelDocument.json($0.summary, weights: Array(weights?.prefix(Self.mostWeights) ?? []))
+                })
+        }
+        guard let document = box.receive(until: MonotonicClock.seconds + Self.patienceSeconds) else {
+            throw .later(503, "the engine is busy")
+        }
+        guard let document else { throw Problem(404, "learning is off", reason: "learning_is_off") }
+        return document
+    }
+
     private static let mostLines = 1000
 
     private func explanations(_ request: HTTPRequest) throws(Problem) -> JSON {
@@ -106,33 +129,33 @@ struct StateQuestion {
     private func explain(
         _ line: [UInt8], _ number: UInt64, _ sequence: inout UInt64?
     ) throws(Problem) -> Explainer.Outcome {
-        // Whose it is says the line, and how it is read says the plan, which may change in between.
-        let plan = try moment(of: []).plan
-        guard !plan.settings.learning.isEnabled else {
-            throw Problem(
-                501, "a service that learns explains nothing: 'assayctl explain' does, as of the last checkpoint",
-                reason: "not_implemented")
-        }
-        do throws(StoreError) {
-            var user: [UInt8]?
-            var first = Explainer(
-                settings: plan.settings, zone: plan.zone, fields: plan.fields, rules: plan.rules, stage: StageRecord())
-            let outcome = try first.explain(line, number: number) { id throws(StoreError) in
-                user = id
-                return nil
-            }
-            guard let user else { return outcome }
-            let present: Moment
-            do throws(Problem) {
-                present = try moment(of: user)
-            } catch {
-                throw StoreError(.inputOutput, "asking for a user", "the engine is busy")
-            }
-            sequence = sequence ?? present.record.sequence
+        let outcomes = Mailbox<(Result<Explainer.Outcome, StoreError>, UInt64)>()
+        scoring.question { [then] stage in
+            let plan = stage.plan
+            let record = then?.record ?? stage.record
+            let consulted = stage.model.map { ConsultedModel($0) }
             var explainer = Explainer(
-                settings: present.plan.settings, zone: present.plan.zone, fields: present.plan.fields,
-                rules: present.plan.rules, stage: present.record)
-            return try explainer.explain(line, number: number) { _ throws(StoreError) in try present.state.get() }
+                settings: plan.settings, zone: plan.zone, fields: plan.fields, rules: plan.rules, stage: record,
+                model: { () throws(StoreError) in consulted })
+            let outcome: Result<Explainer.Outcome, StoreError>
+            do throws(StoreError) {
+                var state: Result<[UInt8]?, StoreError> = .success(then?.state)
+                outcome = .success(
+                    try explainer.explain(line, number: number) { user throws(StoreError) in
+                        if then == nil { state = .success(try stage.state(of: user)) }
+                        return try state.get()
+                    })
+            } catch {
+                outcome = .failure(error)
+            }
+            outcomes.send((outcome, record.sequence))
+        }
+        guard let (outcome, asOf) = outcomes.receive(until: MonotonicClock.seconds + Self.patienceSeconds) else {
+            throw .later(503, "the engine is busy")
+        }
+        sequence = sequence ?? asOf
+        do throws(StoreError) {
+            return try outcome.get()
         } catch {
             throw .later(503, "the state cannot be read now")
         }

@@ -1,9 +1,8 @@
 import Assay
 import AssayCore
 import Glibc
-import Synchronization
 
-/// The lines of a request on their way through the run, and what became of each.
+/// The lines of a request, or labels of the desk, on their way through the run, and what became of each.
 ///
 /// The thread that reads finds the lines one after the other, the one that writes answers them.
 ///
@@ -24,29 +23,29 @@ final class Submission: @unchecked Sendable {
         var isOver = false
     }
 
-    private let request: HTTPRequest
+    private let body: [UInt8]
     let isStream: Bool
     /// Its lines are labels, and nothing else; otherwise they are none.
     let isOfLabels: Bool
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// Where the search for the next line begins. Used by the reading thread.
     private var cursor = 0
     private let began = MonotonicClock.seconds
-    private let finished: (Double) -> Void
+    private let reply: @Sendable (HTTPReply, _ seconds: Double) -> Void
 
-    /// `finished`: is told how long it took to answer everything.
+    /// `reply`: gets the answer to all lines, and how long it took.
     init(
-        _ request: HTTPRequest, isStream: Bool, isOfLabels: Bool = false, finished: @escaping (Double) -> Void
+        _ body: [UInt8], isStream: Bool, isOfLabels: Bool = false,
+        reply: @escaping @Sendable (HTTPReply, _ seconds: Double) -> Void
     ) {
-        (self.request, self.isStream, self.finished) = (request, isStream, finished)
-        self.isOfLabels = isOfLabels
+        (self.body, self.isStream, self.isOfLabels, self.reply) = (body, isStream, isOfLabels, reply)
     }
 
     // MARK: Lines
 
     /// Where the next line is in the body that is not blank, and its number from 0; nil after the last.
     func nextLine() -> (place: Range<Int>, number: Int)? {
-        request.body.withUnsafeBufferPointer { body in
+        body.withUnsafeBufferPointer { body in
             guard isStream else {
                 if cursor > 0 || body.isBlank { return finishFinding() }
                 cursor = 1
@@ -88,7 +87,7 @@ final class Submission: @unchecked Sendable {
 
     /// The bytes of a line that was found.
     func withLine<Result>(_ place: Range<Int>, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
-        request.body.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[place])) }
+        self.body.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[place])) }
     }
 
     // MARK: Answers
@@ -98,7 +97,7 @@ final class Submission: @unchecked Sendable {
         let isOver = state.withLock { state in
             if isStream {
                 // Answers are about as long as what they answer.
-                if state.text.isEmpty { state.text.reserveCapacity(request.body.count * 5 / 4) }
+                if state.text.isEmpty { state.text.reserveCapacity(body.count * 5 / 4) }
                 let start = state.text.count
                 state.text.append(contentsOf: assessment)
                 state.text.append(10)
@@ -173,8 +172,7 @@ final class Submission: @unchecked Sendable {
             }
             return HTTPReply(Self.inOrder(state), contentType: "application/x-ndjson")
         }
-        finished(MonotonicClock.seconds - began)
-        request.reply(reply)
+        self.reply(reply, MonotonicClock.seconds - began)
     }
 
     /// Most answers come in the order of their lines.
@@ -193,7 +191,7 @@ final class Submission: @unchecked Sendable {
             defer { state.isOver = true }
             return state.isOver
         }
-        if !wasOver { request.reply(Problem.later(503, "the engine has stopped").reply) }
+        if !wasOver { reply(Problem.later(503, "the engine has stopped").reply, MonotonicClock.seconds - began) }
     }
 }
 

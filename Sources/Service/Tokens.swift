@@ -1,24 +1,23 @@
 import Assay
 import AssayCore
 import Glibc
-import Synchronization
 
 /// Who may ask what: the names, digests and scopes of a file, a line each. HUP reads it again.
 package final class Tokens: Sendable {
-    private struct Token {
+    struct Token: Sendable {
         let name: String
         let digest: [UInt8]
         let scopes: Set<Scope>
     }
 
     private let path: String
-    private let state: Mutex<[Token]>
+    private let state: Locked<[Token]>
 
     private static let largestFile = 1 << 20
 
     package init(_ path: String) throws(RunFailure) {
         self.path = path
-        state = Mutex(try Self.read(path))
+        state = Locked(try Self.read(path))
     }
 
     /// Takes what the file says now; keeps what it said before when something in it is wrong.
@@ -65,20 +64,21 @@ package final class Tokens: Sendable {
         return scopes.count == names.count ? Set(scopes) : nil
     }
 
-    /// Throws where the header of a request does not allow what it asks.
-    func check(_ header: String?, for scope: Scope) throws(Problem) {
+    /// The token that the header of a request shows; throws where it is none that is known.
+    func check(_ header: String) throws(Problem) -> Token {
         let prefix = "bearer "
-        guard let header, header.lowercased().hasPrefix(prefix) else { throw Self.unauthorized("a token is needed") }
+        guard header.lowercased().hasPrefix(prefix) else { throw Self.unauthorized("a token is needed") }
         let digest = SHA256.digest(of: Array(header.utf8.dropFirst(prefix.utf8.count)).filter { $0 != 0x20 })
-        let found = state.withLock { tokens in
+        guard let found = find(digest: digest) else { throw Self.unauthorized("nobody knows this token") }
+        return found
+    }
+
+    func find(digest: [UInt8]) -> Token? {
+        state.withLock { tokens in
             // All of them are looked at, each to its end, so that time tells nothing.
             var found: Token?
             for token in tokens where Self.isEqual(token.digest, digest) { found = token }
             return found
-        }
-        guard let found else { throw Self.unauthorized("nobody knows this token") }
-        guard found.scopes.contains(scope) else {
-            throw Problem(403, "this token has not the scope '\(scope.rawValue)'")
         }
     }
 
@@ -86,7 +86,7 @@ package final class Tokens: Sendable {
         zip(one, other).reduce(0) { $0 | $1.0 ^ $1.1 } == 0
     }
 
-    private static func unauthorized(_ detail: String) -> Problem {
+    static func unauthorized(_ detail: String) -> Problem {
         Problem(401, detail, headers: [("WWW-Authenticate", "Bearer")])
     }
 
@@ -98,10 +98,14 @@ package final class Tokens: Sendable {
     package static func new(_ name: String, scopes text: String) -> (token: String, line: String)? {
         let isName = !name.isEmpty && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } && !name.hasPrefix("#")
         guard isName, scopes(text[...]) != nil else { return nil }
-        // Swift's generator is the system's own, fit for secrets.
-        let bytes = (0..<tokenBytes).map { _ in UInt8.random(in: .min ... .max) }
-        let token = hexadecimal(bytes)
+        let token = secret()
         return (token, "\(name) \(hexadecimal(SHA256.digest(of: Array(token.utf8)))) \(text)")
+    }
+
+    /// A text that nobody can guess.
+    static func secret() -> String {
+        // Swift's generator is the system's own, fit for secrets.
+        hexadecimal((0..<tokenBytes).map { _ in UInt8.random(in: .min ... .max) })
     }
 
     private static func hexadecimal(_ bytes: [UInt8]) -> String {

@@ -1,5 +1,4 @@
 import Assay
-import Synchronization
 
 /// How many requests were answered, and how fast.
 final class Traffic: Sendable {
@@ -18,8 +17,8 @@ final class Traffic: Sendable {
     }
 
     /// By endpoint, and last what has none.
-    private let figures = Mutex([Figures](repeating: Figures(), count: Route.Endpoint.allCases.count + 1))
-    private let scores = Mutex(Histogram())
+    private let figures = Locked([Figures](repeating: Figures(), count: Route.Endpoint.allCases.count + 1))
+    private let scores = Locked(Histogram())
 
     func note(_ endpoint: Route.Endpoint?, _ status: UInt32, seconds: Double) {
         let place = endpoint?.rawValue ?? Route.Endpoint.allCases.count

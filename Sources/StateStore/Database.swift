@@ -181,6 +181,11 @@ struct Statement: ~Copyable {
 
     func unsigned(_ column: Int32) -> UInt64 { UInt64(bitPattern: integer(column)) }
 
+    /// Nil for NULL.
+    func double(_ column: Int32) -> Double? {
+        sqlite3_column_type(handle, column) == SQLITE_NULL ? nil : sqlite3_column_double(handle, column)
+    }
+
     func text(_ column: Int32) -> String { String(decoding: bytes(column), as: UTF8.self) }
 
     func blob(_ column: Int32) -> [UInt8] { Array(bytes(column)) }

@@ -1,7 +1,6 @@
 import Arguments
 import Assay
 import AssayCore
-import Synchronization
 
 /// Messages to people during a run, from any thread.
 final class Console: Sendable {
@@ -12,14 +11,14 @@ final class Console: Sendable {
         var rules: Int?
     }
 
-    private let state: Mutex<State>
+    private let state: Locked<State>
     private let isQuiet: Bool
     private let showsProgress: Bool
 
     init(isQuiet: Bool, showsProgress: Bool, totalBytes: UInt64?) {
         self.isQuiet = isQuiet
         self.showsProgress = showsProgress
-        state = Mutex(State(progress: ProgressLine(total: totalBytes)))
+        state = Locked(State(progress: ProgressLine(total: totalBytes)))
     }
 
     /// Records what a reload changes, until it takes effect.

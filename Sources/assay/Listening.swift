@@ -1,7 +1,6 @@
 import Arguments
 import Assay
 import AssayCore
-import Synchronization
 
 #if Service
     import Service
@@ -33,12 +32,15 @@ final class Listening: Sendable {
     #if Service
         private let options: Listener.Options
         private let scoring: ScoringService?
-        private let listener = Mutex<Listener?>(nil)
+        private let listener = Locked<Listener?>(nil)
         private let isQuiet: Bool
+        private let content: DeskContent
 
         /// Nil where nobody asked for it. `address`: where to listen unless the command line says so.
+        /// `content`: what the page shows of the run's definition.
         init?(
-            _ arguments: ParsedArguments, address: String? = nil, _ scoring: ScoringService? = nil
+            _ arguments: ParsedArguments, address: String? = nil, _ scoring: ScoringService? = nil,
+            content: DeskContent
         ) throws(Failure) {
             guard let text = arguments.text("listen") ?? address else { return nil }
             guard let address = ListenAddress(text) else {
@@ -71,6 +73,16 @@ final class Listening: Sendable {
                 Diagnostics.warning("everybody who reaches \(text) may ask everything: --no-authentication")
             }
             (self.options, self.scoring, isQuiet) = (options, scoring, arguments.flag("quiet"))
+            self.content = content
+        }
+
+        /// Beside a run that reads its inputs.
+        convenience init?(_ arguments: ParsedArguments, for configuration: Configuration) throws(Failure) {
+            try self.init(arguments, content: DeskContent(configuration))
+        }
+
+        convenience init?(_ arguments: ParsedArguments, for pipeline: Pipeline) throws(Failure) {
+            try self.init(arguments, content: DeskContent(pipeline))
         }
 
         private static func file(_ arguments: ParsedArguments, _ option: String) throws(Failure) -> String? {
@@ -85,7 +97,8 @@ final class Listening: Sendable {
         /// Begins to listen, unless it has.
         func begin(_ metrics: RunMetrics?, folder: String?) throws(Failure) {
             if listener.withLock({ $0 != nil }) { return }
-            let pages = RunPages(version: Declaration.version, metrics: metrics ?? RunMetrics(), folder: folder)
+            let pages = RunPages(
+                version: Declaration.version, metrics: metrics ?? RunMetrics(), folder: folder, content)
             do throws(RunFailure) {
                 let begun = try Listener(options, pages, scoring)
                 listener.withLock { $0 = begun }
@@ -109,6 +122,15 @@ final class Listening: Sendable {
             }
         }
     #else
+        /// Beside a run that reads its inputs.
+        convenience init?(_ arguments: ParsedArguments, for configuration: Configuration) throws(Failure) {
+            try self.init(arguments)
+        }
+
+        convenience init?(_ arguments: ParsedArguments, for pipeline: Pipeline) throws(Failure) {
+            try self.init(arguments)
+        }
+
         init?(_ arguments: ParsedArguments) throws(Failure) {
             guard arguments.flag("listen") else { return nil }
             throw Failure(code: .usage, message: "this assay was built without the trait 'Service'")

@@ -1,6 +1,5 @@
 import Assay
 import AssayCore
-import Synchronization
 
 /// The run that signals are for. A command that goes on with more inputs performs several, one after the other.
 final class PresentRun<Stage: RunStage & ~Copyable>: Sendable {
@@ -12,7 +11,7 @@ final class PresentRun<Stage: RunStage & ~Copyable>: Sendable {
         var isStopped = false
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Takes the place of the run before.
     func begin(_ run: borrowing Run<Stage>, _ interruption: Interruption) {

@@ -2,7 +2,6 @@ import Arguments
 import Assay
 import AssayCore
 import Glibc
-import Synchronization
 
 /// `assay run`.
 enum RunCommand {
@@ -20,7 +19,8 @@ enum RunCommand {
         try RunOptions.checkTogether(arguments, input: inputPath, output: "streams")
         let (inputs, totalBytes) = try inputs(pipeline, inputPath, arguments)
         let alerting = try Alerting(pipeline.alerts, beside: pipeline.sinks, path: path, arguments)
-        var running = try Running(arguments, totalBytes: totalBytes, nil, alerting)
+        let listening = try Listening(arguments, for: pipeline)
+        var running = try Running(arguments, totalBytes: totalBytes, listening, alerting)
         running.parts.keepsOpen = arguments.flag("keep-open")
         running.parts.lingerSeconds = lingerSeconds
         let present = PresentRun<StreamStage>()
@@ -91,11 +91,11 @@ enum Pipelines {
 private final class PipelineReload: Sendable {
     private let path: String
     private let console: Console
-    private let state: Mutex<Pipeline>
+    private let state: Locked<Pipeline>
 
     init(_ path: String, _ pipeline: Pipeline, _ console: Console) {
         (self.path, self.console) = (path, console)
-        state = Mutex(pipeline)
+        state = Locked(pipeline)
     }
 
     /// The pipeline as it was read last.

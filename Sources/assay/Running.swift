@@ -15,7 +15,7 @@ struct Running {
 
     /// `totalBytes`: those of the inputs, if they are known.
     init(
-        _ arguments: ParsedArguments, totalBytes: UInt64?, _ listening: Listening? = nil, _ alerting: Alerting? = nil
+        _ arguments: ParsedArguments, totalBytes: UInt64?, _ listening: Listening?, _ alerting: Alerting?
     ) throws(Failure) {
         self.arguments = arguments
         parts = RunParts()
@@ -28,12 +28,11 @@ struct Running {
         if let threads = arguments.integer("threads") { parts.threads = Int(threads) }
         console = RunOptions.console(arguments, totalBytes: totalBytes)
         parts.report = { [console] in console.report($0) }
-        if let listening { self.listening = listening } else { self.listening = try Listening(arguments) }
-        self.alerting = alerting
+        (self.listening, self.alerting) = (listening, alerting)
         if let alerting {
             parts.metrics = RunMetrics(alerts: alerting.office.figures)
             alerting.office.tell { [console] in console.report(.input($0)) }
-        } else if self.listening != nil {
+        } else if listening != nil {
             parts.metrics = RunMetrics()
         }
     }

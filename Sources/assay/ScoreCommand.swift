@@ -14,7 +14,8 @@ enum ScoreCommand {
         let scoring = try Scoring(arguments, configuration, inputPath: inputPath)
         let alerting = try Alerting(
             scoring.outputs.office, beside: scoring.outputs.all, path: arguments.text("config") ?? "", arguments)
-        var running = try Running(arguments, totalBytes: scoring.totalBytes, nil, alerting)
+        let listening = try Listening(arguments, for: configuration.file)
+        var running = try Running(arguments, totalBytes: scoring.totalBytes, listening, alerting)
         running.parts.keepsOpen = arguments.flag("keep-open")
         let present = PresentRun<ScoringStage>()
         var reload: (@Sendable () -> Void)?

@@ -30,6 +30,7 @@ struct ScoringOutputs {
             for rule in configuration.alerts.rules where rule.subject == .assessments {
                 outputs.append(try compiler.compile(rule, office))
             }
+            if let review = configuration.review { outputs.append(try compiler.compile(review)) }
         } catch {
             throw Failure(error)
         }

@@ -14,7 +14,10 @@ import Glibc
             StopSignals.hold(SIGHUP)
             try check(arguments)
             let serving = try Serving(arguments)
-            guard let listening = try Listening(arguments, address: defaultAddress, serving.service) else {
+            guard
+                let listening = try Listening(
+                    arguments, address: defaultAddress, serving.service, content: DeskContent(serving.file))
+            else {
                 preconditionFailure("there is an address")
             }
             let alerting = try Alerting(
@@ -81,6 +84,7 @@ import Glibc
         private let configuration: Configurations.Loaded
         private let alone: Configuration
         let outputs: ScoringOutputs
+        var file: Configuration { configuration.file }
 
         init(_ arguments: ParsedArguments) throws(Failure) {
             path = arguments.text("config")

@@ -38,6 +38,15 @@ import Testing
         #expect(try store.queue("z") == (0, nil))
     }
 
+    @Test("What a delivery has brought never becomes less: a run that begins again counts from its checkpoint")
+    func deliveredAgain() throws {
+        try store.change { () throws(StoreError) in
+            try store.setDelivered("d", rule: "r", rows: 9)
+            try store.setDelivered("d", rule: "r", rows: 0)
+        }
+        #expect(try store.delivered("d") == 9)
+    }
+
     @Test("What was sent waits no more, what has failed can be tried again, and a second note changes nothing")
     func noting() throws {
         var number: Int64 = 0

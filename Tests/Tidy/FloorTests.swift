@@ -9,7 +9,7 @@ import Testing
         "AssayCore/Expressions", "AssayCore/Runtime", "AssayCore/Windows", "AssayCore/Aggregates",
         "AssayCore/Patterns", "AssayCore/Rules", "AssayCore/Scoring", "AssayCore/Learning", "AssayCore/Encoding",
         "AssayCore/Streams",
-        "StateStore", "Assay/YAML", "Assay/Threads", "Assay/Ports", "Assay/Metrics", "Assay/Alerts",
+        "StateStore", "Assay/YAML", "Assay/Threads", "Assay/Ports", "Assay/Metrics", "Assay/Alerts", "Assay/Review",
         "Assay/Configuration", "Assay/Labels",
         "Assay/Pipelines",
         "Assay/Connectors", "Assay/Checkpoint", "Assay/Runs", "Assay/Inspection", "Assay/Trials",

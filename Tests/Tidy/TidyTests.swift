@@ -19,7 +19,7 @@ import Testing
             let paths =
                 FileManager.default.enumerator(at: url, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL }
                 ?? []
-            let kinds = ["swift", "c", "h", "cpp", "java", "py", "sh"]
+            let kinds = ["swift", "c", "h", "cpp", "java", "js", "css", "html", "py", "sh"]
             return paths.filter { kinds.contains($0.pathExtension) }.compactMap { url in
                 guard let text = try? String(contentsOf: url, encoding: .utf8) else { return nil }  // a folder
                 return SourceFile(
@@ -42,6 +42,7 @@ import Testing
             "Sources/Assay/Alerts/",
             ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc", "StateStore", "Synchronization"]
         ),
+        ("Sources/Assay/Review/", ["AssayCore", "CEL", "StateStore"]),
         ("Sources/Assay/Labels/", ["AssayCore", "CivilTime"]),
         ("Sources/Assay/Pipelines/", ["Arguments", "AssayCore", "CEL", "CivilTime"]),
         (
@@ -70,7 +71,7 @@ import Testing
         (
             "Sources/Service/",
             [
-                "Assay", "AssayCore", "CMicrohttpd", "CivilTime", "Glibc", "StateStore",
+                "Assay", "AssayCore", "CMicrohttpd", "CPage", "CivilTime", "Glibc", "StateStore",
                 "Synchronization",
             ]
         ),

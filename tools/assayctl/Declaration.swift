@@ -16,7 +16,8 @@ enum Declaration {
             "'assayctl COMMAND --help' describes one command.", exitCodes,
         ],
         subcommands: [
-            status, checkpoints, users, user, patterns, model, key, alerts, explain, query, verify, snapshot, restore,
+            status, checkpoints, users, user, patterns, model, key, alerts, labels, explain, query, verify, snapshot,
+            restore,
             diff,
             export, importing, forget,
         ])
@@ -126,6 +127,19 @@ enum Declaration {
             limit("alerts"),
         ])
 
+    private static let labels = Command(
+        "labels", summary: "What people have judged at the desk, as labels.",
+        discussion: [
+            """
+            --csv writes them as 'assay backtest --labels' and 'assay score --labels' take them, each with the time of \
+            its judgement. Of a result that was judged again the last judgement counts; an unsure one is no label.
+            """,
+            "Example:\n    assayctl labels --csv > labels.csv\n    assay backtest payments.jsonl --labels labels.csv",
+        ],
+        options: [
+            .flag("csv", help: "CSV: transaction_id,label,timestamp")
+        ] + common)
+
     private static let explain = Command(
         "explain", summary: "Why transactions would get their scores now.",
         discussion: [
@@ -227,6 +241,7 @@ enum Declaration {
         case ["model"]: try ModelCommands.run(arguments)
         case ["key"]: try ModelCommands.key(arguments)
         case ["alerts"]: try AlertsCommand.run(arguments)
+        case ["labels"]: try LabelsCommand.run(arguments)
         case ["explain"]: try ExplainCommand.run(arguments)
         case ["query"]: try QueryCommand.run(arguments)
         case ["verify"]: try VerifyCommand.run(arguments)

@@ -14,7 +14,7 @@ enum ForgetCommand {
         var known = try forget(wanted, folder, folder.database)
         let former = StateReplacement.oldNames(of: folder.database).filter { access($0, F_OK) == 0 }
         for file in former { known.formUnion(try forget(wanted, folder, file, isOptional: true)) }
-        try forgetAlerts(wanted, folder)
+        try forgetBeside(wanted, folder)
         SnapshotFiles.removeUnfinished(in: folder.snapshots.path)
         let holders = holders(of: wanted, folder)
         extendLifetime(lock)
@@ -44,11 +44,23 @@ enum ForgetCommand {
         }
     }
 
-    private static func forgetAlerts(_ ids: [[UInt8]], _ folder: StateFolder) throws(Failure) {
-        let path = "\(folder.path)/\(AlertStore.fileName)"
+    /// In the databases beside the state: alerts about them, and what came into the queue.
+    private static func forgetBeside(_ ids: [[UInt8]], _ folder: StateFolder) throws(Failure) {
+        let users = ids.map { String(decoding: $0, as: UTF8.self) }
+        try change("\(folder.path)/\(AlertStore.fileName)") { path throws(StoreError) in
+            try AlertStore(path: path, .change).forget(users: users)
+        }
+        try change("\(folder.path)/\(ReviewStore.fileName)") { path throws(StoreError) in
+            try ReviewStore(path: path, .change).forget(users: users)
+        }
+    }
+
+    private static func change(
+        _ path: String, _ body: (String) throws(StoreError) -> Void
+    ) throws(Failure) {
         guard access(path, F_OK) == 0 else { return }
         do throws(StoreError) {
-            try AlertStore(path: path, .change).forget(users: ids.map { String(decoding: $0, as: UTF8.self) })
+            try body(path)
         } catch {
             throw Failure(error, file: path)
         }

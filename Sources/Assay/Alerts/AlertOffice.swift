@@ -1,14 +1,13 @@
 import AssayCore
 import StateStore
-import Synchronization
 
 /// What the sinks of a run, and whoever sends their alerts, have in common.
 package final class AlertOffice: Sendable {
     package let settings: AlertSettings
     package let figures = AlertFigures()
-    private let report = Mutex<@Sendable (String) -> Void>({ _ in })
-    private let wake = Mutex<@Sendable () -> Void>({})
-    private let outbox = Mutex(Outbox())
+    private let report = Locked<@Sendable (String) -> Void>({ _ in })
+    private let wake = Locked<@Sendable () -> Void>({})
+    private let outbox = Locked(Outbox())
 
     /// How many wait: at most so many as were counted last and came since.
     private struct Outbox {

@@ -1,14 +1,13 @@
 import AssayCore
 import Glibc
 import StateStore
-import Synchronization
 
 /// Sends what the outbox holds: one thread, and a transport that has many deliveries under way.
 package final class AlertSender: Sendable {
     private let office: AlertOffice
     /// By when it has to end, on the monotonic clock; nil while nobody asks for that.
-    private let deadline = Mutex<Double?>(nil)
-    private let thread = Mutex<Running?>(nil)
+    private let deadline = Locked<Double?>(nil)
+    private let thread = Locked<Running?>(nil)
 
     private final class Running: Sendable {
         let box = Mailbox<Bool>()

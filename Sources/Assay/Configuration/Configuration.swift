@@ -20,6 +20,8 @@ package struct Configuration: Sendable {
     package var rejects: [NamedOutput] = []
     /// Who is told of what.
     package var alerts = AlertSettings()
+    /// Which results people judge; nil where none are.
+    package var review: ReviewSettings?
     /// The position of each setting in the file, by its path.
     var positions: [String: TextPosition] = [:]
 

@@ -68,6 +68,12 @@ package enum ReferenceConfiguration {
         #       message: '%{user_id}: %{risk_level} (%{risk_score}), %{transaction.amount} %{transaction.currency}'
         #       to: [fraud_desk]
 
+        # What people judge at the desk, the page that --listen serves. Needs no more than 'review: {}'.
+        # review:
+        #   where: 'risk_level in ["high", "critical"] || decision == "review"'
+        #   keep: 30d
+        #   limit: 100000  # entries; what was judged, and what scores least, leaves first
+
         """
 
     private static func rules(_ configuration: Configuration) -> String {
@@ -195,6 +201,14 @@ package enum ReferenceConfiguration {
                     }
                   }
                 }
+              }
+            },
+            "review": {
+              "description": "What people judge.", "type": "object", "additionalProperties": false,
+              "properties": {
+                "where": {"description": "Which assessments.", "type": ["string", "boolean"]},
+                "keep": {"description": "How long an entry stays.", "type": "string"},
+                "limit": {"description": "So many stay at most.", "type": "integer", "minimum": 1, "maximum": 10000000}
               }
             },
             "kafka": {"description": "What topics of Kafka share: 'brokers' and 'options'.", "type": "object"},

@@ -58,6 +58,8 @@ struct SettingsReading {
             try readConnectors(path, value, YAMLMembers(node, "the configuration", path: self.path))
         } else if path == "alerts" {
             try readAlerts(value)
+        } else if path == "review" {
+            configuration.review = try ReviewSettings.read(value, path: self.path)
         } else if Self.connectorKeys.contains(path) || kinds?.keys.contains(path) ?? false {
             // Read with the outputs that share it.
             return
@@ -121,7 +123,7 @@ struct SettingsReading {
         let siblings =
             Setting.all.filter { $0.path.hasPrefix(prefix) }
             .map { String($0.path.dropFirst(prefix.count).prefix { $0 != "." }) }
-            + (prefix.isEmpty ? ["rules", "patterns", "lists", "inputs", "outputs", "alerts"] : [])
+            + (prefix.isEmpty ? ["rules", "patterns", "lists", "inputs", "outputs", "alerts", "review"] : [])
         var message = "unknown key '\(prefix)\(key)'"
         if let near = NearestName.of(key, among: siblings) {
             message += "; did you mean '\(prefix)\(near)'?"

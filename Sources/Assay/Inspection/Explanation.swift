@@ -31,13 +31,14 @@ package struct Explainer: ~Copyable {
     private let rules: RuleSet?
     private var decoder: TransactionDecoder
     private let encoder: AssessmentEncoder
-    private let model: () throws(StoreError) -> LearnedModel?
+    private let model: () throws(StoreError) -> (any ExplainedModel)?
 
     /// `stage`: of the checkpoint that the states are of. `model`: gives the model of then each time it is asked, since
     /// it learns from what is explained; nil where nothing is learned.
     package init(
         settings: ScoringSettings, zone: TimeZoneRules, fields: TransactionFields, rules: RuleSet? = nil,
-        stage: StageRecord, model: @escaping () throws(StoreError) -> LearnedModel? = { () throws(StoreError) in nil }
+        stage: StageRecord,
+        model: @escaping () throws(StoreError) -> (any ExplainedModel)? = { () throws(StoreError) in nil }
     ) {
         self.model = model
         self.rules = rules
@@ -79,6 +80,7 @@ package struct Explainer: ~Copyable {
     ) throws(StoreError) -> Explanation {
         let model = try model()
         model?.wantsReport = true
+        defer { model?.wantsReport = false }
         var function = FraudDetection(settings: settings, zone: zone, model: model)
         function.resume(sequence: stage.sequence, stage)
         var state = try self.state(stored, &function)

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// What became of alerts: anyone may read it at any time; who makes and sends alerts writes it.
 package final class AlertFigures: Sendable {
     package enum Event: String, CaseIterable, Sendable {
@@ -22,7 +20,7 @@ package final class AlertFigures: Sendable {
         var queues: [String: Queue] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     package init() {}
 

@@ -85,7 +85,7 @@ package struct Histogram: Sendable {
     }
 
     /// What was noted since an earlier state of it.
-    func since(_ earlier: Histogram) -> Histogram {
+    package func since(_ earlier: Histogram) -> Histogram {
         var rest = self
         for index in buckets.indices { rest.buckets[index] -= min(buckets[index], earlier.buckets[index]) }
         rest.count -= min(count, earlier.count)
@@ -94,7 +94,7 @@ package struct Histogram: Sendable {
     }
 
     /// The seconds that this part of all took at most, between the bounds of its bucket; nil where nothing was noted.
-    func quantile(_ part: Double) -> Double? {
+    package func quantile(_ part: Double) -> Double? {
         guard count > 0 else { return nil }
         let rank = part * Double(count)
         var below = 0.0

@@ -1,6 +1,5 @@
 import AssayCore
 import StateStore
-import Synchronization
 
 /// What a run has done and where it is: anyone may read it at any time, and only the run's threads write it, a few
 /// times a second. A command that performs several runs, one after the other, has one.
@@ -61,7 +60,7 @@ package final class RunMetrics: Sendable {
 
     let alerts: AlertFigures
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     package init(alerts: AlertFigures = AlertFigures()) { self.alerts = alerts }
 
@@ -122,6 +121,37 @@ package final class RunMetrics: Sendable {
     /// Whether the run takes input, and its state can be saved.
     package var isReady: Bool { state.withLock { $0.owner.map { !$0.isFailing } ?? false } }
 
+    /// What this process has done so far, for plots.
+    package func sample(at now: Int64) -> RunHistory.Sample {
+        let state = state.withLock { $0 }
+        var sample = RunHistory.Sample(time: now, latency: state.latency)
+        guard let owner = state.owner else { return sample }
+        let counts = RunCounts(Self.done(owner.record, since: state.earlier ?? StageRecord()))
+        sample.levels = counts.streams.isEmpty ? counts.levels : [counts.accepted]
+        (sample.rejected, sample.lag) = (counts.rejected, owner.lag)
+        if owner.record.eventTime != 0 { sample.eventTime = owner.record.eventTime }
+        return sample
+    }
+
+    /// How often rules have fired and failed in all runs, by the names that checkpoints use.
+    package var ruleTallies: [Tally] {
+        state.withLock { $0.owner?.record.tallies.filter { $0.name.hasPrefix(RuleTally.prefix) } ?? [] }
+    }
+
+    /// How many deliveries of alerts wait.
+    package var alertsWaiting: Int64 { alerts.waiting }
+
+    /// What keeps the run from doing what it should, in sentences.
+    package var troubles: [String] {
+        let state = state.withLock { $0 }
+        var troubles: [String] = []
+        if state.owner?.isFailing == true { troubles.append("the last checkpoint could not be saved") }
+        for sink in state.sinks where sink.condition.failures > 0 && sink.condition.waiting > 0 {
+            troubles.append("output '\(sink.name)' does not take its rows: \(sink.condition.waiting) wait")
+        }
+        return troubles
+    }
+
     /// What this process has done, for those who look on.
     package func counts(at now: Int64) -> JSON {
         let state = state.withLock { $0 }
@@ -136,7 +166,11 @@ package final class RunMetrics: Sendable {
                 ("lag", owner.lag.map { .unsigned($0) } ?? .null),
                 ("checkpoint", owner.last.map { .integer($0.id) } ?? .null),
             ]
-            if counts.streams.isEmpty { members.append(("levels", .object(levels))) }
+            if counts.streams.isEmpty {
+                members.append(("levels", .object(levels)))
+            } else {
+                members.append(("streams", .array(counts.streams.map(Self.json))))
+            }
         }
         return .object(members)
     }
@@ -218,6 +252,10 @@ package final class RunMetrics: Sendable {
         return record.tallies.map { tally in
             Tally(name: tally.name, count: tally.count - min(tally.count, before[tally.name] ?? 0))
         }
+    }
+
+    private static func json(_ stream: RunCounts.Stream) -> JSON {
+        .object([("name", .string(stream.name))] + rows(of: stream).map { ($0.labels[1], .unsigned(UInt64($0.value))) })
     }
 
     private static func rows(of stream: RunCounts.Stream) -> [(labels: [String], value: Double)] {

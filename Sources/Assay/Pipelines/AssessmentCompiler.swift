@@ -50,8 +50,27 @@ package struct AssessmentCompiler {
         )
     }
 
+    /// The queue of what people judge, and what it gets.
+    package func compile(
+        _ review: ReviewSettings
+    ) throws(ConfigurationError) -> (NamedOutput, AssessmentOutput) {
+        func text(_ text: String) -> SourceText {
+            SourceText(text: text, position: review.position, textPosition: nil)
+        }
+        let columns = ReviewColumn.expressions.map {
+            NamedExpression(name: $0, position: review.position, expression: text($0))
+        }
+        let selection = try select(
+            where: review.condition ?? text(ReviewSettings.usualCondition), columns, "'review'", addsFormer: true)
+        let definition = ReviewOutput(review)
+        return (
+            NamedOutput(stream: "assessments", definition, columns: selection.streamColumns),
+            AssessmentOutput(form: definition.form, selection: selection)
+        )
+    }
+
     private func select(
-        where text: SourceText?, _ columns: [NamedExpression]?, _ owner: String
+        where text: SourceText?, _ columns: [NamedExpression]?, _ owner: String, addsFormer: Bool = false
     ) throws(ConfigurationError) -> AssessmentSelection {
         var compiler = Compiler(names.environment)
         var condition: Int?
@@ -66,7 +85,8 @@ package struct AssessmentCompiler {
                 parts?.append(try expressions.part(column, &compiler, names, owner, isEvents: false))
             }
         }
-        return AssessmentSelection(program: compiler.finish(), condition: condition, columns: parts)
+        return AssessmentSelection(
+            program: compiler.finish(), condition: condition, columns: parts, addsFormer: addsFormer)
     }
 
     /// An output of a configuration, and what it gets.

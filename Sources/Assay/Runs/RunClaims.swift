@@ -10,6 +10,7 @@ struct RunClaims {
             for name in [
                 "state.db", "state.db-wal", "state.db-shm", "state.db.old", "state.db.old.1", "state.db.old.2", "lock",
                 "order.log", "alerts.db", "alerts.db-wal", "alerts.db-shm",
+                "review.db", "review.db-wal", "review.db-shm",
             ] {
                 taken.append(("a file of the state", FileIdentity("\(folder)/\(name)")))
             }

@@ -2,7 +2,7 @@ import CBytes
 
 extension OutputBuffer {
     /// The most bytes that any number takes.
-    static let longestNumber = 48
+    package static let longestNumber = 48
 
     @inline(__always)
     package mutating func write(integer value: UInt64) {

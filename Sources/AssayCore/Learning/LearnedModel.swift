@@ -119,6 +119,12 @@ package final class LearnedModel: TransactionModel {
         }
     }
 
+    /// What comes next is of no batch.
+    func leaveBatch() {
+        (columns, position) = (nil, 0)
+        for key in keyPaths.indices { hashes[key].removeAll(keepingCapacity: true) }
+    }
+
     /// An index is prefetched so many transactions ahead, what it leads to half as many.
     private static let indexDistance = 12
     private static let valueDistance = 6

@@ -13,37 +13,6 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         }
     }
 
-    /// The results for a batch: one assessment per transaction, in order.
-    package struct Output: Sendable {
-        package var assessments: [RiskAssessment] = []
-        var factors = FactorList()
-        /// The rules that made the assessments.
-        package var rules: RuleSet?
-
-        package init() {}
-
-        /// Where a transaction's results begin among those of the others.
-        struct Place: Sendable {
-            var assessment = 0
-            var factor = 0
-            var shadow = 0
-        }
-
-        /// The place of the transaction that was scored last.
-        var last: Place {
-            guard let assessment = assessments.last else { preconditionFailure("nothing was scored yet") }
-            return Place(
-                assessment: assessments.count - 1, factor: factors.factors.count - Int(assessment.factorCount),
-                shadow: factors.shadows.count - Int(assessment.shadowCount))
-        }
-
-        mutating func removeAll() {
-            rules = nil
-            assessments.removeAll(keepingCapacity: true)
-            factors.removeAll()
-        }
-    }
-
     let settings: ScoringSettings
     private var symbols = SymbolTable()
     private var pool = BlockPool()
@@ -71,6 +40,8 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     /// Transactions accepted so far, over all users.
     private(set) var sequence: UInt64
     private let numbering: Numbering
+    private let keepsFormer: Bool
+    var former: FormerMoments
 
     /// What numbers assessments.
     package enum Numbering: Sendable {
@@ -82,13 +53,15 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     package init(
         settings: ScoringSettings, zone: TimeZoneRules, sequence: UInt64 = 0, numbering: Numbering = .stream,
-        model: (any TransactionModel)? = nil
+        model: (any TransactionModel)? = nil, keepsFormer: Bool = false
     ) {
         self.settings = settings
         self.model = model
+        self.keepsFormer = keepsFormer
         (self.sequence, self.numbering) = (sequence, numbering)
         localClock = LocalClock(zone)
         clock = StreamClock(maxAheadMilliseconds: settings.maxAheadMilliseconds)
+        former = FormerMoments(clock: clock)
         sparedFrom = settings.sparedFrom > 1 ? .infinity : settings.sparedFrom
         let namedTypes = settings.velocity.thresholds.keys.sorted()
         velocity = VelocityCheck(settings.velocity, namedTypes: namedTypes)
@@ -229,12 +202,17 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
             transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
         let firstFactor = output.factors.factors.count
         let ahead = isEarly ? transaction.time.milliseconds - clock.milliseconds : nil
+        if keepsFormer { former.clock = clock }
         clock.advance(to: transaction.time)
         let judgement = judge(transaction, symbol, aheadMilliseconds: ahead, state, &output.factors)
         var probability: Double?
         var count: UInt32 = 0
         if let model { (probability, count) = assess(input, idHash, judgement, state, model) }
+        if keepsFormer { noteFormer(state) }
         if rules != nil { applyRules(input, symbol, probability, &state) }
+        if keepsFormer {
+            keepFormer(state, hasFactors: output.factors.factors.count > firstFactor, probability, &output)
+        }
         teach(transaction, symbol, judgement, &state)
         var score = judgement.risk
         if let rules {

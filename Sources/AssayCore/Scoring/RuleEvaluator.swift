@@ -56,6 +56,11 @@ package final class RuleEvaluator {
         failed = Array(repeating: 0, count: ruleSet.rules.count * Self.causes.count)
     }
 
+    var hasPatterns: Bool { !sequences.isEmpty }
+
+    /// Whether any rule holds for the current transaction that shows or decides something.
+    var hasHeld: Bool { decision != nil || !found.isEmpty }
+
     /// Evaluates against the state before this transaction.
     func evaluate(
         _ moment: RuleInputs.Moment, state: borrowing UserState, symbols: borrowing SymbolTable

@@ -3,7 +3,7 @@ package enum AssessmentColumn: Int, CaseIterable, Sendable {
     case transactionID, userID, sequence, timestamp, riskLevel, riskScore, riskFactors, recommendation, decision
     case decidedBy, shadow, modelProbability
 
-    var column: EventSchema.Column {
+    package var column: EventSchema.Column {
         switch self {
         case .transactionID: EventSchema.Column(name: "transaction_id", type: .string)
         case .userID: EventSchema.Column(name: "user_id", type: .string)

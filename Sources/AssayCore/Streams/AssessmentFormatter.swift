@@ -23,14 +23,21 @@ package struct AssessmentSelection: Sendable {
     let condition: Int?
     /// Nil for whole assessments.
     let columns: [ExpressionPart]?
+    /// The last of the columns is what the transaction was judged by, as bytes; null where nothing is to explain.
+    let addsFormer: Bool
 
-    package init(program: Program, condition: Int?, columns: [ExpressionPart]?) {
+    package init(program: Program, condition: Int?, columns: [ExpressionPart]?, addsFormer: Bool = false) {
         self.program = program
         self.condition = condition
         self.columns = columns
+        self.addsFormer = addsFormer
     }
 
     package var streamColumns: [StreamColumn] {
+        chosenColumns + (addsFormer ? [StreamColumn(name: "former", type: .bytes)] : [])
+    }
+
+    private var chosenColumns: [StreamColumn] {
         columns?.map { StreamColumn(name: $0.name, type: $0.type) }
             ?? AssessmentColumn.columns.map { StreamColumn(name: $0.name, type: $0.type.type) }
     }
@@ -98,6 +105,7 @@ private final class SelectedAssessments {
         // The batch goes back to the stage, which would have to copy what is still referenced here.
         defer { scored.output = FraudDetection.Output() }
         let rules = scored.output.rules.map(RuleTexts.init)
+        var former = scored.output.former[...]
         var rows: UInt64 = 0
         var next = FraudDetection.Output.Place()
         for transaction in batch.decoded.transactions {
@@ -118,6 +126,12 @@ private final class SelectedAssessments {
                     line: { scored.encoder.encode(transaction, text, scored.output, at: &place, rules, into: &$0) },
                     value: { row.valueIfAny(AssessmentRow.firstSlot + $0) })
             } else {
+                var values = values
+                if selection.addsFormer {
+                    former = former.drop { $0.assessment < place.assessment }
+                    let own = former.first.flatMap { $0.assessment == place.assessment ? $0.moment.bytes : nil }
+                    values.append(own.map { .bytes($0) } ?? .null)
+                }
                 writing.write(values[...], shape, from: origin, into: &buffer)
             }
         }

@@ -168,7 +168,7 @@ package final class RowWriting {
     private static let formulaStarts = Array("=+-@".utf8)
 
     /// Quotes a cell where commas, quotes or line ends would be misread.
-    private static func writeCell(_ text: String, into buffer: inout OutputBuffer) {
+    package static func writeCell(_ text: String, into buffer: inout OutputBuffer) {
         let needsQuotes = text.utf8.contains { $0 == 0x22 || $0 == 0x2C || $0 == 0x0A || $0 == 0x0D }
         buffer.reserve(2 * text.utf8.count + 2)
         guard needsQuotes || text.isEmpty else { return buffer.write(text.utf8) }

@@ -47,7 +47,8 @@ package struct ScoringStage: RunStage, ~Copyable {
         model = settings.learning.isEnabled ? LearnedModel(settings.learning) : nil
         stage = KeyedStage(
             function: FraudDetection(
-                settings: settings, zone: zone, sequence: sequence, numbering: numbering, model: model),
+                settings: settings, zone: zone, sequence: sequence, numbering: numbering, model: model,
+                keepsFormer: outputs.contains { $0.selection?.addsFormer == true }),
             output: FraudDetection.Output(), functionNumber: Self.functionNumber)
         counts.learning = model?.counts
     }
@@ -98,7 +99,9 @@ package struct ScoringStage: RunStage, ~Copyable {
         install(nil)
         let record = record
         takeOver(plan.settings.learning, sequence: record.sequence)
-        var function = FraudDetection(settings: plan.settings, zone: plan.zone, model: model)
+        var function = FraudDetection(
+            settings: plan.settings, zone: plan.zone, model: model,
+            keepsFormer: outputs.contains { $0.selection?.addsFormer == true })
         function.resume(sequence: record.sequence, backwards: counts.backwards, record)
         do throws(StateDecodingError) {
             try stage.replace(function)

@@ -1,7 +1,6 @@
 import CBytes
 import Compression
 import Glibc
-import Synchronization
 
 /// A thread that converts a file or pipe into a pipe.
 final class ConvertedInput: Sendable {
@@ -18,7 +17,7 @@ final class ConvertedInput: Sendable {
 
     /// What the thread leaves behind. It must not keep the end that is read from open.
     private final class Outcome: Sendable {
-        let fault = Mutex<Fault?>(nil)
+        let fault = Locked<Fault?>(nil)
     }
 
     private static let blockBytes = 128 << 10
