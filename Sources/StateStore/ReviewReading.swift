@@ -162,19 +162,31 @@ extension ReviewStore {
         return rules
     }
 
-    /// By rule, how many results came into the queue since a time.
-    package func entriesByRule(since: Int64) throws(StoreError) -> [(rule: String, count: Int64)] {
-        var rules: [(String, Int64)] = []
+    /// What came into the queue of a user.
+    package struct UserCount: Equatable, Sendable {
+        package let user: String
+        package let entries: Int64
+        package let greatest: Double
+        package let frauds: Int64
+    }
+
+    /// The users with the most entries whose transactions were within a time.
+    package func users(within period: Range<Int64>, limit: Int64) throws(StoreError) -> [UserCount] {
+        var users: [UserCount] = []
         try query(
-            "SELECT rule.value, count(*) FROM entry, json_each(entry.rules) AS rule WHERE made_ms >= ? "
-                + "GROUP BY rule.value ORDER BY rule.value"
+            "SELECT user_id, count(*) AS entries, max(score), sum(verdict = 1) FROM entry "
+                + "WHERE time_ms >= ? AND time_ms < ? GROUP BY user_id ORDER BY entries DESC, user_id LIMIT ?"
         ) { statement throws(StoreError) in
-            try statement.bind(since)
+            try statement.bind(period.lowerBound)
+            try statement.bind(period.upperBound)
+            try statement.bind(limit)
         } _: { row in
-            rules.append((row.text(0), row.integer(1)))
+            users.append(
+                UserCount(
+                    user: row.text(0), entries: row.integer(1), greatest: row.double(2) ?? 0, frauds: row.integer(3)))
             return true
         }
-        return rules
+        return users
     }
 }
 

@@ -13,7 +13,8 @@ enum Declaration {
             exitCodes,
         ],
         subcommands: [
-            score, serve, runPipeline, checkConfig, patterns, testRules, backtest, explain, sort, eval, generate,
+            score, serve, runPipeline, checkConfig, patterns, testRules, backtest, explain, report, sort,
+            eval, generate,
             alerts,
         ])
 
@@ -231,6 +232,24 @@ enum Declaration {
                 default: "jsonl"),
             .flag("json", help: "print the comparison as JSON"),
         ] + RunOptions.dialect)
+
+    static let report = Command(
+        "report", summary: "Writes what a state tells of a period as one page, with plots.",
+        discussion: [
+            """
+            Volumes by level, rules, the users with most to see, and how good scores were by what people have judged. \
+            Volumes come from the checkpoints of the state and of its snapshots, so that they are as fine as these. \
+            The run may go on meanwhile.
+            """,
+            "Example:\n    assay report Checkpoints --from 2026-01-01 --to 2026-02-01 -o report.html",
+        ],
+        operands: [Operand("STATE", .directory, help: "the folder of the state (default: Checkpoints)")],
+        options: [
+            .value("from", "TIME", help: "leave out what was before this event time"),
+            .value("to", "TIME", help: "leave out what was at this event time or later"),
+            .value("output", short: "o", "FILE", .file, help: "write the page to this file", default: "-"),
+            .flag("overwrite", help: "replace a file that is not empty"),
+        ])
 
     static let explain = Command(
         "explain", summary: "Why a past transaction got its score.",

@@ -20,6 +20,7 @@ do {
         case "patterns": try PatternsCommand.run(arguments)
         case "test-rules": try TestRulesCommand.run(arguments)
         case "backtest": try BacktestCommand.run(arguments)
+        case "report": try ReportCommand.run(arguments)
         case "explain": try ExplainCommand.run(arguments)
         case "sort": try SortCommand.run(arguments)
         case "eval": try EvalCommand.run(arguments)

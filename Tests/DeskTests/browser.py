@@ -179,7 +179,7 @@ def empty():
     """A state that has nothing says what to do."""
     page = Page()
     for view, awaits in [("now", "Nothing has been scored yet"), ("queue", "Nothing waits"), ("rules", "no rules"),
-                         ("model", "Learning is off"), ("system", "None yet"), ("user/nobody", "Nothing is known"),
+                         ("model", "Learning is off"), ("system", "Last checkpoint"), ("user/nobody", "Nothing is known"),
                          ("case/1", "no such entry")]:
         page.go(view, awaits)
         page.axe(view)

@@ -12,7 +12,8 @@ import Testing
         "StateStore", "Assay/YAML", "Assay/Threads", "Assay/Ports", "Assay/Metrics", "Assay/Alerts", "Assay/Review",
         "Assay/Configuration", "Assay/Labels",
         "Assay/Pipelines",
-        "Assay/Connectors", "Assay/Checkpoint", "Assay/Runs", "Assay/Inspection", "Assay/Trials",
+        "Assay/Connectors", "Assay/Checkpoint", "Assay/Runs", "Assay/Inspection", "Assay/Pages", "Assay/Trials",
+        "Assay/Reports",
         "Assay/Sorting",
         "Assay/Generation",
     ]

@@ -56,6 +56,8 @@ import Testing
         ("Sources/Assay/Checkpoint/", ["AssayCore", "CBytes", "Glibc", "StateStore"]),
         ("Sources/Assay/Runs/", ["AssayCore", "CBytes", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Inspection/", ["Arguments", "AssayCore", "CBytes", "CivilTime", "Glibc", "StateStore"]),
+        ("Sources/Assay/Pages/", ["Arguments", "AssayCore"]),
+        ("Sources/Assay/Reports/", ["Arguments", "AssayCore", "CivilTime", "StateStore"]),
         ("Sources/Assay/Trials/", ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Sorting/", ["AssayCore", "CivilTime", "Compression", "Glibc"]),
         ("Sources/Assay/Generation/", ["AssayCore", "Glibc"]),

@@ -18,7 +18,17 @@ package final class AlertOffice: Sendable {
 
     private static let reportMilliseconds: Int64 = 60_000
 
-    package init(_ settings: AlertSettings) { self.settings = settings }
+    package init(_ settings: AlertSettings) {
+        self.settings = settings
+        // What has not happened yet is 0: a figure that is not there can't be watched.
+        for rule in settings.rules {
+            for channel in rule.channels {
+                for event in AlertFigures.Event.allCases {
+                    figures.note(event, channel: channel, rule: rule.name, count: 0)
+                }
+            }
+        }
+    }
 
     /// `report` tells people of something that concerns the alerts themselves; called from any thread.
     package func tell(_ report: @escaping @Sendable (String) -> Void) { self.report.withLock { $0 = report } }

@@ -16,15 +16,18 @@ export function el(name, attributes = {}, ...children) {
     else if (key in element && key !== "list" && typeof element[key] === "boolean") element[key] = value;
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null
-    && child !== false));
+  element.append(...present(children));
   return element;
 }
 
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== undefined && child !== null));
+  element.replaceChildren(...present(children));
   return element;
 }
+
+/** Children in a row, without those that a condition left out. */
+const present = (children) =>
+  children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false);
 
 // What a text could hide behind: controls, marks of direction, and signs without width.
 const hidden = new RegExp(

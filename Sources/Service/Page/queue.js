@@ -166,10 +166,10 @@ export async function show(main, _, signal) {
     const wait = (Date.now() - entry.made_ms) / 1000;
     return el("div", { ...attributes, "data-entry": entry.entry },
       el("span", { class: "score" }, number(entry.risk_score, 2)), badge(entry.risk_level),
-      el("span", { class: "main" }, id(entry.transaction_id, 40)), el("span", {}, id(entry.user_id, 30)),
+      el("span", { class: "main" }, id(entry.transaction_id, 40)), el("span", { class: "user" }, id(entry.user_id, 30)),
       el("span", { class: "amount" }, money(entry.amount, entry.currency)),
       el("span", { class: "faint rules" }, entry.rules.map(visible).join(", ")),
-      el("span", { class: "faint" }, span(wait)),
+      el("span", { class: "faint wait" }, span(wait)),
       entry.verdict !== "open" ? el("span", { class: "verdict " + entry.verdict }, entry.verdict)
         : entry.assignee ? el("span", { class: "taken" }, "taken by ", id(entry.assignee, 20)) : el("span", {}));
   }
