@@ -4,7 +4,7 @@
 # would make the product build anew each time.
 TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
-.PHONY: build install uninstall demo demo-kafka demo-serve demo-desk demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning bench-poison learn-demo bench-alerts bench-desk bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
+.PHONY: build install uninstall demo demo-kafka demo-serve demo-desk screenshots demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning bench-poison learn-demo bench-alerts bench-desk bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
 
 # Swift's own libraries are linked in, at fixed addresses: commands start faster, and run where no Swift is. The C
 # library is not: connectors load theirs when they are asked for, and look host names up.
@@ -41,6 +41,10 @@ demo-serve: build .build/bench/load
 demo-desk: build
 	@tools/install-packages.sh python3
 	@tools/demo-desk.py .build/release/assay $(SECONDS)
+
+# The pictures of the documentation, made by the tests of the desk.
+screenshots: dependencies test-dependencies
+	DESK_PICTURES=$(CURDIR)/docs/images $(TEST) --filter BrowserTests/views
 
 # The job for Apache Flink, with the core inside.
 flink: dependencies

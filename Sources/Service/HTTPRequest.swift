@@ -89,6 +89,19 @@ final class HTTPRequest: @unchecked Sendable {
         }
     }
 
+    /// The value of a name in the query as forms write it, where a plus is a space; nil where it is empty or not there.
+    func formValue(_ name: String) throws(Problem) -> String? {
+        for pair in query.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts[0] == name, parts.count > 1, !parts[1].isEmpty else { continue }
+            guard let value = Percent.decoded(parts[1].replacing("+", with: " ")) else {
+                throw Problem(400, "'\(name)' has a '%' that two hexadecimal digits don't follow")
+            }
+            return String(decoding: value, as: UTF8.self)
+        }
+        return nil
+    }
+
     /// The value of a name in the query, decoded.
     func queryValue(_ name: String) -> [UInt8]? {
         for pair in query.split(separator: "&") {

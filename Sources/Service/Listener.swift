@@ -37,6 +37,7 @@ package final class Listener: @unchecked Sendable {
     private let waiting = Mailbox<HTTPRequest>()
     private let waitingCount = Atomic<Int>(0)
     private let doors: Doors
+    private let isLoopback: Bool
     private let desk: Desk
     private var server: HTTPServer?
     private var worker: WorkerThread?
@@ -61,6 +62,7 @@ package final class Listener: @unchecked Sendable {
         let listening: Int32
         if let given = Systemd.socketGiven { listening = given } else { listening = try options.address.listen() }
         let isEncrypted = options.certificate != nil
+        isLoopback = options.address.isLoopback
         doors = Doors(
             options.tokens, place: ListenAddress.place(of: listening, isEncrypted: isEncrypted),
             isEncrypted: isEncrypted)
@@ -111,8 +113,8 @@ package final class Listener: @unchecked Sendable {
             guard MonotonicClock.seconds >= nextCounts else { continue }
             nextCounts = MonotonicClock.seconds + Self.secondsBetweenCounts
             tellSystemd()
-            let counts = desk.turn(now: WallClock.milliseconds)
-            if events.isHeard { events.send("counts", counts.text) }
+            // Also where nobody listens: who comes back is told what was missed.
+            events.send("counts", desk.turn(now: WallClock.milliseconds).text)
         }
         // What came in between is answered: nobody may be left asleep.
         for request in waiting.drain() {
@@ -171,6 +173,7 @@ extension Listener: Responder {
                 405, "this path has other methods", headers: [("Allow", allowed.joined(separator: ", "))])
         case .found(let route, let parameter): (request.route, request.parameter) = (route, parameter)
         }
+        try doors.checkOrigin(request, isLoopback: isLoopback)
         if let route = request.route { request.visitor = try doors.admit(request, route) }
         if let text = request.header("Content-Length") {
             guard let length = Int(text), length <= Self.longestBody else {

@@ -7,11 +7,11 @@ import StateStore
 struct StateQuestion {
     private let scoring: ScoringService
     /// What a transaction is judged by instead of the present state; nil for that.
-    private let then: FormerMoment?
+    private let then: (moment: FormerMoment, user: [UInt8])?
 
     private static let patienceSeconds = 5.0
 
-    init(_ scoring: ScoringService, then: FormerMoment? = nil) {
+    init(_ scoring: ScoringService, then: (moment: FormerMoment, user: [UInt8])? = nil) {
         (self.scoring, self.then) = (scoring, then)
     }
 
@@ -129,30 +129,33 @@ struct StateQuestion {
     private func explain(
         _ line: [UInt8], _ number: UInt64, _ sequence: inout UInt64?
     ) throws(Problem) -> Explainer.Outcome {
-        let outcomes = Mailbox<(Result<Explainer.Outcome, StoreError>, UInt64)>()
+        let outcomes = Mailbox<(Result<Explainer.Outcome, StoreError>, UInt64, isOther: Bool)>()
         scoring.question { [then] stage in
             let plan = stage.plan
-            let record = then?.record ?? stage.record
+            let record = then?.moment.record ?? stage.record
             let consulted = stage.model.map { ConsultedModel($0) }
             var explainer = Explainer(
                 settings: plan.settings, zone: plan.zone, fields: plan.fields, rules: plan.rules, stage: record,
                 model: { () throws(StoreError) in consulted })
+            var isOther = false
             let outcome: Result<Explainer.Outcome, StoreError>
             do throws(StoreError) {
-                var state: Result<[UInt8]?, StoreError> = .success(then?.state)
+                var state: Result<[UInt8]?, StoreError> = .success(then?.moment.state)
                 outcome = .success(
                     try explainer.explain(line, number: number) { user throws(StoreError) in
-                        if then == nil { state = .success(try stage.state(of: user)) }
+                        if let then { isOther = then.user != user } else { state = .success(try stage.state(of: user)) }
                         return try state.get()
                     })
             } catch {
                 outcome = .failure(error)
             }
-            outcomes.send((outcome, record.sequence))
+            outcomes.send((outcome, record.sequence, isOther))
         }
-        guard let (outcome, asOf) = outcomes.receive(until: MonotonicClock.seconds + Self.patienceSeconds) else {
+        let end = MonotonicClock.seconds + Self.patienceSeconds
+        guard let (outcome, asOf, isOther) = outcomes.receive(until: end) else {
             throw .later(503, "the engine is busy")
         }
+        if isOther { throw Problem(422, "the transaction is of another user than the entry") }
         sequence = sequence ?? asOf
         do throws(StoreError) {
             return try outcome.get()

@@ -108,6 +108,11 @@ extension ReviewStore {
         return judgements
     }
 
+    /// What was sent with a key; nil for a new one.
+    package func judgement(key: String) throws(StoreError) -> Judgement? {
+        try judgements("WHERE key = ?") { statement throws(StoreError) in try statement.bind(key) }.first
+    }
+
     /// All that was said of an entry, oldest first.
     package func history(of entry: Int64) throws(StoreError) -> [Judgement] {
         try judgements("WHERE entry = ? ORDER BY number") { statement throws(StoreError) in try statement.bind(entry) }

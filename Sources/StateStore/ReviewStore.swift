@@ -21,6 +21,7 @@ package final class ReviewStore: SideDatabase, @unchecked Sendable {
             decision TEXT NOT NULL, rules TEXT NOT NULL, assessment TEXT NOT NULL, line TEXT NOT NULL,
             former BLOB NOT NULL, assignee TEXT NOT NULL, verdict INTEGER NOT NULL, judged_by TEXT NOT NULL,
             judged_ms INTEGER NOT NULL, version INTEGER NOT NULL) STRICT;
+        CREATE UNIQUE INDEX IF NOT EXISTS entry_result ON entry (sequence, transaction_id, user_id);
         CREATE INDEX IF NOT EXISTS entry_score ON entry (verdict, score DESC, number);
         CREATE INDEX IF NOT EXISTS entry_user ON entry (user_id, number);
         CREATE INDEX IF NOT EXISTS entry_merchant ON entry (merchant_id, number);
@@ -75,14 +76,14 @@ package final class ReviewStore: SideDatabase, @unchecked Sendable {
     }
 
     /// Begins a queue anew. What was judged stays.
-    package func clear() throws(StoreError) {
-        try run("DELETE FROM delivery") { _ throws(StoreError) in }
-        try run("DELETE FROM entry") { _ throws(StoreError) in }
+    package func dropOpen() throws(StoreError) {
+        try run("DELETE FROM entry WHERE verdict = 0") { _ throws(StoreError) in }
     }
 
+    /// Adds a result unless it is there, from a delivery that was forgotten.
     package func insert(_ entry: ReviewEntry) throws(StoreError) {
         try run(
-            "INSERT INTO entry (sequence, transaction_id, user_id, merchant_id, time_ms, made_ms, level, score, "
+            "INSERT OR IGNORE INTO entry (sequence, transaction_id, user_id, merchant_id, time_ms, made_ms, level, score, "
                 + "amount, currency, decision, rules, assessment, line, former, assignee, verdict, judged_by, "
                 + "judged_ms, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0)"
         ) { statement throws(StoreError) in
@@ -133,6 +134,8 @@ package final class ReviewStore: SideDatabase, @unchecked Sendable {
         case judged
         /// Somebody else was faster, or has taken it.
         case conflict
+        /// Its key is that of another judgement.
+        case otherKey
         case gone
     }
 
@@ -141,10 +144,11 @@ package final class ReviewStore: SideDatabase, @unchecked Sendable {
     package func judge(_ judgement: Judgement, version: Int64) throws(StoreError) -> Judging {
         var outcome = Judging.gone
         try change(isDurable: true) { () throws(StoreError) in
-            let known = try integer("SELECT number FROM judgement WHERE key = ?") { statement throws(StoreError) in
-                try statement.bind(judgement.key)
+            if let known = try self.judgement(key: judgement.key) {
+                let isSame =
+                    (known.entry, known.verdict, known.who) == (judgement.entry, judgement.verdict, judgement.who)
+                return outcome = isSame ? .judged : .otherKey
             }
-            if known != nil { return outcome = .judged }
             guard let entry = try entry(judgement.entry) else { return }
             guard entry.version == version, entry.assignee.isEmpty || entry.assignee == judgement.who else {
                 return outcome = .conflict

@@ -10,6 +10,8 @@ package class SideDatabase: @unchecked Sendable {
     /// Prepared once: they are run again and again.
     private var statements: [String: PreparedStatement] = [:]
 
+    private static let mostStatements = 100
+
     private final class PreparedStatement {
         var statement: Statement
         init(_ statement: consuming Statement) { self.statement = statement }
@@ -69,6 +71,8 @@ package class SideDatabase: @unchecked Sendable {
 
     private func prepared(_ sql: String) throws(StoreError) -> PreparedStatement {
         if let known = statements[sql] { return known }
+        // Conditions that people choose make more of them than anyone needs again.
+        if statements.count >= Self.mostStatements { statements.removeAll() }
         let prepared = PreparedStatement(try database.prepare(sql))
         statements[sql] = prepared
         return prepared

@@ -36,6 +36,7 @@ extension Configurations {
             }
             var others = ConfigurationChange.settings(from: present, to: loaded.file)
             if present.alerts.identity != loaded.file.alerts.identity { others.append("alerts") }
+            if present.review?.identity != loaded.file.review?.identity { others.append("review") }
             guard others.isEmpty else {
                 throw Failure(
                     code: .badConfiguration,
@@ -70,6 +71,9 @@ enum ConfigurationCommand {
         let office = AlertOffice(loaded.file.alerts)
         for rule in office.settings.rules where rule.subject == .assessments {
             mistakes.attempt { () throws(ConfigurationError) in _ = try compiler.compile(rule, office) }
+        }
+        if let review = loaded.file.review {
+            mistakes.attempt { () throws(ConfigurationError) in _ = try compiler.compile(review) }
         }
         mistakes.attempt { () throws(ConfigurationError) in
             _ = try EngineAlerts.compile(office.settings, path: path)

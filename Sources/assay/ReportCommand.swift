@@ -13,7 +13,7 @@ enum ReportCommand {
         let report: StateReport
         do throws(StoreError) {
             report = try StateReport(
-                try StateView(path: "\(folder)/state.db"), snapshots: snapshots(folder), queue: try queue(folder),
+                try StateView(path: "\(folder)/state.db"), snapshots: snapshots(folder), queue: queue(folder),
                 period: period)
         } catch {
             guard error.kind != .cannotOpen else {
@@ -61,8 +61,14 @@ enum ReportCommand {
         }
     }
 
-    private static func queue(_ folder: String) throws(StoreError) -> ReviewStore? {
+    private static func queue(_ folder: String) -> ReviewStore? {
         let path = "\(folder)/\(ReviewStore.fileName)"
-        return access(path, F_OK) == 0 ? try ReviewStore(path: path, .read) : nil
+        guard access(path, F_OK) == 0 else { return nil }
+        do throws(StoreError) {
+            return try ReviewStore(path: path, .read)
+        } catch {
+            Diagnostics.warning("the queue is left out: \(error.description)")
+            return nil
+        }
     }
 }

@@ -29,7 +29,7 @@ import Testing
         let run = try RequestTests.run(
             """
             serve
-            { printf 'POST /v1/assessments HTTP/1.1\\r\\nHost: x\\r\\n'
+            { printf 'POST /v1/assessments HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n'
               printf 'Content-Type: application/x-ndjson\\r\\n'
               printf 'Content-Length: %d\\r\\n\\r\\n' $(wc -c < in); head -c 300000 in; } > cut
             python3 -c 'import socket, sys

@@ -13,7 +13,7 @@ import threading
 import time
 
 port, lines, count = int(sys.argv[1]), open(sys.argv[2], "rb").read().splitlines(), int(sys.argv[3])
-head = b"POST /v1/assessments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+head = b"POST /v1/assessments HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 taken = iter(lines)
 
 
@@ -44,7 +44,7 @@ def open_slowly(number):
     if kind == 3:
         connection.sendall(b"\x00\xff GET / HTTP/9.9\r\n\r\n" * 20)
         return connection, b""
-    connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+    connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 50)
     return connection, b""
 
 

@@ -32,7 +32,13 @@ enum LabelsCommand {
     private static func writeCSV(_ labels: [(Judgement, Bool)]) {
         var text = OutputBuffer(capacity: 1 << 16)
         text.write("transaction_id,label,timestamp\n")
-        for (judgement, isFraud) in labels {
+        let written = labels.filter { label, _ in !label.transactionID.utf8.contains { $0 == 0x0A || $0 == 0x0D } }
+        if written.count < labels.count {
+            Diagnostics.warning(
+                "\(labels.count - written.count) labels are left out: their ids have line ends, which --labels does "
+                    + "not read; --json has them")
+        }
+        for (judgement, isFraud) in written {
             RowWriting.writeCell(judgement.transactionID, into: &text)
             text.reserve(OutputBuffer.longestNumber + 16)
             text.write((isFraud ? ",fraud," : ",legitimate,").utf8)

@@ -21,7 +21,9 @@ PAGES = int(sys.argv[2]) if len(sys.argv) > 2 else 20
 LINES = int(sys.argv[3]) if len(sys.argv) > 3 else 5_000_000
 ROUNDS = 5
 # What a view asks, and each how many seconds.
-ASKED = [("/v1/history?span=1h", 15), ("/metrics", 5), ("/v1/status", 5), ("/v1/review?limit=100", 20), ("/v1/rules", 30)]
+ASKED = [
+    ("/v1/history?span=1h", 15), ("/metrics", 5), ("/v1/status", 5), ("/v1/review?limit=100", 20), ("/v1/rules", 30),
+]
 
 
 def listen(place, ends, counts):

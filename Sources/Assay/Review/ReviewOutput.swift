@@ -36,7 +36,8 @@ private struct PlannedReview: PlannedOutput {
     func open(_ shared: inout [String: any AnyObject & Sendable]) throws(RunFailure) -> any RowSink {
         do throws(StoreError) {
             let store = try ReviewStore(path: delivery.path)
-            if delivery.isNew { try store.change { () throws(StoreError) in try store.clear() } }
+            // Where only the delivery is unknown, as after a while without a queue, what waits goes on waiting.
+            if situation.isFresh { try store.change { () throws(StoreError) in try store.dropOpen() } }
             return ReviewSink(
                 store, settings, values: ValueEncoder(situation.zone), name: situation.name,
                 resume: delivery.resume, delivered: delivery.delivered)

@@ -15,6 +15,9 @@ package struct ReviewSettings: Sendable {
 
     package init() {}
 
+    /// What has to be the same for a run to go on under it.
+    package var identity: String { "\(condition?.text ?? "") \(keepMilliseconds) \(limit)" }
+
     static func read(_ node: YAMLNode, path: String) throws(ConfigurationError) -> ReviewSettings {
         var members = try YAMLMembers(node, "'review'", path: path)
         var settings = ReviewSettings()

@@ -92,7 +92,7 @@ final class Desk: @unchecked Sendable {
     }
 
     private func history(_ request: HTTPRequest) throws(Problem) -> JSON {
-        let text = request.queryValue("span").map { String(decoding: $0, as: UTF8.self) } ?? "5m"
+        let text = try request.formValue("span") ?? "5m"
         guard let span = RunHistory.Span(rawValue: text) else {
             throw Problem(400, "'span' is one of \(RunHistory.Span.allCases.map(\.rawValue).joined(separator: ", "))")
         }
@@ -160,19 +160,19 @@ final class Desk: @unchecked Sendable {
         return document
     }
 
-    /// What an entry was judged by, for an explanation as of then.
-    func former(_ request: HTTPRequest) throws(Problem) -> FormerMoment? {
-        guard let text = request.queryValue("entry") else { return nil }
-        guard let number = Int64(String(decoding: text, as: UTF8.self)) else {
-            throw Problem(404, "there is no such entry")
+    /// What an entry was judged by, for an explanation as of then, and whose it is.
+    func former(_ request: HTTPRequest) throws(Problem) -> (moment: FormerMoment, user: [UInt8])? {
+        guard let text = try request.formValue("entry") else { return nil }
+        guard let number = Int64(text) else { throw Problem(404, "there is no such entry") }
+        let (bytes, user) = try reading { store throws(StoreError) in
+            (try store.former(number), try store.entry(number)?.userID)
         }
-        let bytes = try reading { store throws(StoreError) in try store.former(number) }
-        guard let bytes else { throw Problem(404, "there is no such entry, or not any more") }
+        guard let bytes, let user else { throw Problem(404, "there is no such entry, or not any more") }
         guard !bytes.isEmpty else {
             throw Problem(404, "what this entry was judged by was not kept: nothing in it was unusual")
         }
         do throws(StateDecodingError) {
-            return try FormerMoment(bytes)
+            return (try FormerMoment(bytes), Array(user.utf8))
         } catch {
             throw Problem(404, "what this entry was judged by was written by another version")
         }
@@ -199,7 +199,8 @@ final class Desk: @unchecked Sendable {
             key: key)
         let version = try body.integer("version")
         let outcome = try reading { store throws(StoreError) in try store.judge(judgement, version: version) }
-        return try settled(outcome, judgement.entry, "somebody else has judged it meanwhile, or has taken it")
+        return try settled(
+            outcome, judgement.entry, "somebody else has judged it meanwhile, or has taken it", verdict)
     }
 
     private func assign(_ request: HTTPRequest) throws(Problem) -> JSON {
@@ -216,19 +217,21 @@ final class Desk: @unchecked Sendable {
         let outcome = try reading { store throws(StoreError) in
             try store.assign(number, to: isTaken ? who : "", from: from)
         }
-        return try settled(outcome, number, "somebody else has taken it meanwhile")
+        return try settled(outcome, number, "somebody else has taken it meanwhile", nil)
     }
 
+    /// `verdict`: what was said, for an entry that has left meanwhile.
     private func settled(
-        _ outcome: ReviewStore.Judging, _ number: Int64, _ conflict: String
+        _ outcome: ReviewStore.Judging, _ number: Int64, _ conflict: String, _ verdict: ReviewVerdict?
     ) throws(Problem) -> JSON {
         switch outcome {
         case .gone: throw Problem(404, "there is no such entry, or not any more")
         case .conflict: throw Problem(409, conflict, reason: "conflict")
+        case .otherKey: throw Problem(422, "'key' is that of another judgement; choose one anew for each")
         case .judged:
             let entry = try reading { store throws(StoreError) in try store.entry(number) }
-            guard let entry else { throw Problem(404, "there is no such entry any more") }
-            return ReviewDocument.json(entry)
+            if let entry { return ReviewDocument.json(entry) }
+            return .object([("entry", .integer(number)), ("verdict", .string(verdict?.label ?? "open"))])
         }
     }
 

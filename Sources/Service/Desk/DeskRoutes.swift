@@ -104,8 +104,8 @@ extension Route {
         (
             "Entry",
             """
-            {"type":"object","required":["entry","version","transaction_id","user_id","risk_level","risk_score",\
-            "verdict","assignee"],"properties":{"entry":{"type":"integer"},"version":{"type":"integer"},\
+            {"type":"object","required":["entry","verdict"],"properties":{"entry":{"type":"integer"},\
+            "version":{"type":"integer"},\
             "transaction_id":{"type":"string"},"user_id":{"type":"string"},\
             "risk_level":{"enum":["low","medium","high","critical"]},"risk_score":{"type":"number"},\
             "verdict":{"enum":["open","fraud","legitimate","unsure"]},"assignee":{"type":"string"}}}

@@ -66,28 +66,28 @@ struct ReviewQuery {
 
     func parts(now: Int64) throws(Problem) -> (filter: ReviewFilter, limit: Int64, offset: Int64) {
         var filter = ReviewFilter()
-        switch text("verdict") ?? "open" {
+        switch try text("verdict") ?? "open" {
         case "all": filter.verdicts = Set(ReviewVerdict.allCases)
         case "judged": filter.verdicts = [.fraud, .legitimate, .unsure]
         case let name:
             guard let verdict = ReviewVerdict(label: name) else { throw unknown("verdict") }
             filter.verdicts = [verdict]
         }
-        for name in text("level")?.split(separator: ",") ?? [] {
+        for name in try text("level")?.split(separator: ",") ?? [] {
             guard let level = RiskLevel(label: String(name)) else { throw unknown("level") }
             filter.levels.insert(level)
         }
-        switch text("order") ?? "score" {
+        switch try text("order") ?? "score" {
         case "score": filter.order = .score
         case "newest": filter.order = .newest
         case "amount": filter.order = .amount
         default: throw unknown("order")
         }
-        (filter.rule, filter.text) = (text("rule"), text("text"))
-        (filter.user, filter.merchant) = (text("user_id"), text("merchant_id"))
+        (filter.rule, filter.text) = (try text("rule"), try text("text"))
+        (filter.user, filter.merchant) = (try text("user_id"), try text("merchant_id"))
         (filter.least, filter.most) = (try number("least"), try number("most"))
         if let age = try number("age") { filter.since = now - Int64(clamping: age * 1000) }
-        switch text("assignee") {
+        switch try text("assignee") {
         case "me": filter.assignee = request.visitor?.name
         case "nobody": filter.assignee = ""
         case let name: filter.assignee = name
@@ -98,14 +98,10 @@ struct ReviewQuery {
         )
     }
 
-    /// Nil where it is not there, or empty, as from a form.
-    private func text(_ name: String) -> String? {
-        guard let value = request.queryValue(name), !value.isEmpty else { return nil }
-        return String(decoding: value.map { $0 == UInt8(ascii: "+") ? 0x20 : $0 }, as: UTF8.self)
-    }
+    private func text(_ name: String) throws(Problem) -> String? { try request.formValue(name) }
 
     private func number(_ name: String) throws(Problem) -> Double? {
-        guard let text = text(name) else { return nil }
+        guard let text = try text(name) else { return nil }
         guard let number = Double(text), number.isFinite else { throw unknown(name) }
         return number
     }

@@ -89,10 +89,33 @@ struct Doors: Sendable {
         }
         if route.method != "GET", let proof = visitor.proof ?? (route.isOfDesk && !hasToken(request) ? "" : nil) {
             guard !proof.isEmpty, request.header("X-CSRF-Token") == proof else {
-                throw Problem(403, "a change needs the 'csrf' of GET /v1/session as X-CSRF-Token")
+                throw Problem(403, "a change needs the 'csrf' of GET /v1/session as X-CSRF-Token", reason: "csrf")
             }
         }
         return visitor
+    }
+
+    /// Where everybody is let in, a page of another name must not become one of this address: names can be made to lead
+    /// here. Nor may a page of another address send anything.
+    func checkOrigin(_ request: HTTPRequest, isLoopback: Bool) throws(Problem) {
+        let host = request.header("Host")
+        if tokens == nil, isLoopback, let host, !Self.isOwnName(host) {
+            throw Problem(403, "this address has no such name: ask for 127.0.0.1 or localhost")
+        }
+        if request.method != "GET", let origin = request.header("Origin"), let host {
+            let authority = origin.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2).first ?? ""
+            guard authority == host else { throw Problem(403, "pages of other sites may not send anything here") }
+        }
+    }
+
+    private static func isOwnName(_ host: String) -> Bool {
+        var name = Substring(host)
+        if let colon = name.lastIndex(of: ":"), name[colon...].dropFirst().allSatisfy(\.isNumber) {
+            name = name[..<colon]
+        }
+        if name.hasPrefix("["), name.hasSuffix("]") { return true }
+        let isNumeric = name.split(separator: ".").count == 4 && name.allSatisfy { $0.isNumber || $0 == "." }
+        return name == "localhost" || isNumeric
     }
 
     private func hasToken(_ request: HTTPRequest) -> Bool { tokens != nil && request.header("Authorization") != nil }
@@ -130,7 +153,12 @@ struct Doors: Sendable {
         let body = try RequestBody(request)
         guard let tokens else {
             let name = try body.text("name", longest: Sessions.longestName)
-            guard !name.isEmpty else { throw Problem(422, "'name' is empty") }
+            let isPlain = name.unicodeScalars.allSatisfy { scalar in
+                scalar.value >= 0x20 && !scalar.properties.isDefaultIgnorableCodePoint
+            }
+            guard isPlain, name.contains(where: { !$0.isWhitespace }) else {
+                throw Problem(422, "'name' is what people see: letters, digits and signs")
+            }
             return begin(name, digest: nil, more)
         }
         let token = try tokens.check("Bearer " + body.text("token", longest: 256))

@@ -1,7 +1,7 @@
 // The frame of the page: who looks at it, which view is shown, and what holds for all views.
 
 import { el, facts, fill, visible } from "./dom.js";
-import { beginSession, endSession, follow, listen, loadSession, session } from "./server.js";
+import { beginSession, endSession, follow, listen, renewSession, session } from "./server.js";
 import * as now from "./now.js";
 import * as queue from "./queue.js";
 import * as caseView from "./case.js";
@@ -71,7 +71,7 @@ function signIn(text = "") {
     el("h1", {}, session.guarded ? "Sign in" : "Your name"),
     el("label", { for: "token" }, session.guarded ? "Token" : "What judgements are signed with"), field,
     el("button", { type: "submit", class: "main" }, "Continue"),
-    el("p", { class: "note" + (text ? " bad" : ""), role: "alert" }, text));
+    el("p", { class: "note" + (text ? " bad" : ""), role: "alert" }, visible(text)));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
@@ -109,7 +109,7 @@ visitor.addEventListener("click", async () => {
 
 window.addEventListener("signedout", () => {
   if (session.guarded) signIn("The session has ended.");
-  else loadSession().then(begin);
+  else renewSession().then(begin);
 });
 
 // What is wrong is said on every view.
@@ -176,7 +176,7 @@ window.addEventListener("hashchange", show);
 
 async function start() {
   try {
-    await loadSession();
+    await renewSession();
   } catch (error) {
     fill(main, el("p", { class: "note bad" }, visible(error.message) + " The page tries again."));
     setTimeout(start, 2000);

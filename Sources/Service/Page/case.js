@@ -139,7 +139,7 @@ export async function show(main, parameter, signal) {
   } else {
     const explained = await asked(ask("POST", "/v1/explanations?entry=" + entry.entry, transaction));
     if (signal.aborted) return;
-    fill(then, explained.refusal ? el("p", { class: "note" }, explained.refusal) : explanation(explained));
+    fill(then, explained.refusal ? el("p", { class: "note" }, visible(explained.refusal)) : explanation(explained));
   }
   const user = await asked(ask("GET", "/v1/users/" + encodeURIComponent(entry.user_id)));
   if (signal.aborted) return;
@@ -240,7 +240,7 @@ function whatIf(entry) {
 
   async function update() {
     const mine = ++asking;
-    const changed = { ...transaction, transaction_id: entry.transaction_id + "?", amount: Number(amount.value) };
+    const changed = { ...transaction, transaction_id: "what if", amount: Number(amount.value) };
     const moved = new Date(when.value).getTime();
     // The seconds of the transaction stay as they are unless somebody moves them.
     if (when.value !== local && Number.isFinite(moved)) changed.timestamp = moved / 1000;

@@ -31,8 +31,9 @@ const present = (children) =>
 
 // What a text could hide behind: controls, marks of direction, and signs without width.
 const hidden = new RegExp(
-  "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff" +
-    "\\ufff9-\\ufffb]", "gu");
+  "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u180e\\u200b-\\u200f" +
+    "\\u2028-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0" +
+    "\\ufff9-\\ufffb\\u{e0000}-\\u{e01ef}]", "gu");
 
 /** A text from outside with everything in it visible. */
 export function visible(text) {
@@ -131,7 +132,7 @@ let saying;
 /** Tells the reader what has happened. */
 export function say(text, isBad = false) {
   const said = document.getElementById("said");
-  said.textContent = text;
+  said.textContent = visible(text);
   said.classList.toggle("bad", isBad);
   said.classList.add("shown");
   clearTimeout(saying);

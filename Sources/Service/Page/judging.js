@@ -1,6 +1,6 @@
 // Judging an entry: the same from the queue and from a case.
 
-import { say, visible } from "./dom.js";
+import { say } from "./dom.js";
 import { ask, may } from "./server.js";
 
 const words = { fraud: "fraud", legitimate: "legitimate", unsure: "unsure", open: "not judged" };
@@ -16,7 +16,7 @@ export async function judge(entry, verdict, note = "") {
   for (let attempt = 0; ; attempt++) {
     try {
       const judged = await ask("POST", "/v1/judgements", body);
-      say(`${visible(entry.transaction_id)}: ${words[verdict]}`);
+      say(`${entry.transaction_id}: ${words[verdict]}`);
       return judged;
     } catch (error) {
       if ((error.status === 0 || error.status === 503) && attempt < 4) {

@@ -76,9 +76,8 @@ export async function show(main, _, signal) {
 
   function change(name, value) {
     filters[name] = value;
-    selected = 0;
     list.scrollTop = 0;
-    reload();
+    reload().catch(() => {});
   }
 
   // Rows as they are needed.
@@ -120,12 +119,12 @@ export async function show(main, _, signal) {
 
   async function reload() {
     generation += 1;
+    [selected, place] = [0, 0];
     rows = new Map();
     loading = new Map();
     positions.clear();
     fresh.hidden = true;
     await loadPage(0);
-    selected = Math.min(selected, Math.max(0, total - 1));
     draw();
   }
 
@@ -196,20 +195,24 @@ export async function show(main, _, signal) {
 
   /** One judgement after the other, however fast keys come: each is of the entry that was selected then. */
   function decide(verdict) {
-    const index = selected;
+    const [index, mine] = [selected, generation];
+    if (!rows.has(index)) {
+      say("The entry is not there yet.", true);
+      return;
+    }
     if (verdict !== "open") nextOpen(index);
-    const text = note.value;
+    const [shown, text] = [rows.get(index), note.value];
     note.value = "";
     turn = turn.then(async () => {
-      if (!rows.has(index) && total > 0) await loadPage(Math.floor(index / pageSize)).catch(() => {});
-      const entry = rows.get(index);
-      if (!entry || signal.aborted) return;
+      // What an earlier turn has made of the same entry counts, but never another entry that has come into its place.
+      const present = mine === generation ? rows.get(index) : undefined;
+      const entry = present?.entry === shown.entry ? present : shown;
       const judged = await judge(entry, verdict, text);
+      if (mine !== generation || signal.aborted) return;
       if (judged) rows.set(index, judged);
       else await refresh(index, entry);
       draw();
     });
-    return turn;
   }
 
   function nextOpen(from) {
@@ -278,7 +281,8 @@ export async function show(main, _, signal) {
     // An empty queue fills by itself.
     if (total === 0 && counts.open > 0 && !fresh.hidden) reload().catch(() => {});
   }, signal);
+  const former = place;
   await reload();
-  select(selected);
+  select(former);
   list.focus({ preventScroll: true });
 }

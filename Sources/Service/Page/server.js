@@ -20,7 +20,17 @@ export async function loadSession() {
 
 export async function beginSession(body) {
   session = await ask("POST", "/v1/session", body);
+  if (!session.guarded) localStorage.setItem(nameKey, session.name);
   return session;
+}
+
+const nameKey = "assay-name";
+
+/** Sessions end with the engine. Where nobody needs a token the next one begins by itself, with the same name. */
+export async function renewSession() {
+  await loadSession();
+  const name = localStorage.getItem(nameKey);
+  if (!session.guarded && name && name !== session.name) await beginSession({ name });
 }
 
 export async function endSession() {
@@ -30,7 +40,7 @@ export async function endSession() {
 const patience = 15000;
 
 /** Asks, and returns the document of the answer; throws a `Refused` for any other. */
-export async function ask(method, path, body) {
+export async function ask(method, path, body, isAgain = false) {
   const headers = {};
   if (method !== "GET") headers["X-CSRF-Token"] = session.csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -46,6 +56,10 @@ export async function ask(method, path, body) {
   const type = answer.headers.get("Content-Type") ?? "";
   const document = type.includes("json") ? await answer.json() : await answer.text();
   if (answer.ok) return document;
+  if (document.reason === "csrf" && !isAgain) {
+    await renewSession();
+    return ask(method, path, body, true);
+  }
   if (answer.status === 401) window.dispatchEvent(new Event("signedout"));
   throw new Refused(answer.status, document.detail ?? "It answers " + answer.status + ".", document.reason);
 }
