@@ -18,7 +18,7 @@ import time
 
 ASSAY = os.path.realpath(sys.argv[1])
 SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else float("inf")
-DAYS, HISTORY, USERS, RATE = 14, 60_000, 800, 40
+DAYS, HISTORY, LIVE, USERS, RATE = 16, 60_000, 10_000, 800, 40
 CONFIGURATION = """
 review: {}
 learning:
@@ -29,6 +29,10 @@ learning:
   category: metadata.category
 rules:
   - {name: new_and_large, when: user.transactions < 5 && amount > 2000.0, risk: 0.6, reason: 'hardly known: %{amount}'}
+  - name: many_times_usual
+    when: user.amount_count >= 5 && amount > 6.0 * user.average_amount
+    decide: review
+    reason: '%{amount} where %{user.average_amount} is usual'
   - {name: very_large, when: amount > 20000.0, decide: review, shadow: true}
 """
 # A shop that somebody cashes stolen cards at: users come and go, the shop stays.
@@ -81,8 +85,9 @@ def main():
             file.write(CONFIGURATION)
         service = Service(folder)
         try:
-            print(f"The past {DAYS} days: {HISTORY} transactions, and what was found out of them …", flush=True)
-            history, frauds = generated(HISTORY, 1, folder, DAYS)
+            print(f"The past two weeks: {HISTORY} transactions, and what was found out of them …", flush=True)
+            made, frauds = generated(HISTORY + LIVE, 1, folder, DAYS)
+            history, live = made[:HISTORY], made[HISTORY:]
             shift = time.time() - history[-1]["timestamp"] - 60
             for transaction in history:
                 transaction["timestamp"] = round(transaction["timestamp"] + shift, 3)
@@ -98,7 +103,6 @@ def main():
             print("change of the amount shows what the score would be, as of then and as of now. Judge what came from")
             print(f"the merchant '{SHOP}' as fraud, or not: what comes from there next answers to it seconds later.")
             print("Ctrl-C ends it.", flush=True)
-            live, _ = generated(20_000, 2, folder, 3)
             end = time.time() + SECONDS
             sent, started, seen = 0, time.time(), []
             while time.time() < end:
@@ -108,8 +112,8 @@ def main():
                     transaction = dict(live[sent % len(live)])
                     transaction["transaction_id"] = f"live{sent:08}"
                     transaction["timestamp"] = round(time.time(), 3)
-                    # About one in twelve seconds.
-                    if choose.random() < 1 / (RATE * 12):
+                    # About one in six seconds.
+                    if choose.random() < 1 / (RATE * 6):
                         transaction["merchant_id"] = SHOP
                         transaction["amount"] = round(transaction["amount"] * choose.uniform(8, 15), 2)
                         seen.append(transaction["transaction_id"])

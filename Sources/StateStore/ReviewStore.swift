@@ -83,8 +83,8 @@ package final class ReviewStore: SideDatabase, @unchecked Sendable {
     /// Adds a result unless it is there, from a delivery that was forgotten.
     package func insert(_ entry: ReviewEntry) throws(StoreError) {
         try run(
-            "INSERT OR IGNORE INTO entry (sequence, transaction_id, user_id, merchant_id, time_ms, made_ms, level, score, "
-                + "amount, currency, decision, rules, assessment, line, former, assignee, verdict, judged_by, "
+            "INSERT OR IGNORE INTO entry (sequence, transaction_id, user_id, merchant_id, time_ms, made_ms, level, "
+                + "score, amount, currency, decision, rules, assessment, line, former, assignee, verdict, judged_by, "
                 + "judged_ms, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0)"
         ) { statement throws(StoreError) in
             try statement.bind(entry.sequence)
