@@ -176,7 +176,7 @@ test-address: dependencies test-dependencies
 # A run with all its threads under helgrind: Swift 6.3's own thread sanitizer fails to compile the engine. Helgrind has
 # to see the calls of the C library, so that library is not linked in here.
 test-thread: dependencies .build/bench/brokers
-	@tools/install-packages.sh valgrind binutils kcat
+	@tools/install-packages.sh valgrind binutils kcat curl python3
 	swift build -c release --static-swift-stdlib --scratch-path .build-dynamic --product assay
 	@tools/check-threads.sh .build-dynamic/release/assay .build/bench/brokers
 

@@ -10,7 +10,8 @@ set -eu
 folder=$(mktemp -d)
 keeper=
 cluster=
-trap 'kill $keeper $cluster 2>/dev/null; rm -rf "$folder"' EXIT
+receiver=
+trap 'kill $keeper $cluster $receiver 2>/dev/null; rm -rf "$folder"' EXIT
 brokertool=$(realpath "$2")
 # Valgrind stumbles over the debugging information of newer compilers.
 cp "$1" "$folder/assay"
@@ -65,6 +66,71 @@ diff -r one two
 
 ./assay generate --kind orders -n 20000 --days 0.01 >orders
 watch run ecommerce.yaml orders -q
+
+# Alerts, to a server that takes some of them, to one that is not there, and into a file.
+cat >receiver.py <<'END'
+import http.server
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    count = 0
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        Receiver.count += 1
+        self.send_response(503 if Receiver.count % 7 == 0 else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+END
+python3 receiver.py >port &
+receiver=$!
+until [ -s port ]; do sleep 0.1; done
+cat >told.yaml <<END
+alerts:
+  channels:
+    hook: {webhook: {url: "http://127.0.0.1:$(cat port)/"}}
+    nobody: {webhook: {url: "http://127.0.0.1:1/"}}
+    record: {file: told.jsonl}
+  rules:
+    - {name: critical, on: assessments, where: risk_level == "critical", key: [user_id], to: [hook, nobody, record]}
+    - {name: busy, on: engine, where: transactions_total > 10, to: [hook, record]}
+END
+watch score in -c told.yaml -q --state told -o out3
+kill "$receiver"
+[ "$(wc -l <told.jsonl)" -gt 100 ]
+
+# The service with its desk: transactions, explanations, judgements, snapshots and events at once.
+printf 'review: {where: "true"}\nlearning: {enabled: true}\n' >desk.yaml
+watch serve -c desk.yaml --listen 127.0.0.1:0 --state desk 2>notes &
+watched=$!
+until at=$(sed -n 's/^assay: listening at //p' notes) && [ -n "$at" ] && curl -sf -o ready "$at/readyz"; do
+    sleep 0.2
+done
+curl -sN --max-time 30 "$at/v1/events" >events &
+csrf=$(curl -s -c jar "$at/v1/session" | sed 's/.*"csrf":"\([^"]*\)".*/\1/')
+ask() {
+    curl -s -b jar -H "X-CSRF-Token: $csrf" -H 'Content-Type: application/json' --data-binary @- "$at$1" -o answer
+}
+for round in $(seq 20); do
+    sed -n "$((round * 200)),$((round * 200 + 199))p" in |
+        curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- "$at/v1/assessments" -o answers &
+    sed -n "${round}p" in | ask /v1/explanations
+    printf '{"entry":%d,"version":0,"verdict":"fraud","key":"key-number-%d"}' "$round" "$round" | ask /v1/judgements
+    curl -s "$at/v1/history" "$at/v1/rules" "$at/metrics" "$at/v1/review?limit=50" -o answer
+    : | ask /v1/snapshots
+    wait $!
+done
+sleep 8
+pkill -TERM -f 'serve -c desk.yaml'
+wait "$watched" || { cat notes >&2; exit 1; }
+grep helgrind notes >&2
+grep -q '"label"' desk/journal/*.jsonl
 
 # From topic to topic, four partitions side by side.
 mkfifo commands

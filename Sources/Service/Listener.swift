@@ -149,6 +149,7 @@ package final class Listener: @unchecked Sendable {
                 }
                 return HTTPReply(Array(text.utf8), contentType: MetricsPage.contentType)
             case .status: return HTTPReply(try pages.status())
+            case .sequences: return HTTPReply(try pages.sequences(of: request.parameter))
             case .user where scoring == nil: return HTTPReply(try pages.user(request.parameter))
             case .explain, .user, .answer, .model:
                 guard let scoring else { throw Problem(404, "nothing is there") }
@@ -223,7 +224,7 @@ extension Listener: Responder {
     func isSlow(_ request: HTTPRequest) -> Bool {
         switch request.route?.endpoint {
         case .health, .readiness, .description, .events, .page, .pageFile, .session, .beginSession, .endSession,
-            .pipeline, nil:
+            .pipeline, .pattern, nil:
             false
         default: true
         }
@@ -257,6 +258,12 @@ extension Listener: Responder {
         case .pipeline:
             guard !pages.content.drawing.isEmpty else { return Problem(404, "this run is no pipeline").reply }
             return HTTPReply(Array(pages.content.drawing.utf8), contentType: "image/svg+xml")
+        case .pattern:
+            let name = String(decoding: request.parameter, as: UTF8.self)
+            guard let pattern = pages.content.patterns.first(where: { $0.name == name }) else {
+                return Problem(404, "there is no such pattern").reply
+            }
+            return HTTPReply(Array(pattern.drawing.utf8), contentType: "image/svg+xml")
         default: return Problem(404, "nothing is there").reply
         }
     }

@@ -9,7 +9,7 @@ struct Route: Sendable {
         case metrics, health, readiness, status, description, events
         case assess, explain, user, answer, labels
         case page, pageFile, session, beginSession, endSession, history, rules, pipeline
-        case review, reviewEntry, judge, assign, judged, model, snapshot
+        case review, reviewEntry, judge, assign, judged, model, snapshot, sequences, pattern
     }
 
     /// What a request or an answer consists of.

@@ -10,11 +10,14 @@ package struct RunPages: Sendable {
     let metrics: RunMetrics
     /// The folder of the state; nil where none is kept.
     let folder: String?
-    let content: DeskContent
+    private let shown: ShownContent
 
-    package init(version: String, metrics: RunMetrics, folder: String?, _ content: DeskContent = DeskContent()) {
-        (self.version, self.metrics, self.folder, self.content) = (version, metrics, folder, content)
+    package init(version: String, metrics: RunMetrics, folder: String?, _ shown: ShownContent) {
+        (self.version, self.metrics, self.folder, self.shown) = (version, metrics, folder, shown)
     }
+
+    /// What holds of the run's definition now.
+    var content: DeskContent { shown.present }
 
     func metricsText(_ service: (inout MetricsPage) -> Void) -> String {
         var page = MetricsPage()
@@ -48,6 +51,27 @@ package struct RunPages: Sendable {
         } catch {
             guard error.kind == .cannotOpen else { throw .later(503, "the state cannot be read now") }
             throw Problem(404, "no such user is known")
+        }
+    }
+
+    /// The sequences of patterns that a user has begun, as of the last checkpoint.
+    func sequences(of id: [UInt8]) throws(Problem) -> JSON {
+        guard let folder else { throw Problem(404, "this run keeps no state") }
+        do throws(StoreError) {
+            let view = try StateView(path: "\(folder)/state.db")
+            let listing = try listing(of: view)
+            let found = listing.isEmpty ? nil : try UserStates(view).sequences(of: id, listing)
+            return (found ?? .none(of: String(decoding: id, as: UTF8.self))).json
+        } catch {
+            throw .later(503, "the state cannot be read now")
+        }
+    }
+
+    private func listing(of view: StateView) throws(StoreError) -> SequenceListing {
+        do throws(ConfigurationError) {
+            return try SequenceListing(configuration: view.checkpoint?.configuration ?? "", isPipeline: false)
+        } catch {
+            throw StoreError(.damaged, "reading the patterns of the checkpoint", error.message)
         }
     }
 }

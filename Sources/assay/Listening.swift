@@ -34,7 +34,7 @@ final class Listening: Sendable {
         private let scoring: ScoringService?
         private let listener = Locked<Listener?>(nil)
         private let isQuiet: Bool
-        private let content: DeskContent
+        private let shown: ShownContent
 
         /// Nil where nobody asked for it. `address`: where to listen unless the command line says so.
         /// `content`: what the page shows of the run's definition.
@@ -73,17 +73,22 @@ final class Listening: Sendable {
                 Diagnostics.warning("everybody who reaches \(text) may ask everything: --no-authentication")
             }
             (self.options, self.scoring, isQuiet) = (options, scoring, arguments.flag("quiet"))
-            self.content = content
+            shown = ShownContent(content)
         }
 
         /// Beside a run that reads its inputs.
-        convenience init?(_ arguments: ParsedArguments, for configuration: Configuration) throws(Failure) {
-            try self.init(arguments, content: DeskContent(configuration))
+        convenience init?(_ arguments: ParsedArguments, for loaded: Configurations.Loaded) throws(Failure) {
+            try self.init(arguments, content: DeskContent(loaded.file, loaded.resolved.rules))
         }
 
         convenience init?(_ arguments: ParsedArguments, for pipeline: Pipeline) throws(Failure) {
             try self.init(arguments, content: DeskContent(pipeline))
         }
+
+        /// What was reloaded is shown.
+        func show(_ loaded: Configurations.Loaded) { shown.show(DeskContent(loaded.file, loaded.resolved.rules)) }
+
+        func show(_ pipeline: Pipeline) { shown.show(DeskContent(pipeline)) }
 
         private static func file(_ arguments: ParsedArguments, _ option: String) throws(Failure) -> String? {
             guard let path = arguments.text(option) else { return nil }
@@ -98,7 +103,7 @@ final class Listening: Sendable {
         func begin(_ metrics: RunMetrics?, folder: String?) throws(Failure) {
             if listener.withLock({ $0 != nil }) { return }
             let pages = RunPages(
-                version: Declaration.version, metrics: metrics ?? RunMetrics(), folder: folder, content)
+                version: Declaration.version, metrics: metrics ?? RunMetrics(), folder: folder, shown)
             do throws(RunFailure) {
                 let begun = try Listener(options, pages, scoring)
                 listener.withLock { $0 = begun }
@@ -123,7 +128,7 @@ final class Listening: Sendable {
         }
     #else
         /// Beside a run that reads its inputs.
-        convenience init?(_ arguments: ParsedArguments, for configuration: Configuration) throws(Failure) {
+        convenience init?(_ arguments: ParsedArguments, for loaded: Configurations.Loaded) throws(Failure) {
             try self.init(arguments)
         }
 
@@ -137,6 +142,8 @@ final class Listening: Sendable {
         }
 
         func begin(_ metrics: RunMetrics?, folder: String?) throws(Failure) {}
+        func show(_ loaded: Configurations.Loaded) {}
+        func show(_ pipeline: Pipeline) {}
         func stop() {}
         func reload() {}
     #endif

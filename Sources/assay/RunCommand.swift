@@ -26,7 +26,11 @@ enum RunCommand {
         let present = PresentRun<StreamStage>()
         let reloads = PipelineReload(path, pipeline, running.console)
         StopSignals.watch(
-            stop: present.stop, checkpoint: present.requestCheckpoint, reload: { reloads.reload(present.change) })
+            stop: present.stop, checkpoint: present.requestCheckpoint,
+            reload: {
+                reloads.reload(present.change)
+                listening?.show(reloads.present)
+            })
         var request = running.completed(
             RunRequest.pipeline(pipeline, inputs: inputs), stateDefault: stateFolder(path))
         request.definitionPaths = [path]

@@ -14,7 +14,7 @@ enum ScoreCommand {
         let scoring = try Scoring(arguments, configuration, inputPath: inputPath)
         let alerting = try Alerting(
             scoring.outputs.office, beside: scoring.outputs.all, path: arguments.text("config") ?? "", arguments)
-        let listening = try Listening(arguments, for: configuration.file)
+        let listening = try Listening(arguments, for: configuration)
         var running = try Running(arguments, totalBytes: scoring.totalBytes, listening, alerting)
         running.parts.keepsOpen = arguments.flag("keep-open")
         let present = PresentRun<ScoringStage>()
@@ -24,6 +24,7 @@ enum ScoreCommand {
             reload = { [console = running.console] in
                 Configurations.reload(path, instead: file, console) { loaded in
                     present.change(RunChange(loaded.file, rules: loaded.resolved.rules))
+                    listening?.show(loaded)
                 }
             }
         }

@@ -16,7 +16,8 @@ import Glibc
             let serving = try Serving(arguments)
             guard
                 let listening = try Listening(
-                    arguments, address: defaultAddress, serving.service, content: DeskContent(serving.file))
+                    arguments, address: defaultAddress, serving.service,
+                    content: DeskContent(serving.configuration.file, serving.configuration.resolved.rules))
             else {
                 preconditionFailure("there is an address")
             }
@@ -42,7 +43,7 @@ import Glibc
                 }, checkpoint: present.requestCheckpoint,
                 reload: { [console = running.console] in
                     listening.reload()
-                    serving.reload(console)
+                    serving.reload(console, listening)
                 })
             var request = running.completed(serving.request, stateDefault: serving.folder)
             request.rejects = []
@@ -81,10 +82,9 @@ import Glibc
         let service: ScoringService
         let folder: String
         private let path: String?
-        private let configuration: Configurations.Loaded
+        let configuration: Configurations.Loaded
         private let alone: Configuration
         let outputs: ScoringOutputs
-        var file: Configuration { configuration.file }
 
         init(_ arguments: ParsedArguments) throws(Failure) {
             path = arguments.text("config")
@@ -145,12 +145,13 @@ import Glibc
         }
 
         /// Reads the file again: what follows is scored by what it says now.
-        func reload(_ console: Console) {
+        func reload(_ console: Console, _ listening: Listening) {
             guard let path else { return }
             Configurations.reload(path, instead: configuration.file, console) { loaded in
                 do throws(Failure) {
                     let alone = try Self.alone(loaded.file, path)
                     service.want(alone.plan(loaded.resolved).configuration)
+                    listening.show(loaded)
                     Diagnostics.say("reloaded: \(loaded.resolved.rules?.outlines.count ?? 0) rules hold from now on")
                 } catch {
                     Diagnostics.error("the rules stay as they were: \(error.message)")

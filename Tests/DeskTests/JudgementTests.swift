@@ -119,6 +119,31 @@ import Testing
         #expect(run.code == 0 && run.lines == ["400"], "\(run)")
     }
 
+    @Test("The sequences that a user has begun are those that assayctl shows")
+    func sequences() throws {
+        let run = try Desk.run(
+            """
+            serve
+            for amount in 10 20; do
+                echo "{\"transaction_id\":\"t$amount\",\"user_id\":\"a b\",\"timestamp\":1767225600,\"amount\":$amount}"
+            done | send
+            for round in $(seq 50); do curl -s $at/v1/sequences/a%20b | grep -q rising && break; sleep 0.1; done
+            curl -s $at/v1/sequences/a%20b > one; $ASSAYCTL patterns "a b" --json > two
+            grep -o '"sequences":.*' one | cut -c 1-60; grep -o '"sequences":.*' two | cut -c 1-60
+            curl -s $at/v1/sequences/nobody
+            """,
+            configuration: """
+                review: {}
+                patterns:
+                  - name: rising
+                    within: 1d
+                    stages: [{name: a, where: amount < 60.0}, {name: b, followedBy: amount > 100.0}]
+                    risk: 0.3
+                """)
+        #expect(run.code == 0 && run.lines.count == 3 && run.lines[0] == run.lines[1], "\(run)")
+        #expect(run.lines.last == #"{"key":"nobody","waiting_events":0,"sequences":[]}"#, "\(run)")
+    }
+
     @Test("Explanations in the middle of traffic are right, and never harm the model")
     func explanationsInTraffic() throws {
         let run = try Desk.run(

@@ -37,31 +37,11 @@ enum PatternsCommand {
         if arguments.flag("json") {
             return Page.line(
                 JSON.object([
-                    ("keys", .array(shown.map(json))), ("matched", .integer(Int64(keys.count))),
+                    ("keys", .array(shown.map(\.json))), ("matched", .integer(Int64(keys.count))),
                 ]).text)
         }
         for key in shown { show(key, state.clock) }
         Page.line(Page.dim("\(Figures.grouped(shown.count)) of \(Figures.grouped(keys.count)) keys"))
-    }
-
-    private static func json(_ key: KeySequences) -> JSON {
-        .object([
-            ("key", .string(key.key)), ("waiting_events", .integer(Int64(key.waiting))),
-            (
-                "sequences",
-                .array(
-                    key.open.map { open in
-                        .object([
-                            ("pattern", .string(open.pattern)), ("began_ms", .integer(open.began)),
-                            ("state", .string(open.state)),
-                            ("taken", .object(open.taken.map { ($0.stage, .integer(Int64($0.events))) })),
-                            ("waits_for", .array(open.awaited.map { .string($0) })),
-                            ("ended_by", .array(open.excluded.map { .string($0) })),
-                            ("ends_ms", open.ends.map { .integer($0) } ?? .null),
-                        ])
-                    })
-            ),
-        ])
     }
 
     private static func show(_ key: KeySequences, _ clock: TimeText) {

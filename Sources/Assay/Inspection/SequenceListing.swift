@@ -32,6 +32,31 @@ package struct KeySequences: Sendable {
     }
 }
 
+extension KeySequences {
+    /// Those of a key without any.
+    package static func none(of key: String) -> KeySequences { KeySequences(key: key, open: [], waiting: 0) }
+
+    package var json: JSON {
+        .object([
+            ("key", .string(key)), ("waiting_events", .integer(Int64(waiting))),
+            (
+                "sequences",
+                .array(
+                    open.map { open in
+                        .object([
+                            ("pattern", .string(open.pattern)), ("began_ms", .integer(open.began)),
+                            ("state", .string(open.state)),
+                            ("taken", .object(open.taken.map { ($0.stage, .integer(Int64($0.events))) })),
+                            ("waits_for", .array(open.awaited.map { .string($0) })),
+                            ("ended_by", .array(open.excluded.map { .string($0) })),
+                            ("ends_ms", open.ends.map { .integer($0) } ?? .null),
+                        ])
+                    })
+            ),
+        ])
+    }
+}
+
 /// Reads the sequences in stored states, by the patterns recorded in the checkpoint.
 package struct SequenceListing {
     private struct Known {

@@ -123,6 +123,11 @@ package final class UserStates {
         try withEntry(of: id) { Array($0.state) }
     }
 
+    /// A user's sequences, nil for one without any.
+    package func sequences(of id: [UInt8], _ listing: SequenceListing) throws(StoreError) -> KeySequences? {
+        try withEntry(of: id) { entry throws(StoreError) in try listing.sequences(entry) } ?? nil
+    }
+
     private func withEntry<Result>(
         of id: [UInt8], _ body: (Entry) throws(StoreError) -> Result
     ) throws(StoreError) -> Result? {

@@ -27,17 +27,32 @@ package struct DeskContent: Sendable {
     package var rules: [Rule] = []
     /// A pipeline as a drawing; empty for scoring.
     package var drawing = ""
+    /// Patterns as drawings.
+    package var patterns: [(name: String, drawing: String)] = []
 
     package init() {}
 
-    /// Of scoring.
-    package init(_ configuration: Configuration) {
+    /// Of scoring. `rules`: what the configuration's rules and patterns were compiled to.
+    package init(_ configuration: Configuration, _ rules: RuleSet?) {
         hasReview = configuration.review != nil
         learns = configuration.scoring.learning.isEnabled
-        rules = (configuration.rules + configuration.patterns).map(Rule.init)
+        self.rules = (configuration.rules + configuration.patterns).map(Rule.init)
+        patterns = rules?.patternDrawings.map { ($0.name, $0.svg) } ?? []
     }
 
     package init(_ pipeline: Pipeline) {
         drawing = PipelineDrawing(pipeline).svg
+        patterns = pipeline.plan.patternDrawings.map { ($0.name, $0.svg) }
     }
+}
+
+/// What is shown now: a reload changes it.
+package final class ShownContent: Sendable {
+    private let content: Locked<DeskContent>
+
+    package init(_ content: DeskContent) { self.content = Locked(content) }
+
+    package func show(_ content: DeskContent) { self.content.withLock { $0 = content } }
+
+    var present: DeskContent { content.withLock { $0 } }
 }

@@ -37,6 +37,16 @@ extension Route {
             parameters: [Parameter(name: "user_id", isInPath: true, help: "As in transactions.")],
             gives: .json("User"), statuses: [404]),
         Route(
+            endpoint: .pattern, method: "GET", path: "/v1/patterns/{name}", scope: .read,
+            summary: "A pattern as a drawing.",
+            parameters: [Parameter(name: "name", isInPath: true, help: "The name of the pattern.")],
+            gives: .text("image/svg+xml"), statuses: [404]),
+        Route(
+            endpoint: .sequences, method: "GET", path: "/v1/sequences/{user_id}", scope: .read,
+            summary: "The sequences of patterns that a user has begun, as of the last checkpoint.",
+            parameters: [Parameter(name: "user_id", isInPath: true, help: "As in transactions.")],
+            gives: .json("Sequences"), statuses: [404]),
+        Route(
             endpoint: .snapshot, method: "POST", path: "/v1/snapshots", scope: .admin,
             summary: "Makes a snapshot of the last checkpoint.", gives: .json("Snapshot"), statuses: [404]),
         Route(
@@ -133,6 +143,10 @@ extension Route {
             {"type":"object","required":["results","entries"],"properties":{"results":{"type":"object"},\
             "entries":{"type":"array"}}}
             """
+        ),
+        (
+            "Sequences",
+            "{\"type\":\"object\",\"required\":[\"key\",\"waiting_events\",\"sequences\"]}"
         ), ("Snapshot", "{\"type\":\"object\",\"required\":[\"snapshot\"]}"), ("Model", "{\"type\":\"object\"}"),
     ]
 }

@@ -11,7 +11,12 @@ export async function show(main, _, signal) {
   const rows = (rules) => rules.map((rule) => {
     const judged = rule.fraud + rule.legitimate;
     return [
-      el("div", {}, id(rule.name), el("div", { class: "faint code" }, visible(rule.condition))),
+      el("div", {}, id(rule.name), rule.kind === "pattern"
+        ? el("details", {}, el("summary", {}, "drawn"), el("img", {
+          class: "drawing", loading: "lazy", src: "/v1/patterns/" + encodeURIComponent(rule.name),
+          alt: "The stages of the pattern",
+        }))
+        : el("div", { class: "faint code" }, visible(rule.condition))),
       visible(rule.does), number(rule.fired_lately), number(rule.fired), number(rule.failed),
       judged ? `${percent(rule.fraud / judged)} of ${number(judged)}` : "–",
     ];

@@ -9,9 +9,10 @@ export const title = "User";
 export async function show(main, parameter, signal) {
   const asked = (request) => request.catch((error) => (error.status === 404 ? null : Promise.reject(error)));
   const all = query({ user_id: parameter, verdict: "all", order: "newest", limit: 200 });
-  const [user, results] = await Promise.all([
+  const [user, results, begun] = await Promise.all([
     asked(ask("GET", "/v1/users/" + encodeURIComponent(parameter))),
     session.review ? asked(ask("GET", "/v1/review" + all)) : null,
+    asked(ask("GET", "/v1/sequences/" + encodeURIComponent(parameter))),
   ]);
   if (signal.aborted) return;
   const entries = results?.entries ?? [];
@@ -31,8 +32,10 @@ export async function show(main, parameter, signal) {
         part("Hours", bars(Array.from({ length: 24 }, (_, index) => ({
           name: String(index), value: user.hours.includes(index) ? 1 : 0, class: "known",
         })), "Hours of the day in which this user is usually seen", (value) => (value ? "usual" : ""), 1)),
-        user.sequences?.length > 0 && part("Open sequences", table("Open sequences", ["pattern", "began", "state"],
-          user.sequences.map((sequence) => [id(sequence.pattern), time(sequence.began_ms), id(sequence.state)])))),
+        begun?.sequences.length > 0 && part("Open sequences", table(
+          "Open sequences", ["pattern", "began", "waits for", "ends"], begun.sequences.map((sequence) => [
+            id(sequence.pattern), time(sequence.began_ms), id(sequence.waits_for.join(", ")), time(sequence.ends_ms),
+          ])))),
     ] : el("p", { class: "note" }, "Nothing is known of this user, or not any more."),
     session.review && part("Results in the queue", table(
       "Results", ["score", "level", "transaction", "amount", "time", "judged", "by"],
