@@ -125,7 +125,7 @@ for round in $(seq 20); do
         curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- "$at/v1/assessments" -o answers &
     sed -n "${round}p" in | ask /v1/explanations
     printf '{"entry":%d,"version":0,"verdict":"fraud","key":"key-number-%d"}' "$round" "$round" | ask /v1/judgements
-    curl -s "$at/v1/history" "$at/v1/rules" "$at/metrics" "$at/v1/review?limit=50" -o answer
+    for path in /v1/history /v1/rules /metrics "/v1/review?limit=50"; do curl -s "$at$path" -o answer; done
     : | ask /v1/snapshots
     wait $!
 done

@@ -124,9 +124,7 @@ import Testing
         let run = try Desk.run(
             """
             serve
-            for amount in 10 20; do
-                echo "{\"transaction_id\":\"t$amount\",\"user_id\":\"a b\",\"timestamp\":1767225600,\"amount\":$amount}"
-            done | send
+            printf '{"transaction_id":"t%d","user_id":"a b","timestamp":1767225600,"amount":%d}\\n' 10 10 20 20 | send
             for round in $(seq 50); do curl -s $at/v1/sequences/a%20b | grep -q rising && break; sleep 0.1; done
             curl -s $at/v1/sequences/a%20b > one; $ASSAYCTL patterns "a b" --json > two
             grep -o '"sequences":.*' one | cut -c 1-60; grep -o '"sequences":.*' two | cut -c 1-60

