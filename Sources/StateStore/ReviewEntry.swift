@@ -108,7 +108,6 @@ package struct ReviewFilter: Sendable {
     package var text: String?
     package var user: String?
     package var merchant: String?
-    package var transaction: String?
     package var order = Order.score
 
     package init() {}

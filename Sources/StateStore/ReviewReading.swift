@@ -34,14 +34,6 @@ extension ReviewStore {
         return found
     }
 
-    /// The newest entry of a transaction.
-    package func entry(transaction id: String) throws(StoreError) -> ReviewEntry? {
-        var filter = ReviewFilter()
-        filter.verdicts = Set(ReviewVerdict.allCases)
-        (filter.transaction, filter.order) = (id, .newest)
-        return try entries(filter, limit: 1).first
-    }
-
     /// What an entry was judged by; empty where that was not kept.
     package func former(_ number: Int64) throws(StoreError) -> [UInt8]? {
         var found: [UInt8]?
@@ -230,7 +222,6 @@ private struct Condition {
         if let assignee = filter.assignee { add("assignee = ?", .text(assignee)) }
         if let user = filter.user { add("user_id = ?", .text(user)) }
         if let merchant = filter.merchant { add("merchant_id = ?", .text(merchant)) }
-        if let transaction = filter.transaction { add("transaction_id = ?", .text(transaction)) }
         if let text = filter.text {
             parts.append("(instr(transaction_id, ?) OR instr(user_id, ?) OR instr(merchant_id, ?))")
             bound += Array(repeating: .text(text), count: 3)

@@ -10,7 +10,14 @@ package final class ReviewStore: SideDatabase, @unchecked Sendable {
 
     package init(path: String, _ access: Access = .use) throws(StoreError) {
         try super.init(path: path, access, format: 1, schema: Self.schema)
+        // It came later than the rest, and only runs use it.
+        if access == .use { try run(Self.labelTable) { _ throws(StoreError) in } }
     }
+
+    private static let labelTable = """
+        CREATE TABLE IF NOT EXISTS label (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, judgement INTEGER NOT NULL) STRICT
+        """
 
     private static let schema = """
         BEGIN IMMEDIATE;
@@ -215,12 +222,55 @@ package final class ReviewStore: SideDatabase, @unchecked Sendable {
     }
 
     package func setTaught(_ number: Int64) throws(StoreError) {
+        try change(isDurable: true) { () throws(StoreError) in try noteTaught(number) }
+    }
+
+    private func noteTaught(_ number: Int64) throws(StoreError) {
+        try run(
+            "INSERT INTO taught (only, judgement) VALUES (1, ?) "
+                + "ON CONFLICT (only) DO UPDATE SET judgement = excluded.judgement"
+        ) { statement throws(StoreError) in try statement.bind(number) }
+    }
+
+    /// Gives a number to each judgement that is to become a label and has none: those that were made before a time, and
+    /// hold still. Numbers are durable, and never given again, so that labels come in one order for good.
+    package func numberLabels(before time: Int64, limit: Int64) throws(StoreError) {
+        guard try lastJudgement(before: time) > taught else { return }
         try change(isDurable: true) { () throws(StoreError) in
-            try run(
-                "INSERT INTO taught (only, judgement) VALUES (1, ?) "
-                    + "ON CONFLICT (only) DO UPDATE SET judgement = excluded.judgement"
-            ) { statement throws(StoreError) in try statement.bind(number) }
+            let judgements = try standing(after: taught, before: time, limit: limit)
+            for judgement in judgements where judgement.verdict.isFraud != nil {
+                try run("INSERT INTO label (judgement) VALUES (?)") { statement throws(StoreError) in
+                    try statement.bind(judgement.number)
+                }
+            }
+            let last = judgements.count == limit ? judgements.last?.number : nil
+            if let last { try noteTaught(last) } else { try noteTaught(lastJudgement(before: time)) }
         }
+    }
+
+    /// The labels of these numbers, at most so many; of users who were forgotten the numbers alone.
+    package func labels(
+        after number: Int64, upTo last: Int64, limit: Int64
+    ) throws(StoreError) -> [(number: Int64, judgement: Judgement?)] {
+        var numbers: [(label: Int64, judgement: Int64)] = []
+        try query(
+            "SELECT number, judgement FROM label WHERE number > ? AND number <= ? ORDER BY number LIMIT ?"
+        ) { statement throws(StoreError) in
+            try statement.bind(number)
+            try statement.bind(last)
+            try statement.bind(limit)
+        } _: { row in
+            numbers.append((row.integer(0), row.integer(1)))
+            return true
+        }
+        var labels: [(number: Int64, judgement: Judgement?)] = []
+        for (label, number) in numbers {
+            let judgement = try judgements("WHERE number = ?") { statement throws(StoreError) in
+                try statement.bind(number)
+            }
+            labels.append((label, judgement.first))
+        }
+        return labels
     }
 
     /// Judgements after a number that were made before a time and hold still, oldest first; at most so many.

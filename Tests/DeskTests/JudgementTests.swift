@@ -183,6 +183,80 @@ import Testing
         #expect(run.code == 0 && (Int(run.lines.first ?? "") ?? 0) > 1000, "\(run)")
     }
 
+    /// A run over a file that grows: judged, killed in the middle, judged and undone while nothing ran, and ended.
+    private static let scored = """
+        $ASSAY generate -n 6000 --users 40 --days 3 > all
+        head -n 3000 all > in
+        score() { $ASSAY score -c desk.yaml -o out --listen 127.0.0.1:$port -q --checkpoint-interval $1 \\
+            2>> notes & run=$!
+            for round in $(seq 200); do
+                [ "$(curl -s -o /dev/null -w '%{http_code}' $at/readyz)" = 200 ] && break; sleep 0.05; done; }
+        judge() {
+            curl -s -c jar $at/v1/session > session
+            csrf=$(grep -o '"csrf":"[0-9a-f]*"' session | cut -d '"' -f 4)
+            for entry in $2; do
+                printf '{"entry":%d,"version":%d,"verdict":"%s","key":"key-number-%s-%d"}' \\
+                    $entry $(($3 * entry)) $1 $1 $entry |
+                    curl -s -b jar -H "X-CSRF-Token: $csrf" -H 'Content-Type: application/json' \\
+                        -o /dev/null -w '%{http_code} ' --data-binary @- $at/v1/judgements
+            done; echo; }
+        labels() { sqlite3 Checkpoints/review.db 'SELECT count(*) FROM label' 2>/dev/null || true; }
+        reached() { for round in $(seq 150); do [ "$(labels)" = $1 ] && break; sleep 0.1; done; sleep 0.5; labels; }
+        lines() {
+            for round in $(seq 100); do [ "$(cat out 2>/dev/null | wc -l)" = $1 ] && break; sleep 0.1; done
+            wc -l < out; }
+        score 1h; lines 3000
+        judge fraud "$(seq 1 20 | tr '\\n' ' ')" 0
+        judge open "1 2" 1
+        reached 18
+        sed -n '3001,4500p' all >> in; lines 4500
+        kill -KILL $run; wait $run 2>/dev/null || true
+        score 200ms
+        judge legitimate "30 31 32" 0
+        reached 21
+        sed -n '4501,6000p' all >> in; lines 6000
+        kill -TERM $run; wait $run
+        label() { sqlite3 Checkpoints/review.db "SELECT '{\\"label\\":{\\"transaction_id\\":' ||
+            json_quote(transaction_id) || ',\\"fraud\\":' || iif(verdict = 1, 'true', 'false') ||
+            ',\\"timestamp\\":' || printf('%.3f', time_ms / 1000.0) || '}}' FROM label
+            JOIN judgement ON judgement.number = label.judgement
+            WHERE label.number BETWEEN $1 AND $2 ORDER BY label.number"; }
+        { sed -n '1,3000p' all; label 1 18; sed -n '3001,4500p' all; label 19 21; sed -n '4501,6000p' all; } > merged
+        sed 's/^inputs:.*//' desk.yaml > plain.yaml
+        $ASSAY score merged -c plain.yaml --state plain -q > alone
+        cmp out alone && echo same
+        $ASSAYCTL model --json | grep -o '"labels":[0-9]*' | head -n 1
+        """
+
+    @Test("A scoring run learns from judgements in one order, also after a crash, and what was undone is no label")
+    func learnedByScoring() throws {
+        let run = try Desk.run(
+            Self.scored,
+            configuration: Desk.configuration.replacing("review: {}", with: "review: {where: 'true'}")
+                + "\ninputs: {payments: {file: in, follow: true}, judged: {judgements: true}}\n")
+        #expect(run.code == 0 && run.lines.suffix(2) == ["same", "\"labels\":21"], "\(run)")
+        #expect(run.lines.contains("18") && run.lines.contains("21"), "\(run)")
+    }
+
+    @Test("An input of judgements ends with the others, and needs learning and a state")
+    func ending() throws {
+        let run = try Desk.run(
+            """
+            $ASSAY generate -n 2000 --users 40 > in
+            timeout 20 $ASSAY score -c desk.yaml -o out -q; echo $?
+            wc -l < out
+            timeout 20 $ASSAY score -c desk.yaml -o out -q; echo $?
+            $ASSAY score -c desk.yaml -o out -q --no-checkpoints 2> told || echo $?; cat told
+            sed 's/^learning:.*//' desk.yaml > without.yaml
+            $ASSAY score -c without.yaml -o out -q 2> told || echo $?; cat told
+            """,
+            configuration: Desk.configuration + "\ninputs: {payments: {file: in}, judged: {judgements: true}}\n")
+        #expect(run.lines.prefix(3) == ["0", "2000", "0"], "\(run)")
+        for told in ["leave out --no-checkpoints", "an input of judgements needs 'learning: {enabled: true}'"] {
+            #expect(run.lines.contains { $0.contains(told) }, "\(run)")
+        }
+    }
+
     @Test("Judgements are exported as labels that a backtest takes, with the figures that the page shows")
     func exported() throws {
         let run = try Desk.run(

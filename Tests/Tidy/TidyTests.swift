@@ -36,7 +36,7 @@ import Testing
         ("Sources/StateStore/", ["AssayCore", "CBytes", "CSQLite", "Glibc"]),
         ("Sources/Assay/YAML/", ["Arguments", "AssayCore", "CYAML"]),
         ("Sources/Assay/Threads/", ["CBytes", "Glibc"]),
-        ("Sources/Assay/Ports/", ["Arguments", "AssayCore", "CivilTime", "Glibc", "StateStore"]),
+        ("Sources/Assay/Ports/", ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc", "StateStore"]),
         ("Sources/Assay/Configuration/", ["Arguments", "AssayCore", "CEL", "CivilTime", "Glibc"]),
         (
             "Sources/Assay/Alerts/",

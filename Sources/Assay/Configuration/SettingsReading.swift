@@ -85,7 +85,7 @@ struct SettingsReading {
         let shared = SharedSettings(members.shared(kinds.keys))
         if key == "inputs" {
             configuration.inputs = try InputReading(
-                path: path, kinds: kinds.sources, format: .jsonl, shared: shared
+                path: path, kinds: kinds.sources + [JudgementSourceKind()], format: .jsonl, shared: shared
             ).inputs(node, members)
             return
         }
@@ -347,6 +347,9 @@ struct SettingsReading {
             throw fault(
                 "'learning.retention' must be at least 'learning.maturity'",
                 positions["learning.retention"] ?? positions["learning.maturity"])
+        }
+        if !learning.isEnabled, configuration.inputs.contains(where: { $0.definition.isFollower }) {
+            throw fault("an input of judgements needs 'learning: {enabled: true}'", positions["learning.enabled"])
         }
         let levels = scoring.levels
         guard levels.medium <= levels.high, levels.high <= levels.critical else {

@@ -58,11 +58,15 @@ package protocol Source: AnyObject {
     /// A checkpoint with this position is durable: nothing before it is read again. May be called while another thread
     /// is in `fill`. Not called for checkpoints of earlier runs.
     func committed(_ position: SourcePosition)
+
+    /// Only sources that follow others are left: it ends with what is there. May be called from another thread.
+    func endWithOthers()
 }
 
 extension Source {
     package func sift(_ batch: LineBatch) {}
     package func committed(_ position: SourcePosition) {}
+    package func endWithOthers() {}
 }
 
 /// What a run found out about an input.
@@ -90,6 +94,8 @@ package struct SourceOpening {
     package var isAdded = false
     /// Becomes readable when waiting has to end; -1 for never.
     package var interruption: Int32 = -1
+    /// Of the state that the run goes on with; nil without one.
+    package var stateFolder: String?
 
     package init() {}
 }
@@ -127,6 +133,8 @@ package protocol SourceDefinition: Sendable {
     var dialect: CSVDialect { get }
     /// Whether there may be more after its end.
     var isEndless: Bool { get }
+    /// Whether it has nothing to say once the other inputs have ended, and ends with them.
+    var isFollower: Bool { get }
     /// Fields that its events have besides those of their lines.
     var addedFields: [String] { get }
     /// Its file, which no output may be.
@@ -145,6 +153,7 @@ package protocol SourceDefinition: Sendable {
 
 extension SourceDefinition {
     package var dialect: CSVDialect { CSVDialect() }
+    package var isFollower: Bool { false }
     package var addedFields: [String] { [] }
     package func parts(_ opening: SourceOpening) throws(RunFailure) -> [SourcePart] { [] }
 

@@ -10,6 +10,8 @@ package struct ReviewSettings: Sendable {
 
     /// What is judged where the configuration does not say. Without rules nothing is decided.
     static let usualCondition = #"risk_level in ["high", "critical"] || decision == "review""#
+    /// Who judges by mistake has this long to undo it, and the model never hears of it.
+    package static let graceMilliseconds: Int64 = 5000
     /// An entry takes a few kilobytes.
     static let mostEntries: Int64 = 10_000_000
 

@@ -8,22 +8,10 @@ final class ReviewSink: RowSink {
     private let settings: ReviewSettings
     private let values: ValueEncoder
     private let name: String
-    private let delivery: String
     private let now: () -> Int64
-    /// The results that this state has made for the queue, in all runs.
-    private var made: Int64
-    /// Those that are counted already.
-    private let delivered: Int64
-    /// Made, and not committed yet.
-    private var pending: [ReviewEntry] = []
-    private var isChanged = true
-    private var rows = OutputBuffer(capacity: 1 << 12)
-    private var commitTime = Double.infinity
+    private let rows: CountedRows<ReviewEntry>
 
-    /// Entries wait this long for others, which costs less than a commit for each.
     private static let commitSeconds = 0.05
-    /// More than these are committed at once.
-    private static let mostPending = 1000
     /// What exceeds the limit is dropped in pieces of this part of it.
     private static let partDropped: Int64 = 100
 
@@ -32,62 +20,30 @@ final class ReviewSink: RowSink {
         delivered: Int64, now: @escaping () -> Int64 = { WallClock.milliseconds }
     ) {
         (self.store, self.settings, self.values, self.name, self.now) = (store, settings, values, name, now)
-        (delivery, made, self.delivered) = (resume.delivery, resume.rows, delivered)
+        // The moment that each was judged by is the last column.
+        rows = CountedRows(
+            resume, delivered: delivered, columns: ReviewColumn.expressions.count + 1,
+            commitSeconds: Self.commitSeconds)
     }
-
-    // MARK: Rows
 
     func write(_ fill: (inout OutputBuffer) -> UInt64) throws(SinkFault) {
-        rows.removeAll()
-        let count = fill(&rows)
-        if count == 0 { return }
-        var reader = StateByteReader(rows.bytes)
-        let now = now()
-        for _ in 0..<count {
-            let row = decode(&reader)
-            made += 1
-            isChanged = true
-            // An earlier run has counted it, after its last checkpoint.
-            if made > delivered { pending.append(ReviewMaking(values: values).entry(row, now: now)) }
-        }
-        if pending.count > Self.mostPending { return try commit(isDurable: false) }
-        if !pending.isEmpty, commitTime == .infinity { commitTime = MonotonicClock.seconds + Self.commitSeconds }
+        let (making, now) = (ReviewMaking(values: values), now())
+        if rows.take(fill, { row, _ in making.entry(row, now: now) }) { try commit(isDurable: false) }
     }
-
-    private func decode(_ reader: inout StateByteReader) -> [Value] {
-        do throws(StateDecodingError) {
-            var row: [Value] = []
-            for _ in 0...ReviewColumn.expressions.count { row.append(try ValueCoding.decode(&reader)) }
-            return row
-        } catch {
-            preconditionFailure("rows are in our own format: \(error.problem)")
-        }
-    }
-
-    // MARK: Committing
 
     var isImmediate: Bool { false }
 
-    var due: Double { commitTime }
+    var due: Double { rows.due }
 
     func flush() throws(SinkFault) { try commit(isDurable: false) }
 
     private func commit(isDurable: Bool) throws(SinkFault) {
-        commitTime = .infinity
-        guard isChanged else { return }
-        do throws(StoreError) {
-            try store.change(isDurable: isDurable) { () throws(StoreError) in
-                for entry in pending { try store.insert(entry) }
-                if isDurable { try store.dropEntries(before: now() - settings.keepMilliseconds) }
-                try keepWithinLimit()
-                try store.setDelivered(delivery, rows: made)
-            }
-        } catch {
-            throw SinkFault(sink: "'\(store.path)'", reason: .store(error.description))
+        try rows.commit(to: store, isDurable: isDurable) { rows throws(StoreError) in
+            for entry in rows.pending { try store.insert(entry) }
+            if isDurable { try store.dropEntries(before: now() - settings.keepMilliseconds) }
+            try keepWithinLimit()
+            try store.setDelivered(rows.delivery, rows: rows.made)
         }
-        // What is committed without being durable is counted again with the next checkpoint.
-        isChanged = !isDurable
-        pending.removeAll(keepingCapacity: true)
     }
 
     private func keepWithinLimit() throws(StoreError) {
@@ -98,10 +54,7 @@ final class ReviewSink: RowSink {
 
     func settle(isLast: Bool) throws(SinkFault) -> SettledSink {
         try commit(isDurable: true)
-        return SettledSink(
-            CheckpointRecord.Output(
-                name: name, path: store.path, length: UInt64(made),
-                resume: DeliveryResume(delivery: delivery, rows: made).bytes))
+        return rows.settled(name: name, in: store)
     }
 
     func release() throws(SinkFault) {}

@@ -20,6 +20,7 @@ struct FoundInputs {
         opening.interruption = request.interruption
         opening.acceptsGap = request.acceptsGap
         opening.stopsAtEnd = request.stopsAtEnd
+        opening.stateFolder = request.folder
         var inputs: [NamedInput] = []
         for input in request.inputs {
             let parts = try input.definition.parts(opening)

@@ -208,7 +208,7 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
                 writing.start(outputBox, free: free, inbox: inbox, turns: turns, order: preparation.order))
         var loop = RunLoop(
             stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
-            names: inputs.map(\.input.name), turns: turns, parts: parts,
+            inputs: inputs.map(\.input), turns: turns, parts: parts,
             replay: OrderReplay(preparation.replayed, sources: inputs.count), nextOrder: preparation.nextOrder,
             publishing: Publishing(parts.metrics, inputs), inline: inline)
         loop.run()

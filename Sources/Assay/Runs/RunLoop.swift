@@ -11,7 +11,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private let sources: [any Source]
     private let free: [Mailbox<Stage.Batch>]
     /// By source.
-    private let names: [String]
+    private let inputs: [NamedInput]
     private let turns: Turns
     private let parts: RunParts
 
@@ -54,8 +54,9 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
 
     init(
         stage: consuming Stage, saving: Saving?, inbox: Mailbox<RunMessage<Stage>>,
-        outputBox: Mailbox<WriterMessage<Stage>>, sources: [any Source], free: [Mailbox<Stage.Batch>], names: [String],
-        turns: Turns, parts: RunParts, replay: OrderReplay, nextOrder: UInt64?, publishing: Publishing,
+        outputBox: Mailbox<WriterMessage<Stage>>, sources: [any Source], free: [Mailbox<Stage.Batch>],
+        inputs: [NamedInput], turns: Turns, parts: RunParts, replay: OrderReplay, nextOrder: UInt64?,
+        publishing: Publishing,
         inline: InlineStages<Stage>?
     ) {
         self.inline = inline
@@ -68,7 +69,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         self.outputBox = outputBox
         self.sources = sources
         self.free = free
-        self.names = names
+        self.inputs = inputs
         self.turns = turns
         self.parts = parts
         self.replay = replay
@@ -84,6 +85,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         // What counters begin with is what was there before the first batch.
         publishing.publishIfDue(stage, saving)
         passOnNotices()
+        endFollowersIfAlone()
         if stage.pendingTime != nil { goOnWithoutInput() }
         while !isOver {
             // After a failure only messages lead to the end.
@@ -128,6 +130,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             unended.remove(source)
             self.isWhole = self.isWhole && isWhole
             if isWhole { replay.noteEnd(of: source) }
+            endFollowersIfAlone()
             workOnWaiting()
         case .inputFailed(let failure):
             unended.removeAll()
@@ -201,7 +204,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
                 fail(
                     RunFailure(
                         .badData,
-                        "input '\(names[source])' ended before what the previous run read of it; give all "
+                        "input '\(inputs[source].name)' ended before what the previous run read of it; give all "
                             + "of it again, or start over with --fresh"))
             case .wait: return finishIfEnded()
             }
@@ -253,6 +256,12 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             return fail(RunFailure(error, folder: saving?.folder ?? ""))
         }
         pass(on: batch)
+    }
+
+    /// Ends the sources that follow others once these have ended.
+    private func endFollowersIfAlone() {
+        guard unended.allSatisfy({ inputs[$0].definition.isFollower }) else { return }
+        for number in unended { sources[number].endWithOthers() }
     }
 
     /// Finishes the stage if all inputs have ended and were taken completely.

@@ -28,8 +28,11 @@ package final class Interruption: Sendable {
     package var isTriggered: Bool { Self.isTriggered(descriptor) }
 
     /// The same of its descriptor; false for -1, which nobody triggers.
-    package static func isTriggered(_ descriptor: Int32) -> Bool {
+    package static func isTriggered(_ descriptor: Int32) -> Bool { isTriggered(descriptor, withinMilliseconds: 0) }
+
+    /// Waits for so long at most.
+    package static func isTriggered(_ descriptor: Int32, withinMilliseconds time: Int32) -> Bool {
         var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&event, 1, 0) > 0
+        return poll(&event, 1, time) > 0
     }
 }

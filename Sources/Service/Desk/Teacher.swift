@@ -17,8 +17,6 @@ final class Teacher {
         let isTaken = Locked<Bool?>(nil)
     }
 
-    /// Who judges by mistake has this long to undo it, and the model never hears of it.
-    static let graceMilliseconds: Int64 = 5000
     private static let mostAtOnce: Int64 = 1000
 
     init(_ intake: Intake) { self.intake = intake }
@@ -31,13 +29,13 @@ final class Teacher {
             self.sent = nil
         }
         guard intake.isLive else { return }
-        let (taught, limit) = (try store.taught, now - Self.graceMilliseconds)
+        let (taught, limit) = (try store.taught, now - ReviewSettings.graceMilliseconds)
         let judgements = try store.standing(after: taught, before: limit, limit: Self.mostAtOnce)
         let last =
             judgements.count == Int(Self.mostAtOnce)
             ? judgements.last?.number ?? 0 : try store.lastJudgement(before: limit)
         guard last > taught else { return }
-        let lines = judgements.compactMap(Self.line)
+        let lines = judgements.compactMap(\.labelLine)
         guard !lines.isEmpty else { return try store.setTaught(last) }
         confirmation.isTaken.withLock { $0 = nil }
         sent = last
@@ -46,14 +44,5 @@ final class Teacher {
             confirmation.isTaken.withLock { $0 = reply.status == 202 }
         }
         if !intake.submit(submission) { confirmation.isTaken.withLock { $0 = false } }
-    }
-
-    private static func line(_ judgement: Judgement) -> String? {
-        guard let isFraud = judgement.verdict.isFraud else { return nil }
-        let label = JSON.object([
-            ("transaction_id", .string(judgement.transactionID)), ("fraud", .bool(isFraud)),
-            ("timestamp", .real(Double(judgement.time) / 1000)),
-        ])
-        return JSON.object([("label", label)]).text + "\n"
     }
 }

@@ -1,0 +1,77 @@
+import AssayCore
+import StateStore
+
+/// Reads what people judge as lines of labels, once nobody can undo it any more.
+///
+/// A judgement becomes a label by getting a number, which is durable before the label is read. So a run that goes on
+/// reads the same labels in the same order, whatever was judged, undone or judged anew since.
+final class JudgementSource: Source {
+    private let path: String
+    private let reading: SourceReading
+    private var store: ReviewStore?
+    private var position: SourcePosition
+    /// The number of the last label of the batch that was filled last.
+    private var filled: UInt64
+    private let isEnding = Locked(false)
+    private let now: () -> Int64
+
+    private static let waitMilliseconds: Int32 = 250
+    /// Of some 150 bytes each, so that they fit into any batch.
+    private static let mostAtOnce: Int64 = 100
+
+    init(
+        path: String, _ position: SourcePosition, _ reading: SourceReading,
+        now: @escaping () -> Int64 = { WallClock.milliseconds }
+    ) {
+        (self.path, self.position, self.reading, self.now) = (path, position, reading, now)
+        filled = position.offset
+    }
+
+    func fill(_ text: inout InputText, upTo limit: UInt64) throws(RunFailure) -> SourceOutcome {
+        text.reset(offset: position.offset, firstLine: position.line + 1)
+        var waitMilliseconds: Int32 = 0
+        while true {
+            if Interruption.isTriggered(reading.interruption, withinMilliseconds: waitMilliseconds) {
+                return .interrupted
+            }
+            let ends = isEnding.withLock { $0 }
+            if try append(to: &text, upTo: limit) { return .lines }
+            if ends { return .end }
+            if waitMilliseconds == 0 { reading.willWait() }
+            waitMilliseconds = Self.waitMilliseconds
+        }
+    }
+
+    private func append(to text: inout InputText, upTo limit: UInt64) throws(RunFailure) -> Bool {
+        let labels: [(number: Int64, judgement: Judgement?)]
+        do throws(StoreError) {
+            if store == nil { store = try ReviewStore(path: path) }
+            guard let store else { preconditionFailure("it was just opened") }
+            try store.numberLabels(before: now() - ReviewSettings.graceMilliseconds, limit: Self.mostAtOnce)
+            labels = try store.labels(
+                after: Int64(position.offset), upTo: Int64(clamping: limit), limit: Self.mostAtOnce)
+        } catch {
+            throw RunFailure(.inputOutput, "the judgements in '\(path)' cannot be read, \(error.description)")
+        }
+        for (number, judgement) in labels {
+            // A blank line is passed over, and keeps the place of what was forgotten.
+            let bytes = Array((judgement?.labelLine ?? "\n").utf8)
+            if text.filled + bytes.count > text.capacity {
+                text.grow(to: 2 * text.capacity + bytes.count, keeping: text.filled)
+            }
+            bytes.withUnsafeBufferPointer { text.append($0) }
+            filled = UInt64(number)
+        }
+        guard text.filled > 0 else { return false }
+        text.count = text.filled
+        return true
+    }
+
+    func advance(past text: borrowing InputText, lines: UInt64, csvHeader: [UInt8]) -> SourcePosition {
+        position.offset = filled
+        position.line += lines
+        return position
+    }
+
+    func endWithOthers() { isEnding.withLock { $0 = true } }
+}
