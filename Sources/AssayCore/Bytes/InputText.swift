@@ -32,6 +32,9 @@ package struct InputText: ~Copyable {
     /// The input ended without a newline.
     package var endsInsideLine = false
     private var unescapedCount = 0
+    /// Where texts may end, a bit for each byte; nil until somebody asks.
+    private var stops: UnsafeMutablePointer<UInt64>?
+    private var markedCapacity = 0
 
     package init(capacity: Int) {
         self.capacity = capacity
@@ -40,6 +43,7 @@ package struct InputText: ~Copyable {
 
     deinit {
         base.deallocate()
+        stops?.deallocate()
     }
 
     /// The room for unescaping every byte is only reserved: pages never written cost nothing.
@@ -85,6 +89,18 @@ package struct InputText: ~Copyable {
     package var endOffset: UInt64 { UInt64(Int64(offset) + Int64(count) + uncounted) }
 
     package var view: BatchText { BatchText(base: base) }
+
+    /// Marks where texts may end. Valid until the next call.
+    mutating func mark() -> UnsafePointer<UInt64> {
+        let blocks = count / Int(ASSAY_MARK_BLOCK) + 1
+        if stops == nil || blocks > markedCapacity {
+            stops?.deallocate()
+            markedCapacity = capacity / Int(ASSAY_MARK_BLOCK) + 1
+            stops = .allocate(capacity: markedCapacity)
+        }
+        assay_mark(base, count, stops)
+        return UnsafePointer(stops!)
+    }
 
     /// Writes the characters of an escaped string after the lines. A zero follows them, which ends any number.
     mutating func unescape(_ token: JSONScanner.StringToken) -> ByteSlice {

@@ -7,6 +7,7 @@ struct JSONTransactionDecoder {
     // With the fields alone, which costs least for each member; the branches that keys lead to are beside them.
     private var memberKeys = RememberedKeys<Field?>()
     private var coordinateKeys = RememberedKeys<Field?>()
+    private var layouts = KnownLayouts()
     /// By the place of the key, and of any key after them, one more than the number of the branch it leads to.
     private var branches = [UInt8](repeating: 0, count: RememberedKeys<Field?>.capacity + 1)
     private let takesLabels: Bool
@@ -26,11 +27,34 @@ struct JSONTransactionDecoder {
         let base = UnsafePointer(text.base)
         let end = base + (text.cutLine ?? text.count)
         var cursor = base + text.byteOrderMarkCount
+        let stops = text.mark()
+        var known = 0
         while cursor < end {
-            cursor = decodeLine(at: cursor, &text, into: &batch)
+            if let next = layouts.take(base, at: cursor - base, stops, zone, into: &batch) {
+                cursor = base + next
+                known += 1
+            } else {
+                layouts.note(known: known)
+                known = 0
+                cursor = parseLine(at: cursor, &text, into: &batch)
+            }
             batch.lineCount += 1
         }
+        layouts.note(known: known)
         text.rejectCutLine(into: &batch)
+    }
+
+    /// A line whose layout is not known. Those that follow are likely to have the same one.
+    @inline(never)
+    private mutating func parseLine(
+        at start: UnsafePointer<UInt8>, _ text: inout InputText, into batch: inout DecodedBatch
+    ) -> UnsafePointer<UInt8> {
+        let count = batch.transactions.count
+        let next = decodeLine(at: start, &text, into: &batch)
+        if batch.transactions.count > count {
+            layouts.learn(LayoutLearning.layout(ofLineAt: start, fields, takesLabels: takesLabels))
+        }
+        return next
     }
 
     /// Returns the beginning of the next line.
@@ -323,17 +347,13 @@ struct JSONTransactionDecoder {
             default: builder.set(field, text: slice, bytes: token.bytes, needsEscaping: false, zone: zone)
             }
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            let start = scanner.cursor
             let number = try scanner.number()
             switch field {
             case .amount: builder.setAmount(number.value)
             case .time: builder.setTime(EventTime(number))
             case .latitude: builder.setLatitude(number.value)
             case .longitude: builder.setLongitude(number.value)
-            default:
-                guard number.isInteger else { return builder.refuse(field) }
-                let slice = ByteSlice(start, count: number.end - start, in: UnsafePointer(text.base))
-                builder.set(field, text: slice, bytes: text.view.bytes(slice), needsEscaping: false, zone: zone)
+            default: builder.set(field, scanned: number, text.view, zone: zone)
             }
         case UInt8(ascii: "{") where field == .location:
             try decodeLocation(&scanner, &text, &builder)
@@ -376,13 +396,7 @@ struct JSONTransactionDecoder {
     }
 
     func take(_ number: ScannedNumber, of field: Field, _ text: BatchText, _ builder: inout TransactionBuilder) {
-        switch field {
-        case .amount, .time, .latitude, .longitude: builder.set(field, number: number)
-        default:
-            guard number.isInteger else { return builder.refuse(field) }
-            let slice = ByteSlice(number.start, count: number.end - number.start, in: text.base)
-            take(slice, of: field, needsEscaping: false, text, &builder)
-        }
+        builder.set(field, scanned: number, text, zone: zone)
     }
 
     // MARK: Locations

@@ -137,6 +137,17 @@ struct TransactionBuilder {
         }
     }
 
+    /// Sets a field from a number of JSON, which is a text where the field is one and the number an integer.
+    mutating func set(_ field: Field, scanned number: ScannedNumber, _ text: BatchText, zone: TimeZoneRules) {
+        switch field {
+        case .amount, .time, .latitude, .longitude: set(field, number: number)
+        default:
+            guard number.isInteger else { return refuse(field) }
+            let slice = ByteSlice(number.start, count: number.end - number.start, in: text.base)
+            set(field, text: slice, bytes: text.bytes(slice), needsEscaping: false, zone: zone)
+        }
+    }
+
     mutating func setMetadata(_ slice: ByteSlice) {
         transaction.metadata = slice
         accept(.metadata)

@@ -1,4 +1,5 @@
 import Arguments
+import CBytes
 import Glibc
 
 /// A transaction far from every place that the user has visited.
@@ -8,11 +9,11 @@ package struct LocationCheck {
     private static let earthRadiusKilometers = 6371.0
     private static let kilometersPerDegree = earthRadiusKilometers * .pi / 180
 
-    // The plane through the transaction's place gives distances within these bounds to six per cent, which settles
-    // nearly every transaction without trigonometry: all but the far ones and those at a bound.
+    // The plane through the transaction's place gives distances within these bounds to a part in three thousand, which
+    // settles nearly every transaction without trigonometry: all but the far ones and those at a bound.
     private static let planeLatitudes = -80.0...80.0
-    private static let farthestOnPlane = 90.0
-    private static let planeTolerance = 0.1
+    private static let farthestOnPlane = 120.0
+    private static let planeTolerance = 0.002
     /// A factor of squares.
     private static let clearlyFarther = (1 + planeTolerance) * (1 + planeTolerance)
 
@@ -104,44 +105,71 @@ package struct LocationCheck {
     @inline(__always)
     private func findOnPlane(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding? {
         guard Self.planeLatitudes.contains(location.latitude) else { return nil }
-        let shrinking = Self.roughCosine(location.latitude * .pi / 180)
-        var nearest = Double.infinity
-        var second = Double.infinity
-        var nearestIndex = 0
-        for index in places.indices {
-            let north = places[index].latitude - location.latitude
-            var east = abs(places[index].longitude - location.longitude)
-            east = min(east, 360 - east) * shrinking
-            let square = north * north + east * east
-            // Which is nearest is as good as random, so these are selections instead of branches.
-            nearestIndex = square < nearest ? index : nearestIndex
-            second = min(second, max(square, nearest))
-            nearest = min(nearest, square)
-        }
-        if nearest <= clearlySame {
+        // The product of both latitudes' cosines, as a polynomial of the degrees between them.
+        let (sine, cosine) = Self.sineAndCosine(location.latitude * Self.radiansPerDegree)
+        let own = cosine * cosine
+        let plane = assay_plane(
+            latitude: location.latitude, longitude: location.longitude, own: own,
+            slope: sine * cosine * Self.radiansPerDegree,
+            bend: own / 2 * Self.radiansPerDegree * Self.radiansPerDegree)
+        let pairs = UnsafeRawPointer(places.baseAddress!).assumingMemoryBound(to: Double.self)
+        let found = assay_nearest_places(pairs, UInt32(places.count), plane)
+        if found.nearest <= clearlySame {
             // If two are almost equally near, the sphere decides.
-            return second > nearest * Self.clearlyFarther + 1e-12 ? .visited(nearestIndex) : nil
+            return found.second > found.nearest * Self.clearlyFarther + 1e-12 ? .visited(Int(found.index)) : nil
         }
-        return clearlyNeither.contains(nearest) ? .newPlace(kilometers: nil) : nil
+        return clearlyNeither.contains(found.nearest) ? .newPlace(kilometers: nil) : nil
     }
 
-    /// The cosine up to 80 degrees, to a part in a thousand, which is far better than the plane.
+    private static var radiansPerDegree: Double { .pi / 180 }
+
+    /// Up to a right angle in either direction, to a part in ten million.
     @inline(__always)
-    private static func roughCosine(_ radians: Double) -> Double {
-        let square = radians * radians
-        return 1 - square * (0.5 - square * (1 / 24.0 - square * (1 / 720.0 - square / 40_320)))
+    private static func sineAndCosine(_ angle: Double) -> (Double, Double) {
+        let x = angle * angle
+        // The reciprocals of the factorials.
+        let high = 1 / 5040.0 - x * (1 / 362_880.0 - x * (1 / 39_916_800.0))
+        let sine = 1 - x * (1 / 6.0 - x * (1 / 120.0 - x * high))
+        let highest = 1 / 40_320.0 - x * (1 / 3_628_800.0 - x * (1 / 479_001_600.0))
+        let cosine = 1 - x * (1 / 2.0 - x * (1 / 24.0 - x * (1 / 720.0 - x * highest)))
+        return (angle * sine, cosine)
     }
 
+    /// How far two places are apart, from 0 to 1, so exactly that only `roughTolerance` of it and `roughError` are in
+    /// doubt: `cosine` is that of the first one's latitude.
+    private static func roughDistance(_ one: Location, cosine: Double, _ other: Location) -> Double {
+        let halfDegree = radiansPerDegree / 2
+        let north = sineAndCosine((other.latitude - one.latitude) * halfDegree).0
+        let apart = abs(other.longitude - one.longitude)
+        let east = sineAndCosine(min(apart, 360 - apart) * halfDegree).0
+        return north * north + cosine * sineAndCosine(other.latitude * radiansPerDegree).1 * east * east
+    }
+
+    private static let roughTolerance = 1e-5
+    private static let roughError = 2e-8
+
+    /// The exact formula decides between those that may be the nearest.
+    @inline(never)
     private func findOnSphere(_ location: Location, among places: UnsafeMutableBufferPointer<Location>) -> Finding {
-        var nearest = Double.infinity
-        var nearestIndex = 0
-        // The latest visited comes first, so it wins ties.
-        for index in places.indices {
-            let distance = Self.haversineKilometers(location, places[index])
-            if distance < nearest { (nearest, nearestIndex) = (distance, index) }
+        let cosine = Self.sineAndCosine(location.latitude * Self.radiansPerDegree).1
+        return withUnsafeTemporaryAllocation(of: Double.self, capacity: places.count) { rough in
+            var least = Double.infinity
+            for index in places.indices {
+                let distance = Self.roughDistance(location, cosine: cosine, places[index])
+                rough.initializeElement(at: index, to: distance)
+                least = min(least, distance)
+            }
+            let farthest = least * (1 + Self.roughTolerance) + Self.roughError
+            var nearest = Double.infinity
+            var nearestIndex = 0
+            // The latest visited comes first, so it wins ties.
+            for index in places.indices where rough[index] <= farthest {
+                let distance = Self.haversineKilometers(location, places[index])
+                if distance < nearest { (nearest, nearestIndex) = (distance, index) }
+            }
+            if nearest <= settings.samePlaceKilometers { return .visited(nearestIndex) }
+            return .newPlace(kilometers: nearest > settings.unusualKilometers ? nearest : nil)
         }
-        if nearest <= settings.samePlaceKilometers { return .visited(nearestIndex) }
-        return .newPlace(kilometers: nearest > settings.unusualKilometers ? nearest : nil)
     }
 
     package static func haversineKilometers(_ one: Location, _ other: Location) -> Double {

@@ -83,6 +83,73 @@ static inline uint32_t assay_count_below(const double *numbers, uint32_t count, 
     return (uint32_t)below;
 }
 
+// A place in degrees, and the plane that touches the sphere there: degrees north count one, and the square of those
+// east what the polynomial gives of those north.
+typedef struct {
+    double latitude, longitude;
+    double own, slope, bend;
+} assay_plane;
+
+// The squares of the distances to the nearest and the second nearest place, and which is the nearest.
+typedef struct {
+    double nearest, second;
+    uint32_t index;
+} assay_neighbours;
+
+// `places`: pairs of a latitude and a longitude.
+static inline assay_neighbours assay_nearest_places(const double *places, uint32_t count, assay_plane plane) {
+#if defined(__SSE2__)
+    const __m128d infinity = _mm_set1_pd(__builtin_inf()), zero = _mm_setzero_pd(), around = _mm_set1_pd(360);
+    const __m128d latitude = _mm_set1_pd(plane.latitude), longitude = _mm_set1_pd(plane.longitude);
+    const __m128d own = _mm_set1_pd(plane.own), slope = _mm_set1_pd(plane.slope), bend = _mm_set1_pd(plane.bend);
+    const __m128d unsigned_mask = _mm_castsi128_pd(_mm_set1_epi64x(INT64_MAX));
+    __m128d nearest = infinity, second = infinity, found = zero, number = _mm_set_pd(1, 0);
+    for (uint32_t index = 0; index < count; index += 2) {
+        const bool is_pair = index + 1 < count;
+        const __m128d one = _mm_loadu_pd(places + 2 * index);
+        const __m128d other = is_pair ? _mm_loadu_pd(places + 2 * index + 2) : one;
+        const __m128d north = _mm_sub_pd(_mm_unpacklo_pd(one, other), latitude);
+        __m128d east = _mm_and_pd(_mm_sub_pd(_mm_unpackhi_pd(one, other), longitude), unsigned_mask);
+        east = _mm_min_pd(east, _mm_sub_pd(around, east));
+        // Far away the polynomial means nothing, and what is left is the distance between the latitudes.
+        const __m128d tilt = _mm_mul_pd(north, _mm_add_pd(slope, _mm_mul_pd(north, bend)));
+        const __m128d shrinking = _mm_max_pd(_mm_sub_pd(own, tilt), zero);
+        __m128d square = _mm_add_pd(_mm_mul_pd(north, north), _mm_mul_pd(_mm_mul_pd(east, east), shrinking));
+        if (!is_pair) square = _mm_unpacklo_pd(square, infinity);
+        // Which is nearest is as good as random, so these are selections instead of branches.
+        const __m128d nearer = _mm_cmplt_pd(square, nearest);
+        found = _mm_or_pd(_mm_and_pd(nearer, number), _mm_andnot_pd(nearer, found));
+        second = _mm_min_pd(second, _mm_max_pd(square, nearest));
+        nearest = _mm_min_pd(nearest, square);
+        number = _mm_add_pd(number, _mm_set1_pd(2));
+    }
+    double near[2], next[2], numbers[2];
+    _mm_storeu_pd(near, nearest);
+    _mm_storeu_pd(next, second);
+    _mm_storeu_pd(numbers, found);
+    const uint32_t lane = near[1] < near[0];
+    const double rest = next[0] < next[1] ? next[0] : next[1];
+    const double beside = near[1 - lane];
+    return (assay_neighbours){near[lane], beside < rest ? beside : rest, (uint32_t)numbers[lane]};
+#else
+    assay_neighbours found = {__builtin_inf(), __builtin_inf(), 0};
+    for (uint32_t index = 0; index < count; index++) {
+        const double north = places[2 * index] - plane.latitude;
+        double east = __builtin_fabs(places[2 * index + 1] - plane.longitude);
+        if (360 - east < east) east = 360 - east;
+        double shrinking = plane.own - north * (plane.slope + north * plane.bend);
+        if (shrinking < 0) shrinking = 0;
+        const double square = north * north + east * east * shrinking;
+        if (square < found.nearest) {
+            found = (assay_neighbours){square, found.nearest, index};
+        } else if (square < found.second) {
+            found.second = square;
+        }
+    }
+    return found;
+#endif
+}
+
 // 32 bytes of which only some are compared: those whose byte of the mask is set.
 typedef struct {
     uint64_t words[4];
