@@ -1,5 +1,17 @@
 import CBytes
 
+/// What a number has above its last four digits, as it was written.
+package struct UpperDigits {
+    fileprivate var value = UInt64.max
+    /// At most eight.
+    fileprivate var count = 0
+    fileprivate var bytes: UInt64 = 0
+
+    package init() {}
+
+    fileprivate init(value: UInt64, count: Int) { (self.value, self.count) = (value, count) }
+}
+
 extension OutputBuffer {
     /// The most bytes that any number takes.
     package static let longestNumber = 48
@@ -21,6 +33,26 @@ extension OutputBuffer {
             write(byte: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest), behind: 0)
         }
         advance(digits)
+    }
+
+    /// The same of a number that is likely to differ from the one before in its last four digits alone.
+    @inline(__always)
+    package mutating func write(integer value: UInt64, _ upper: inout UpperDigits) {
+        let above = value / 10_000
+        if above != upper.value { return writeNew(value, above, &upper) }
+        write(bytes: upper.bytes, behind: 0)
+        let last = UInt32(truncatingIfNeeded: value &- above &* 10_000)
+        write(pair: assay_digit_pair(last / 100), behind: upper.count)
+        write(pair: assay_digit_pair(last % 100), behind: upper.count + 2)
+        advance(upper.count + 4)
+    }
+
+    @inline(never)
+    private mutating func writeNew(_ value: UInt64, _ above: UInt64, _ upper: inout UpperDigits) {
+        write(integer: value)
+        guard above > 0, above < 100_000_000 else { return }
+        upper = UpperDigits(value: above, count: Self.digitCount(above))
+        upper.bytes = bytes(before: upper.count + 4)
     }
 
     @inline(__always)
@@ -83,8 +115,14 @@ extension OutputBuffer {
     /// Epoch seconds: an integer when whole, otherwise with up to three decimals.
     @inline(__always)
     package mutating func write(seconds time: EventTime) {
+        var upper = UpperDigits()
+        write(seconds: time, &upper)
+    }
+
+    @inline(__always)
+    package mutating func write(seconds time: EventTime, _ upper: inout UpperDigits) {
         let milliseconds = UInt64(bitPattern: time.milliseconds)
-        write(integer: milliseconds / 1000)
+        write(integer: milliseconds / 1000, &upper)
         write(fraction: milliseconds % 1000, digits: 3)
     }
 

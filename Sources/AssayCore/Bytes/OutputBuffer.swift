@@ -74,6 +74,16 @@ package struct OutputBuffer: ~Copyable {
     package mutating func write(byte: UInt8, behind offset: Int) { base[count + offset] = byte }
 
     @inline(__always)
+    mutating func write(bytes: UInt64, behind offset: Int) {
+        UnsafeMutableRawPointer(base + count + offset).storeBytes(of: bytes.littleEndian, as: UInt64.self)
+    }
+
+    /// Eight bytes of which the first is so far before the end, some of them perhaps past it.
+    func bytes(before distance: Int) -> UInt64 {
+        UInt64(littleEndian: UnsafeRawPointer(base + count - distance).loadUnaligned(as: UInt64.self))
+    }
+
+    @inline(__always)
     func byte(behind offset: Int) -> UInt8 { base[count + offset] }
 
     /// Appends this many bytes that were written past the end.

@@ -4,6 +4,8 @@ package struct AssessmentEncoder {
     private let recommendations: [UInt8]
     /// By level, the range of its recommendation.
     private let recommendationRanges: [Range<Int>]
+    /// By level, how the line of an assessment ends that has neither a factor nor a score.
+    private let quietEnds: [[UInt8]]
     private let defaultType: [UInt8]
     private let numbering: FraudDetection.Numbering
 
@@ -29,6 +31,10 @@ package struct AssessmentEncoder {
         }
         self.recommendations = Array(buffer.bytes)
         recommendationRanges = zip(ends, ends.dropFirst()).map { $0..<$1 }
+        quietEnds = zip(RiskLevel.allCases, recommendationRanges).map { level, range in
+            Array(",\"risk_level\":\"\(level.name)\",\"risk_score\":0,\"risk_factors\":[".utf8)
+                + buffer.bytes[range]
+        }
     }
 
     /// Writes one line per accepted transaction.
@@ -38,30 +44,45 @@ package struct AssessmentEncoder {
     ) {
         let rules = scored.rules.map(RuleTexts.init)
         var place = FraudDetection.Output.Place()
+        var upper = Upper()
         for index in transactions.indices {
-            encode(transactions[index], text, scored, at: &place, rules, into: &buffer)
+            encode(transactions[index], text, scored, at: &place, rules, &upper, into: &buffer)
         }
     }
 
+    /// What numbers of the lines have in common.
+    private struct Upper {
+        var sequence = UpperDigits()
+        var seconds = UpperDigits()
+    }
+
     /// Writes the line of one transaction if it was accepted, and moves to the place of the next one.
-    @inline(__always)
     func encode(
         _ transaction: Transaction, _ text: BatchText, _ scored: borrowing FraudDetection.Output,
         at place: inout FraudDetection.Output.Place, _ rules: RuleTexts?, into buffer: inout OutputBuffer
     ) {
+        var upper = Upper()
+        encode(transaction, text, scored, at: &place, rules, &upper, into: &buffer)
+    }
+
+    @inline(__always)
+    private func encode(
+        _ transaction: Transaction, _ text: BatchText, _ scored: borrowing FraudDetection.Output,
+        at place: inout FraudDetection.Output.Place, _ rules: RuleTexts?, _ upper: inout Upper,
+        into buffer: inout OutputBuffer
+    ) {
         let assessment = scored.assessments[place.assessment]
         place.assessment += 1
         guard assessment.sequence > 0 else { return }
-        encode(transaction, text, assessment, into: &buffer)
-        for _ in 0..<assessment.factorCount {
-            encode(scored.factors, at: place.factor, transaction, text, rules, into: &buffer)
-            place.factor += 1
+        encode(transaction, text, assessment, &upper, into: &buffer)
+        if assessment.factorCount == 0, assessment.score == 0 {
+            quietEnds[Int(assessment.level.rawValue)].withUnsafeBufferPointer { end in
+                buffer.reserve(end.count)
+                buffer.write(end)
+            }
+        } else {
+            encodeScore(assessment, scored.factors, at: &place, transaction, text, rules, into: &buffer)
         }
-        // Each factor ends in a comma; the last one gives way to the bracket.
-        if assessment.factorCount > 0 { buffer.removeLast() }
-        let range = recommendationRanges[Int(assessment.level.rawValue)]
-        buffer.reserve(range.count)
-        recommendations.withUnsafeBufferPointer { buffer.write(UnsafeBufferPointer(rebasing: $0[range])) }
         if let probability = assessment.probability {
             buffer.removeLast(2)
             buffer.reserve(Self.longestFrame)
@@ -76,9 +97,31 @@ package struct AssessmentEncoder {
         place.shadow += Int(assessment.shadowCount)
     }
 
+    @inline(never)
+    private func encodeScore(
+        _ assessment: RiskAssessment, _ factors: borrowing FactorList, at place: inout FraudDetection.Output.Place,
+        _ transaction: Transaction, _ text: BatchText, _ rules: RuleTexts?, into buffer: inout OutputBuffer
+    ) {
+        buffer.reserve(Self.longestFrame)
+        buffer.write(",\"risk_level\":\"")
+        buffer.write(assessment.level.name)
+        buffer.write("\",\"risk_score\":")
+        buffer.write(real: assessment.score)
+        buffer.write(",\"risk_factors\":[")
+        for _ in 0..<assessment.factorCount {
+            encode(factors, at: place.factor, transaction, text, rules, into: &buffer)
+            place.factor += 1
+        }
+        // Each factor ends in a comma; the last one gives way to the bracket.
+        if assessment.factorCount > 0 { buffer.removeLast() }
+        let range = recommendationRanges[Int(assessment.level.rawValue)]
+        buffer.reserve(range.count)
+        recommendations.withUnsafeBufferPointer { buffer.write(UnsafeBufferPointer(rebasing: $0[range])) }
+    }
+
     @inline(__always)
     private func encode(
-        _ transaction: Transaction, _ text: BatchText, _ assessment: RiskAssessment,
+        _ transaction: Transaction, _ text: BatchText, _ assessment: RiskAssessment, _ upper: inout Upper,
         into buffer: inout OutputBuffer
     ) {
         let id = text.bytes(transaction.id)
@@ -89,14 +132,9 @@ package struct AssessmentEncoder {
         buffer.write("\",\"user_id\":\"")
         buffer.write(user, needsEscaping: transaction.traits.contains(.userIDNeedsEscaping))
         if numbering == .stream { buffer.write("\",\"sequence\":") } else { buffer.write("\",\"user_sequence\":") }
-        buffer.write(integer: assessment.sequence)
+        buffer.write(integer: assessment.sequence, &upper.sequence)
         buffer.write(",\"timestamp\":")
-        buffer.write(seconds: transaction.time)
-        buffer.write(",\"risk_level\":\"")
-        buffer.write(assessment.level.name)
-        buffer.write("\",\"risk_score\":")
-        buffer.write(real: assessment.score)
-        buffer.write(",\"risk_factors\":[")
+        buffer.write(seconds: transaction.time, &upper.seconds)
     }
 
     private func encodeModel(
