@@ -64,9 +64,10 @@ test: dependencies test-dependencies check-format
 	$(TEST) $(if $(CI),-Xswiftc -warnings-as-errors)
 
 # Throughput, latency, memory and growth against the floor and a plain script. Takes a quarter of an hour; a tenth of it
-# with OPTIONS=--quick. OPTIONS='--json FILE' keeps all figures.
+# with OPTIONS=--quick, and a third with OPTIONS=--kinds. OPTIONS='--json FILE' keeps all figures, HISTORY=1 adds a line
+# to tools/bench/history.jsonl.
 bench: build .build/bench/floor .build/bench/latency .build/bench/measure
-	@tools/bench/bench.py $(OPTIONS) .build/release/assay .build/bench
+	@tools/bench/bench.py $(OPTIONS) $(if $(HISTORY),--history tools/bench/history.jsonl) .build/release/assay .build/bench
 
 # The engine's rate while assayctl asks its state.
 bench-readers: build

@@ -364,6 +364,14 @@ enum Declaration {
         options: [
             .value("transactions", short: "n", "N", .integer(0...Int64.max), help: "how many", default: "100000"),
             .value("kind", "KIND", .choice(["transactions", "orders"]), help: "of what", default: "transactions"),
+            .value(
+                "profile", "PROFILE", .choice(GeneratorProfile.allCases.map(\.rawValue)),
+                help: "what people do: regulars come back to a few places, commuters move about and vary more, and "
+                    + "bare transactions have neither places nor metadata",
+                default: "regulars"),
+            .value(
+                "uneven", "PART", .real(0...1),
+                help: "so many lines have another order of members, an escape, or numbers as texts", default: "0"),
             .value("users", "N", .integer(1...1_000_000_000), help: "the number of users", default: "1000"),
             .value(
                 "days", "DAYS", .real(0.001...36_500), help: "spread over this many days",

@@ -7,7 +7,8 @@ import Glibc
 enum GenerateCommand {
     static func run(_ arguments: ParsedArguments) throws(Failure) {
         let isOrders = arguments.text("kind") == "orders"
-        if isOrders, let option = ["fraud", "disorder", "label-delay"].first(where: { arguments.flag($0) }) {
+        let ofTransactions = ["fraud", "disorder", "label-delay", "profile", "uneven"]
+        if isOrders, let option = ofTransactions.first(where: { arguments.flag($0) }) {
             throw Failure(code: .usage, message: "--\(option) is about transactions, not orders")
         }
         let outputPath = arguments.text("output") ?? "-"
@@ -47,6 +48,10 @@ enum GenerateCommand {
         if let users = arguments.integer("users") { options.users = UInt64(users) }
         if let seed = arguments.integer("seed") { options.seed = UInt64(seed) }
         if let fraud = arguments.real("fraud") { options.fraud = fraud }
+        if let name = arguments.text("profile"), let profile = GeneratorProfile(rawValue: name) {
+            options.profile = profile
+        }
+        if let uneven = arguments.real("uneven") { options.uneven = uneven }
         if let disorder = arguments.real("disorder") { options.disorderSeconds = disorder }
         options.labelDelayMilliseconds = arguments.integer("label-delay").map { UInt64($0) }
         options.days = days(arguments, lines: options.transactions) ?? options.days

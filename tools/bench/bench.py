@@ -18,6 +18,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# Those of `assay generate`.
+PROFILES = ("regulars", "commuters", "bare")
 MEBIBYTE = 1 << 20
 
 
@@ -69,11 +71,11 @@ class Bench:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def generate(self, transactions, users):
-        name = self.path(f"{transactions}-{users}.jsonl")
+    def generate(self, transactions, users, *options):
+        name = self.path("-".join([str(transactions), str(users), *options]) + ".jsonl")
         if not os.path.exists(name):
-            subprocess.run([self.assay, "generate", "-n", str(transactions), "--users", str(users), "-o", name],
-                           check=True)
+            subprocess.run([self.assay, "generate", "-n", str(transactions), "--users", str(users), "-o", name,
+                            *options], check=True)
         return name
 
     def scoring(self, stream, output, *options):
@@ -161,6 +163,48 @@ class Bench:
         if [json.loads(line) for line in ours] != [json.loads(line) for line in theirs]:
             sys.exit("the plain script and assay do not agree")
 
+    def kinds(self):
+        """All kinds of streams, of which the worst counts."""
+        lines = 3_000_000 // self.scale
+        worst = {}
+        print(f"\n{lines:,} transactions of each kind, file to file, a checkpoint each second, against the floor over "
+              f"the same file\n{'':10}  {'users':>9}  {'uneven':>6}  {'floor ns':>8}  {'ns CPU':>6}  {'CPU':>5}  "
+              f"{'wall':>5}  {'MiB':>5}")
+        rows = []
+        for users in (1_000, 100_000, 1_000_000):
+            for uneven in ("0", "0.1"):
+                for profile in PROFILES:
+                    stream = self.generate(lines, users, "--profile", profile, "--uneven", uneven)
+                    row = self.kind(lines, stream)
+                    row.update(profile=profile, users=users, uneven=float(uneven))
+                    rows.append(row)
+                    os.remove(stream)
+                    print(f"{profile:10}  {users:>9,}  {uneven:>6}  {row['floor_ns']:>8.0f}  {row['cpu_ns']:>6.0f}"
+                          f"  {row['cpu']:>4.2f}x  {row['wall']:>4.2f}x  {row['peak_bytes'] / MEBIBYTE:>5.0f}",
+                          flush=True)
+                    for quantity in ("cpu", "wall"):
+                        known = worst.get((users, quantity), row)
+                        worst[users, quantity] = max(row, known, key=lambda row: row[quantity])
+        for (users, quantity), row in sorted(worst.items()):
+            print(f"worst {quantity} at {users:,} users: {row[quantity]:.2f}x the floor, {row['profile']}, "
+                  f"uneven {row['uneven']}")
+        self.results["kinds"] = rows
+
+    def kind(self, lines, stream):
+        floor = Contender("floor", lines, lambda: [self.floor, stream])
+        ours = Contender("assay", lines, self.scoring(stream, "file", "--checkpoint-interval", "1s"))
+        for _ in range(max(2, self.rounds // 2) + 1):
+            for contender in (floor, ours):
+                contender.run(self.measure)
+        # The first round is for the caches.
+        figures = []
+        for contender in (floor, ours):
+            contender.runs.pop(0)
+            figures.append(contender.figures())
+        cpu, wall = ([entry[name]["median"] for entry in figures] for name in ("cpu_seconds", "wall_seconds"))
+        return {"floor_ns": cpu[0] / lines * 1e9, "cpu_ns": cpu[1] / lines * 1e9, "cpu": cpu[1] / cpu[0],
+                "wall": wall[1] / wall[0], "peak_bytes": figures[1]["peak_bytes"]}
+
     def formats(self):
         lines = 1_000_000 // self.scale
         stream = self.generate(lines, 100_000)
@@ -237,6 +281,21 @@ class Bench:
         print(self.results["machine"])
 
 
+def remember(path, results):
+    """A line with the commit, the machine and the figures that are compared over time."""
+    def git(*arguments):
+        return subprocess.run(["git", "-C", HERE, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    entry = {
+        "date": git("log", "-1", "--format=%cs").strip(), "commit": git("log", "-1", "--format=%h").strip(),
+        "changed": bool(git("status", "--porcelain", "--untracked-files=no").strip()), "machine": results["machine"],
+        "kinds": [{name: round(value, 2) if isinstance(value, float) else value for name, value in row.items()}
+                  for row in results["kinds"]],
+    }
+    with open(path, "a") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="a twentieth of the data, two rounds")
@@ -244,17 +303,23 @@ def main():
     parser.add_argument("--json", help="write all figures to this file, too")
     parser.add_argument("assay")
     parser.add_argument("tools", help="the folder of floor, latency and measure")
+    parser.add_argument("--kinds", action="store_true", help="the kinds of streams alone")
+    parser.add_argument("--history", help="append the figures to this file, a line of JSON for each run")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
         bench = Bench(options, folder)
         bench.machine()
-        bench.throughput()
-        bench.formats()
-        bench.latency()
-        bench.growth()
+        bench.kinds()
+        if not options.kinds:
+            bench.throughput()
+            bench.formats()
+            bench.latency()
+            bench.growth()
     if options.json:
         with open(options.json, "w") as file:
             json.dump(bench.results, file, indent=1)
+    if options.history:
+        remember(options.history, bench.results)
 
 
 main()

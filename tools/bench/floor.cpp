@@ -26,19 +26,23 @@ void add_text(ondemand::value value, Sums &sums) {
     sums.text_bytes += std::string_view(value.get_string()).size();
 }
 
+// Numbers may be texts.
+void add_number(ondemand::value value, Sums &sums) {
+    if (value.type() == ondemand::json_type::number) {
+        sums.numbers += double(value);
+    } else {
+        add_text(value, sums);
+    }
+}
+
 void read(ondemand::object transaction, Sums &sums) {
     add_text(transaction["transaction_id"], sums);
     add_text(transaction["user_id"], sums);
-    sums.numbers += double(transaction["amount"]);
+    add_number(transaction["amount"], sums);
     std::string_view text;
     if (!transaction["currency"].get_string().get(text)) sums.text_bytes += text.size();
     if (!transaction["transaction_type"].get_string().get(text)) sums.text_bytes += text.size();
-    ondemand::value timestamp = transaction["timestamp"];
-    if (timestamp.type() == ondemand::json_type::number) {
-        sums.numbers += double(timestamp);
-    } else {
-        add_text(timestamp, sums);
-    }
+    add_number(transaction["timestamp"], sums);
     ondemand::object location;
     if (!transaction["location"].get_object().get(location)) {
         sums.numbers += double(location["latitude"]) + double(location["longitude"]);

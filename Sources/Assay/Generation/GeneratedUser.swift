@@ -9,6 +9,8 @@ struct GeneratedUser {
     let favouriteTypes: [StaticString]
     /// The natural logarithm of a usual amount.
     let amountLogarithm: Double
+    /// The deviation of that, where amounts are varied.
+    let amountSpread: Double
     /// UTC.
     let firstHour: UInt64
     let activeHours: UInt64
@@ -54,6 +56,7 @@ struct GeneratedUser {
         amountLogarithm = 3.4 + 0.6 * random.bell() + city.priceLogarithm
         firstHour = UInt64((Int64(6 + random.below(4)) - city.hoursAhead + 24) % 24)
         activeHours = 13 + random.below(4)
+        amountSpread = 0.25 + 0.45 * random.unit()
     }
 
     func isActive(hour: UInt64) -> Bool {

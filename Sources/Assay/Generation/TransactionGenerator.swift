@@ -11,6 +11,9 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         package var seed: UInt64 = 1
         /// The part of all transactions that belongs to fraud.
         package var fraud = 0.01
+        package var profile = GeneratorProfile.regulars
+        /// The part of the lines that are written in another way than the others.
+        package var uneven = 0.0
         /// Transactions arrive up to this long after they happened.
         package var disorderSeconds = 0.0
         /// The event time of the first one.
@@ -71,6 +74,8 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
 
     /// The mean number of transactions per episode, weighted over the four kinds.
     private static let meanEpisode = 7.5
+    /// Of commuters the n-th makes a part of all transactions that falls with the 0.77th power of n.
+    private static let activityPower = 4.33
 
     private let options: Options
     private var random: SeededRandom
@@ -94,7 +99,7 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         guard let event = nextArrival() else { return false }
         writeLine(event, into: &lines)
         if let fraud = event.fraud {
-            writeID(into: &labels)
+            GeneratedLine.writeID(written, into: &labels)
             labels.write(",")
             labels.write(fraud.label)
             if let delay = options.labelDelayMilliseconds {
@@ -139,6 +144,10 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
 
     /// A tenth of the users make three tenths of the transactions.
     private mutating func pickUser() -> UInt64 {
+        if options.profile == .commuters {
+            // The most active one makes a hundred times as many as one in the middle.
+            return UInt64(pow(random.unit(), Self.activityPower) * Double(options.users))
+        }
         let isFrequent = random.unit() < 0.22
         return random.below(isFrequent ? max(options.users / 10, 1) : options.users)
     }
@@ -173,114 +182,13 @@ package struct TransactionGenerator: LineGenerator, ~Copyable {
         return episodes.popFirst()
     }
 
-    // MARK: Lines
-
     private mutating func writeLine(_ event: Event, into lines: inout OutputBuffer) {
-        let user = GeneratedUser(event.user, seed: options.seed)
-        lines.write("{\"transaction_id\":\"")
-        writeID(into: &lines)
-        lines.write("\",\"user_id\":\"u")
-        lines.write(user.number, digits: 7)
-        lines.write("\",\"account_id\":\"a")
-        lines.write(user.number, digits: 7)
-        lines.write("-")
-        lines.write(integer: 1 + random.below(2))
-        lines.write("\",\"transaction_type\":\"")
-        lines.write(type(event, user))
-        lines.write("\",\"amount\":")
-        writeAmount(event, user, into: &lines)
-        lines.write(",\"currency\":\"")
-        lines.write(user.home.currency)
-        lines.write("\",\"timestamp\":")
-        lines.write(integer: event.time / 1000)
-        lines.write(",\"merchant_id\":\"m")
-        lines.write(random.below(20_000), digits: 5)
-        lines.write("\",\"location\":{\"latitude\":")
-        let place = place(event, user)
-        lines.write(millionths: place.latitude)
-        lines.write(",\"longitude\":")
-        lines.write(millionths: place.longitude)
-        lines.write("},\"metadata\":{\"category\":\"")
-        lines.write(random.pick(Self.categories))
-        lines.write("\",\"ip_address\":\"10.")
-        let address = random.next()
-        lines.write(integer: address & 0xFF)
-        lines.write(".")
-        lines.write(integer: address >> 8 & 0xFF)
-        lines.write(".")
-        lines.write(integer: address >> 16 & 0xFF)
-        lines.write("\",\"channel\":\"")
-        lines.write(random.pick(Self.channels))
-        lines.write("\"}}\n")
-    }
-
-    private static let categories: [StaticString] = [
-        "grocery", "fuel", "dining", "fashion", "electronics", "health", "utilities", "travel",
-    ]
-    private static let channels: [StaticString] = ["card", "app", "web", "atm"]
-
-    private func writeID(into buffer: inout OutputBuffer) {
-        buffer.write("tx")
-        buffer.write(written, digits: 9)
-    }
-
-    private mutating func type(_ event: Event, _ user: GeneratedUser) -> StaticString {
-        switch event.fraud {
-        case .burst: event.salt & 1 == 0 ? "withdrawal" : "transfer"
-        case .takeover: "transfer"
-        default: random.unit() < 0.01 ? random.pick(GeneratedUser.types) : random.pick(user.favouriteTypes)
-        }
-    }
-
-    private mutating func writeAmount(_ event: Event, _ user: GeneratedUser, into lines: inout OutputBuffer) {
-        let factor =
-            switch event.fraud {
-            case .spike: 6 + 20 * random.unit()
-            case .takeover: 2 + 6 * random.unit()
-            default: 1.0
-            }
-        let cents = UInt64(exp(user.amountLogarithm + 0.35 * random.bell()) * factor * 100)
-        lines.write(integer: cents / 100)
-        lines.write(".")
-        lines.write(cents % 100, digits: 2)
-    }
-
-    private mutating func place(_ event: Event, _ user: GeneratedUser) -> (latitude: Int64, longitude: Int64) {
-        var place = user.places[0]
-        switch event.fraud {
-        case .travel, .takeover:
-            let city = GeneratedUser.cities[Int(event.salt % UInt64(GeneratedUser.cities.count))]
-            place = (city.latitude, city.longitude)
-        default:
-            let drawn = random.unit()
-            if drawn < 0.03 {
-                // Somewhere else in town.
-                place.latitude += Int64(random.bell() * 40_000)
-                place.longitude += Int64(random.bell() * 40_000)
-            } else {
-                place = user.places[drawn < 0.45 ? 0 : drawn < 0.7 ? 1 : drawn < 0.87 ? 2 : 3]
-            }
-        }
-        // A phone is exact to some fifty metres.
-        return (place.latitude + Int64(random.bell() * 400), place.longitude + Int64(random.bell() * 400))
-    }
-}
-
-extension OutputBuffer {
-    /// Writes at least this many digits, with leading zeros.
-    package mutating func write(_ value: UInt64, digits: Int) {
-        var limit: UInt64 = 1
-        for _ in 1..<digits { limit *= 10 }
-        while value < limit, limit > 1 {
-            write(UInt8(ascii: "0"))
-            limit /= 10
-        }
-        write(integer: value)
-    }
-
-    fileprivate mutating func write(millionths value: Int64) {
-        if value < 0 { write("-") }
-        write(integer: value.magnitude / 1_000_000)
-        write(fraction: value.magnitude % 1_000_000, digits: 6)
+        let transaction = GeneratedTransaction(
+            of: GeneratedUser(event.user, seed: options.seed), options.profile, fraud: event.fraud, salt: event.salt,
+            milliseconds: event.time, &random)
+        let line = GeneratedLine(transaction: transaction, number: written, isFull: options.profile != .bare)
+        // Nothing is drawn where all lines are alike, whose bytes are always the same.
+        let isUneven = options.uneven > 0 && random.unit() < options.uneven
+        line.write(isUneven ? random.pick(GeneratedLine.Form.allCases) : nil, into: &lines)
     }
 }
