@@ -88,7 +88,9 @@ package struct Explainer: ~Copyable {
         var before = try self.state(stored, &function)
         var context = ProcessContext(output: FraudDetection.Output())
         let text = batch.text.view
-        let input = FraudDetection.Input(transaction: transaction, text: text)
+        let place = TransactionPlace()
+        defer { withExtendedLifetime(place) {} }
+        let input = place.take(transaction, text: text)
         function.install(rules)
         function.show(batch.decoded.columns)
         context.output.rules = rules

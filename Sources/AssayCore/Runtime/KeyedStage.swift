@@ -60,13 +60,14 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
 
     // MARK: Elements
 
-    /// Takes a batch of elements in order. `input` returns each with its time.
+    /// Takes a batch of elements in order. `input` returns each with its time; elements stay where they are meanwhile.
     @inline(__always)
     mutating func process<Element>(
-        _ elements: borrowing [Element], hash: (borrowing Element) -> UInt64,
+        _ elements: UnsafeBufferPointer<Element>, hash: (borrowing Element) -> UInt64,
         key: (borrowing Element) -> UnsafeBufferPointer<UInt8>,
-        input: (borrowing Element) -> (Function.Input, EventTime)
+        input: (UnsafePointer<Element>) -> (Function.Input, EventTime)
     ) throws(StoreError) {
+        guard let first = elements.baseAddress else { return }
         let count = elements.count
         for index in 0..<count { keys.prefetchSlot(hash: hash(elements[index])) }
         interned.removeAll(keepingCapacity: true)
@@ -82,7 +83,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
             if ahead < count { function.prefetch(keys[interned[ahead]]) }
             let near = index + Self.prefetchDistance / 2
             if near < count { function.prefetchMore(keys[interned[near]]) }
-            let (input, time) = input(elements[index])
+            let (input, time) = input(first + index)
             let key = interned[index]
             let place = keys.place(of: key)
             if place.pointee.saving.changedIn != presentCut { noteChange(key) }

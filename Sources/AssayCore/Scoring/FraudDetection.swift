@@ -2,15 +2,19 @@ import CivilTime
 
 /// The process function that scores transactions: five checks against the user's state, which is then updated.
 package struct FraudDetection: KeyedProcessFunction, ~Copyable {
-    /// A transaction and the text that its slices point into.
+    /// A transaction and the text that its slices point into. A copy of it for each would cost as much as a check.
     package struct Input {
-        let transaction: Transaction
+        private let place: UnsafePointer<Transaction>
         let text: BatchText
 
-        package init(transaction: Transaction, text: BatchText) {
-            self.transaction = transaction
+        /// The transaction stays at its place until it was processed.
+        package init(_ place: UnsafePointer<Transaction>, text: BatchText) {
+            self.place = place
             self.text = text
         }
+
+        @inline(__always)
+        var transaction: Transaction { _read { yield place.pointee } }
     }
 
     let settings: ScoringSettings
@@ -189,22 +193,22 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     /// The same, with the output given separately.
     @inline(__always)
     mutating func score(_ input: Input, _ state: inout UserState, _ output: inout Output) {
-        let transaction = input.transaction
-        if let model { model.takeLabels(before: transaction.lineIndex) }
-        let isEarly = clock.isEarly(transaction.time)
-        if !isEarly, isExpired(state, at: transaction.time) { forget(&state) }
-        let idHash = input.text.bytes(transaction.id).stableHash
+        let time = input.transaction.time
+        if let model { model.takeLabels(before: input.transaction.lineIndex) }
+        let isEarly = clock.isEarly(time)
+        if !isEarly, isExpired(state, at: time) { forget(&state) }
+        let idHash = input.text.bytes(input.transaction.id).stableHash
         if settings.deduplicate, state.recent.contains(idHash) {
             output.assessments.append(RiskAssessment())
             return
         }
-        let symbol =
-            transaction.type.isEmpty ? defaultType : symbols.intern(input.text.bytes(transaction.type))
+        let type = input.transaction.type
+        let symbol = type.isEmpty ? defaultType : symbols.intern(input.text.bytes(type))
         let firstFactor = output.factors.factors.count
-        let ahead = isEarly ? transaction.time.milliseconds - clock.milliseconds : nil
+        let ahead = isEarly ? time.milliseconds - clock.milliseconds : nil
         if keepsFormer { former.clock = clock }
-        clock.advance(to: transaction.time)
-        let judgement = judge(transaction, symbol, aheadMilliseconds: ahead, state, &output.factors)
+        clock.advance(to: time)
+        let judgement = judge(input.transaction, symbol, aheadMilliseconds: ahead, state, &output.factors)
         var probability: Double?
         var count: UInt32 = 0
         if let model { (probability, count) = assess(input, idHash, judgement, state, model) }
@@ -213,7 +217,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         if keepsFormer {
             keepFormer(state, hasFactors: output.factors.factors.count > firstFactor, probability, &output)
         }
-        teach(transaction, symbol, judgement, &state)
+        teach(input.transaction, symbol, judgement, &state)
         var score = judgement.risk
         if let rules {
             let known = output.factors.factors.count
@@ -228,7 +232,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         }
         if settings.deduplicate { state.addRecent(idHash, in: &pool) }
         state.transactions += 1
-        if !isEarly { state.lastTime = transaction.time }
+        if !isEarly { state.lastTime = time }
         sequence += 1
         let factorCount = output.factors.factors.count - firstFactor
         output.assessments.append(

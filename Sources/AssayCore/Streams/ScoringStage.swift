@@ -384,11 +384,13 @@ package struct ScoringStage: RunStage, ~Copyable {
         if rules != nil { stage.changeFunction { [columns = batch.decoded.columns] in $0.show(columns) } }
         stage.withOutput { swap(&$0, &batch.scored) }
         model?.begin(batch.decoded.transactions, batch.decoded.labels, text, batch.decoded.columns)
-        try stage.process(
-            batch.decoded.transactions,
-            hash: { $0.userHash },
-            key: { text.bytes($0.userID) },
-            input: { (FraudDetection.Input(transaction: $0, text: text), $0.time) })
+        try batch.decoded.transactions.withUnsafeBufferPointer { transactions throws(StoreError) in
+            try stage.process(
+                transactions,
+                hash: { $0.userHash },
+                key: { text.bytes($0.userID) },
+                input: { (FraudDetection.Input($0, text: text), $0.pointee.time) })
+        }
         stage.withOutput { swap(&$0, &batch.scored) }
         model?.takeRemainingLabels()
         settle(batch)

@@ -34,6 +34,7 @@ package struct StreamStage: RunStage, ~Copyable {
     private var outputs: [RowBuffer] = []
     /// The current event as a transaction, with its number in the batch, where events are transactions too.
     private var transaction: FraudDetection.Input?
+    private let transactionPlace = TransactionPlace()
     private var transactionIndex = 0
     private var ahead = ScoredAhead()
 
@@ -109,7 +110,7 @@ package struct StreamStage: RunStage, ~Copyable {
             }
             if transactionIndex < transactions.count, transactions[transactionIndex].lineIndex == event.lineIndex {
                 ahead.goOn(to: transactionIndex, stage)
-                transaction = FraudDetection.Input(transaction: transactions[transactionIndex], text: batch.text.view)
+                transaction = transactionPlace.take(transactions[transactionIndex], text: batch.text.view)
             }
             guard let reached = reached(by: event) else {
                 batch.reject(event)
