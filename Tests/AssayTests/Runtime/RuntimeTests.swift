@@ -101,9 +101,11 @@ private struct PauseDetection: KeyedProcessFunction, ~Copyable {
             return UnsafeBufferPointer(copy)
         }
         defer { for key in keys { key.deallocate() } }
-        try stage.process(
-            Array(elements.indices), hash: { keys[$0].stableHash }, key: { keys[$0] },
-            input: { (elements[$0].0, EventTime(milliseconds: elements[$0].1)) })
+        try Array(elements.indices).withUnsafeBufferPointer { numbers in
+            try stage.process(
+                numbers, hash: { keys[$0].stableHash }, key: { keys[$0] },
+                input: { (elements[$0.pointee].0, EventTime(milliseconds: elements[$0.pointee].1)) })
+        }
         for watermark in watermarks { stage.advance(to: EventTime(milliseconds: watermark)) }
         return stage.withOutput { $0 }
     }
@@ -123,9 +125,11 @@ private struct PauseDetection: KeyedProcessFunction, ~Copyable {
     func deletion() throws {
         var stage = KeyedStage(function: PauseDetection(), output: [], functionNumber: 7)
         try "k".withBytes { key in
-            try stage.process(
-                ["go", "stop"], hash: { _ in key.stableHash }, key: { _ in key },
-                input: { ($0, EventTime(milliseconds: 1)) })
+            try ["go", "stop"].withUnsafeBufferPointer { words in
+                try stage.process(
+                    words, hash: { _ in key.stableHash }, key: { _ in key },
+                    input: { ($0.pointee, EventTime(milliseconds: 1)) })
+            }
         }
         stage.advance(to: EventTime(milliseconds: 1000))
         #expect(stage.withOutput { $0 } == [])
