@@ -234,61 +234,68 @@ package final class ReviewStore: SideDatabase, @unchecked Sendable {
 
     /// Gives a number to each judgement that is to become a label and has none: those that were made before a time, and
     /// hold still. Numbers are durable, and never given again, so that labels come in one order for good.
-    package func numberLabels(before time: Int64, limit: Int64) throws(StoreError) {
-        guard try lastJudgement(before: time) > taught else { return }
+    /// `read`: the number of a label that was read, which may be from a database that this one came in place of.
+    package func numberLabels(after read: Int64, now: Int64, grace: Int64, limit: Int64) throws(StoreError) {
+        guard try lastSettled(now: now, grace: grace) > taught else { return }
         try change(isDurable: true) { () throws(StoreError) in
-            let judgements = try standing(after: taught, before: time, limit: limit)
+            let settled = try lastSettled(now: now, grace: grace)
+            let judgements = try standing(after: taught, upTo: settled, limit: limit)
             for judgement in judgements where judgement.verdict.isFraud != nil {
-                try run("INSERT INTO label (judgement) VALUES (?)") { statement throws(StoreError) in
+                try run(
+                    "INSERT INTO label (number, judgement) VALUES (1 + max(?, "
+                        + "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'label'), 0)), ?)"
+                ) { statement throws(StoreError) in
+                    try statement.bind(read)
                     try statement.bind(judgement.number)
                 }
             }
             let last = judgements.count == limit ? judgements.last?.number : nil
-            if let last { try noteTaught(last) } else { try noteTaught(lastJudgement(before: time)) }
+            try noteTaught(last ?? settled)
         }
     }
 
-    /// The labels of these numbers, at most so many; of users who were forgotten the numbers alone.
-    package func labels(
-        after number: Int64, upTo last: Int64, limit: Int64
-    ) throws(StoreError) -> [(number: Int64, judgement: Judgement?)] {
-        var numbers: [(label: Int64, judgement: Int64)] = []
+    /// The first label of these numbers; of a user who was forgotten the number alone.
+    package func label(
+        after number: Int64, upTo last: Int64
+    ) throws(StoreError) -> (number: Int64, judgement: Judgement?)? {
+        var found: (label: Int64, judgement: Int64)?
         try query(
-            "SELECT number, judgement FROM label WHERE number > ? AND number <= ? ORDER BY number LIMIT ?"
+            "SELECT number, judgement FROM label WHERE number > ? AND number <= ? ORDER BY number LIMIT 1"
+        ) { statement throws(StoreError) in
+            try statement.bind(number)
+            try statement.bind(last)
+        } _: { row in
+            found = (row.integer(0), row.integer(1))
+            return false
+        }
+        guard let found else { return nil }
+        let judgement = try judgements("WHERE number = ?") { statement throws(StoreError) in
+            try statement.bind(found.judgement)
+        }
+        return (found.label, judgement.first)
+    }
+
+    /// Judgements after a number that hold still, oldest first; at most so many.
+    package func standing(after number: Int64, upTo last: Int64, limit: Int64) throws(StoreError) -> [Judgement] {
+        try judgements(
+            "WHERE number > ? AND number <= ? AND \(Self.isLast) ORDER BY number LIMIT ?"
         ) { statement throws(StoreError) in
             try statement.bind(number)
             try statement.bind(last)
             try statement.bind(limit)
-        } _: { row in
-            numbers.append((row.integer(0), row.integer(1)))
-            return true
         }
-        var labels: [(number: Int64, judgement: Judgement?)] = []
-        for (label, number) in numbers {
-            let judgement = try judgements("WHERE number = ?") { statement throws(StoreError) in
-                try statement.bind(number)
-            }
-            labels.append((label, judgement.first))
-        }
-        return labels
     }
 
-    /// Judgements after a number that were made before a time and hold still, oldest first; at most so many.
-    package func standing(after number: Int64, before time: Int64, limit: Int64) throws(StoreError) -> [Judgement] {
-        try judgements(
-            "WHERE number > ? AND time_ms < ? AND \(Self.isLast) ORDER BY number LIMIT ?"
+    /// The number of the last judgement before those that may still be undone; 0 without one. A time that is to come is
+    /// one from before the clock was set back.
+    package func lastSettled(now: Int64, grace: Int64) throws(StoreError) -> Int64 {
+        try integer(
+            "SELECT coalesce((SELECT min(number) - 1 FROM judgement WHERE number > "
+                + "coalesce((SELECT judgement FROM taught), 0) AND time_ms BETWEEN ? AND ?), "
+                + "(SELECT max(number) FROM judgement), 0)"
         ) { statement throws(StoreError) in
-            try statement.bind(number)
-            try statement.bind(time)
-            try statement.bind(limit)
-        }
-    }
-
-    /// The number of the last judgement before a time; 0 without one.
-    package func lastJudgement(before time: Int64) throws(StoreError) -> Int64 {
-        try integer("SELECT coalesce(max(number), 0) FROM judgement WHERE time_ms < ?") {
-            statement throws(StoreError) in
-            try statement.bind(time)
+            try statement.bind(now - grace)
+            try statement.bind(now)
         } ?? 0
     }
 

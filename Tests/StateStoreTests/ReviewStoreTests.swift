@@ -111,11 +111,50 @@ import Testing
         _ = try judge(2, .fraud, version: 0, time: 2000)
         _ = try judge(1, .legitimate, version: 1, time: 3000)
         _ = try judge(3, .fraud, version: 0, time: 9000)
-        #expect(try store.standing(after: 0, before: 9000, limit: 10).map(\.number) == [2, 3])
-        #expect(try store.lastJudgement(before: 9000) == 3)
+        #expect(try store.lastSettled(now: 9000, grace: 5000) == 3)
+        #expect(try store.standing(after: 0, upTo: 3, limit: 10).map(\.number) == [2, 3])
         try store.setTaught(3)
         #expect(try store.taught == 3)
-        #expect(try store.standing(after: 3, before: 10_000, limit: 10).map(\.transactionID) == ["t3"])
+        #expect(try store.lastSettled(now: 14_001, grace: 5000) == 4)
+        #expect(try store.standing(after: 3, upTo: 4, limit: 10).map(\.transactionID) == ["t3"])
+    }
+
+    @Test("A judgement from before the clock was set back keeps its place among labels")
+    func clockSetBack() throws {
+        try add(Self.entry(1), Self.entry(2), Self.entry(3))
+        _ = try judge(1, .fraud, version: 0, time: 900_000)
+        _ = try judge(2, .fraud, version: 0, time: 1000)
+        _ = try judge(3, .fraud, version: 0, time: 99_000)
+        try store.numberLabels(after: 0, now: 100_000, grace: 5000, limit: 10)
+        #expect(try numbered() == ["t1", "t2"])
+        try store.numberLabels(after: 0, now: 105_000, grace: 5000, limit: 10)
+        #expect(try numbered() == ["t1", "t2", "t3"])
+    }
+
+    /// The transactions of all labels by their numbers.
+    private func numbered(after first: Int64 = 0) throws -> [String] {
+        var (transactions, last): ([String], Int64) = ([], first)
+        while let label = try store.label(after: last, upTo: .max) {
+            transactions.append(label.judgement?.transactionID ?? "")
+            last = label.number
+        }
+        return transactions
+    }
+
+    @Test("Numbers of labels go on after one that was read, also in a new database, with places for the forgotten")
+    func numbers() throws {
+        try add(Self.entry(1), Self.entry(2, user: "v"), Self.entry(3))
+        for entry in Int64(1)...3 { _ = try judge(entry, .fraud, version: 0, time: 1000) }
+        try store.numberLabels(after: 40, now: 100_000, grace: 5000, limit: 2)
+        #expect(try store.label(after: 40, upTo: .max)?.number == 41)
+        #expect(try store.label(after: 40, upTo: 40) == nil)
+        #expect(try numbered(after: 40) == ["t1", "t2"])
+        try store.numberLabels(after: 0, now: 100_000, grace: 5000, limit: 2)
+        try store.forget(users: ["v"])
+        #expect(try numbered(after: 40) == ["t1", "", "t3"])
+        _ = try judge(1, .legitimate, version: 1, time: 2000)
+        try store.numberLabels(after: 43, now: 100_000, grace: 5000, limit: 2)
+        #expect(try store.label(after: 43, upTo: .max)?.number == 44)
     }
 
     @Test("The figures that are kept up are those that counting gives, whatever happens", arguments: [1, 2, 3])

@@ -16,7 +16,7 @@ final class JudgementSource: Source {
     private let now: () -> Int64
 
     private static let waitMilliseconds: Int32 = 250
-    /// Of some 150 bytes each, so that they fit into any batch.
+    /// So many get their numbers together.
     private static let mostAtOnce: Int64 = 100
 
     init(
@@ -42,28 +42,26 @@ final class JudgementSource: Source {
         }
     }
 
+    /// One label at a time: where a line stands in its batch must be the same whenever it is read.
     private func append(to text: inout InputText, upTo limit: UInt64) throws(RunFailure) -> Bool {
-        let labels: [(number: Int64, judgement: Judgement?)]
+        let label: (number: Int64, judgement: Judgement?)?
         do throws(StoreError) {
             if store == nil { store = try ReviewStore(path: path) }
             guard let store else { preconditionFailure("it was just opened") }
-            try store.numberLabels(before: now() - ReviewSettings.graceMilliseconds, limit: Self.mostAtOnce)
-            labels = try store.labels(
-                after: Int64(position.offset), upTo: Int64(clamping: limit), limit: Self.mostAtOnce)
+            let read = Int64(position.offset)
+            try store.numberLabels(
+                after: read, now: now(), grace: ReviewSettings.graceMilliseconds, limit: Self.mostAtOnce)
+            label = try store.label(after: read, upTo: Int64(clamping: limit))
         } catch {
             throw RunFailure(.inputOutput, "the judgements in '\(path)' cannot be read, \(error.description)")
         }
-        for (number, judgement) in labels {
-            // A blank line is passed over, and keeps the place of what was forgotten.
-            let bytes = Array((judgement?.labelLine ?? "\n").utf8)
-            if text.filled + bytes.count > text.capacity {
-                text.grow(to: 2 * text.capacity + bytes.count, keeping: text.filled)
-            }
-            bytes.withUnsafeBufferPointer { text.append($0) }
-            filled = UInt64(number)
-        }
-        guard text.filled > 0 else { return false }
+        guard let label else { return false }
+        // A blank line is passed over, and keeps the place of what was forgotten.
+        let bytes = Array((label.judgement?.labelLine ?? "\n").utf8)
+        if bytes.count > text.capacity { text.grow(to: bytes.count, keeping: 0) }
+        bytes.withUnsafeBufferPointer { text.append($0) }
         text.count = text.filled
+        filled = UInt64(label.number)
         return true
     }
 

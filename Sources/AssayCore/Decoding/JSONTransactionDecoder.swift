@@ -13,6 +13,8 @@ struct JSONTransactionDecoder {
     private let takesLabels: Bool
     /// Where the label of the present line begins, if it has one.
     private var label: UnsafePointer<UInt8>?
+    /// The present line was taken for a refund, with values that other lines may not have.
+    private var isMended = false
 
     /// In place of the number of a branch: the member that a label is in.
     private static let labelBranch = UInt8.max
@@ -50,8 +52,9 @@ struct JSONTransactionDecoder {
         at start: UnsafePointer<UInt8>, _ text: inout InputText, into batch: inout DecodedBatch
     ) -> UnsafePointer<UInt8> {
         let count = batch.transactions.count
+        isMended = false
         let next = decodeLine(at: start, &text, into: &batch)
-        if batch.transactions.count > count {
+        if batch.transactions.count > count, !isMended {
             layouts.learn(LayoutLearning.layout(ofLineAt: start, fields, takesLabels: takesLabels))
         }
         return next
@@ -99,10 +102,11 @@ struct JSONTransactionDecoder {
 
     /// Takes a refund for what it is, or rejects the line. Returns whether there is a transaction now.
     @inline(never)
-    private func mend(
+    private mutating func mend(
         _ builder: inout TransactionBuilder, _ problem: (reason: RejectReason, field: Field), _ line: LineBounds,
         _ text: inout InputText, _ batch: inout DecodedBatch
     ) -> Bool {
+        isMended = true
         guard let problem = builder.takeRefund(fields.amountSign, problem, &text) else { return true }
         var reject = Reject(
             line: line.slice(in: UnsafePointer(text.base)), lineIndex: UInt32(truncatingIfNeeded: batch.lineCount),

@@ -34,8 +34,7 @@ struct KnownLayouts {
         _ base: UnsafePointer<UInt8>, from start: Int, to next: Int, _ zone: TimeZoneRules, _ batch: inout DecodedBatch
     ) -> Int? {
         guard latest.read(base, zone) else { return nil }
-        latest.transaction.line = ByteSlice(
-            offset: UInt32(truncatingIfNeeded: start), count: UInt32(truncatingIfNeeded: next - 1 - start))
+        latest.transaction.line = LineBounds(start: base + start, newline: base + next - 1).slice(in: base)
         latest.transaction.lineIndex = UInt32(truncatingIfNeeded: batch.lineCount)
         batch.transactions.append(latest.transaction)
         return next

@@ -61,8 +61,18 @@ struct LayoutLearning {
     }
 
     private mutating func note(_ field: Field?, _ kind: LineLayout.Kind) throws {
-        if let field, !layout.note(field, kind) { throw Unlearnable() }
+        guard let field else { return }
+        let isTaken =
+            switch kind {
+            case .text, .number: field != .location && field != .metadata
+            case .null: Self.nullable.contains(field)
+            case .object: field == .location || field == .metadata
+            }
+        guard isTaken, layout.note(field, kind) else { throw Unlearnable() }
     }
+
+    /// Fields that may be null.
+    private static let nullable: [Field] = [.location, .accountID, .merchantID, .metadata]
 
     private mutating func object(_ place: Place) throws {
         scanner.cursor += 1
@@ -121,6 +131,7 @@ struct LayoutLearning {
             try object(place)
         case UInt8(ascii: "["): try array(field)
         case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"):
+            if field != nil, scanner.byte != UInt8(ascii: "n") { throw Unlearnable() }
             // Of a field it is a part of the layout.
             if field == nil { try add(ASSAY_STEP_WORD) }
             try note(field, .null)

@@ -29,7 +29,10 @@ package struct LocationCheck {
             let degrees = kilometers / Self.kilometersPerDegree * factor
             return degrees * degrees
         }
-        clearlySame = squaredDegrees(min(settings.samePlaceKilometers, Self.farthestOnPlane), 1 - Self.planeTolerance)
+        // Within a millimetre the exact formula's own rounding decides.
+        clearlySame =
+            settings.samePlaceKilometers < 1e-6
+            ? -1 : squaredDegrees(min(settings.samePlaceKilometers, Self.farthestOnPlane), 1 - Self.planeTolerance)
         let usual = squaredDegrees(min(settings.unusualKilometers, Self.farthestOnPlane), 1 - Self.planeTolerance)
         let other = squaredDegrees(settings.samePlaceKilometers, 1 + Self.planeTolerance).nextUp
         clearlyNeither = other..<max(other, usual)

@@ -29,11 +29,10 @@ final class Teacher {
             self.sent = nil
         }
         guard intake.isLive else { return }
-        let (taught, limit) = (try store.taught, now - ReviewSettings.graceMilliseconds)
-        let judgements = try store.standing(after: taught, before: limit, limit: Self.mostAtOnce)
-        let last =
-            judgements.count == Int(Self.mostAtOnce)
-            ? judgements.last?.number ?? 0 : try store.lastJudgement(before: limit)
+        let taught = try store.taught
+        let settled = try store.lastSettled(now: now, grace: ReviewSettings.graceMilliseconds)
+        let judgements = try store.standing(after: taught, upTo: settled, limit: Self.mostAtOnce)
+        let last = judgements.count == Int(Self.mostAtOnce) ? judgements.last?.number ?? 0 : settled
         guard last > taught else { return }
         let lines = judgements.compactMap(\.labelLine)
         guard !lines.isEmpty else { return try store.setTaught(last) }

@@ -77,12 +77,18 @@ import Testing
         #"{"id":"t#","user_id":"u#","data":{"object":{"total":5.5,"place":{"name":"x"}},"n":1},"#
             + #""timestamp":1735689600,"metadata":{}}"#,
         #"{"label":{"transaction_id":"t#","fraud":true,"timestamp":1735689700}}"#,
+        // Refunds, of which some have a type that others must not have.
+        #"{"transaction_id":"t#","user_id":"u","amount":@,"transaction_type":null,"timestamp":1735689600}"#,
+        #"{"transaction_id":"t#","user_id":7,"amount":@,"transaction_type":{"x":1},"timestamp":1735689600}"#,
+        #"{"transaction_id":"t#","user_id":"u","amount":@,"transaction_type":"payment","timestamp":1735689600}"#,
     ]
 
     /// A line of a shape, most often with other values, sometimes with bytes that break it.
     private static func line(_ random: inout SeededRandom) -> [UInt8] {
         let shape = shapes.randomElement(using: &random)!
-        var bytes = Array(shape.replacing("#", with: "\(Int.random(in: 0...99_999, using: &random))").utf8)
+        let text = shape.replacing("#", with: "\(Int.random(in: 0...99_999, using: &random))")
+            .replacing("@", with: ["5", "-5", "0.5", "-0.25"].randomElement(using: &random)!)
+        var bytes = Array(text.utf8)
         if Int.random(in: 0..<3, using: &random) == 0 {
             for _ in 0..<Int.random(in: 1...3, using: &random) {
                 let place = Int.random(in: bytes.indices, using: &random)
@@ -99,15 +105,17 @@ import Testing
             let place = Int.random(in: bytes.indices, using: &random)
             bytes.insert(UInt8(ascii: "\n"), at: place)
         }
-        return bytes + [UInt8(ascii: "\n")]
+        let end = Int.random(in: 0..<4, using: &random) == 0 ? "\r\n" : "\n"
+        return bytes + Array(end.utf8)
     }
 
     private static let mapping = ["id": "transaction_id", "data.object.total": "amount"]
 
-    @Test("Lines among others are what they are alone", arguments: Seed.several(20), [false, true])
-    func amongOthers(_ seed: Seed, isMapped: Bool) throws {
+    @Test("Lines among others are what they are alone", arguments: Seed.several(12), AmountSign.allCases)
+    func amongOthers(_ seed: Seed, _ sign: AmountSign) throws {
         var random = seed.random
-        let fields = try #require(TransactionFields(mapping: isMapped ? Self.mapping : [:]))
+        let mapping = Bool.random(using: &random) ? Self.mapping : [:]
+        let fields = try #require(TransactionFields(mapping: mapping, amountSign: sign))
         let takesLabels = Bool.random(using: &random)
         var lines: [[UInt8]] = []
         for _ in 0..<400 {
