@@ -38,11 +38,14 @@ export async function show(main, _, signal) {
   }
 
   function draw() {
-    if (steps.length < 2) {
+    const isEmpty = !(counts?.accepted > 0 || counts?.rejected > 0)
+      && steps.every((step) => !step.rejected && step.levels.every((count) => !count));
+    if (isEmpty || steps.length < 2) {
       fill(plots, el("p", { class: "note" },
-        counts && counts.accepted > 0 ? "The plots begin in a few seconds."
-          : session.serves ? "Nothing has been scored yet. Send a transaction: POST /v1/assessments."
-            : "Nothing has been read yet. The plots begin with the first lines."));
+        !isEmpty ? "The plots begin in a few seconds."
+          : counts?.users > 0 ? "Nothing has come since the start. The plots begin with the next line."
+            : session.serves ? "Nothing has been scored yet. Send a transaction: POST /v1/assessments."
+              : "Nothing has been read yet. The plots begin with the first lines."));
       return;
     }
     const length = { "5m": 1, "1h": 15, "24h": 300 }[chosen];
