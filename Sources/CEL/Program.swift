@@ -97,6 +97,18 @@ package final class Program: Sendable {
         return try machine.value(hot.roots[index], host)
     }
 
+    /// The slot of an expression that is just a variable, and the only kind of value that it takes, if there is one.
+    /// Nil for any other expression.
+    package func plainVariable(_ index: Int) -> (slot: Int, kind: Value.Kind?)? {
+        let root = hot.instructions[hot.roots[index]]
+        switch root.operation {
+        case .variable: return (Int(root.x), nil)
+        case .intVariable: return (Int(root.x), .int)
+        case .doubleVariable: return (Int(root.x), .double)
+        default: return nil
+        }
+    }
+
     /// The same for one with an int result.
     package func int(
         _ index: Int = 0, host: any Host, limits: Limits = Limits()

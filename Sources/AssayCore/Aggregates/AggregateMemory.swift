@@ -18,16 +18,11 @@ extension AggregateState {
 }
 
 extension Aggregate {
-    /// Whether its state grows with the number or the size of what is added.
-    func grows(with step: AggregatePlan.Step) -> Bool {
+    /// Whether its state is usually by reference, and may grow with what is added.
+    var isHeld: Bool {
         switch self {
-        case .count, .countIf, .sum, .average, .deviation: return false
-        case .collect, .distinct, .countBy, .top, .quantile: return true
-        case .least, .greatest, .first, .last:
-            switch step {
-            case .int, .double: return false
-            default: return true
-            }
+        case .count, .countIf, .sum, .average: false
+        default: true
         }
     }
 }

@@ -141,17 +141,23 @@ final class ValueRow: Row {
 final class EmissionRow: Row {
     // Only the owner of the batch uses it.
     @exclusivity(unchecked) private var values: [Value]
-    private var event: Row?
+    @exclusivity(unchecked) private var event: Row?
+    /// Fills the first slots, which most rows that are dropped never need.
+    private let opening: (count: Int, fill: (inout [Value]) -> Void)?
+    /// So many slots are still to be filled.
+    @exclusivity(unchecked) private var unfilled = 0
 
     /// The slots from here on are its own.
     static let firstSlot = RowSlots.firstEmission
 
-    init(slotCount: Int) {
+    init(slotCount: Int, opening: (count: Int, fill: (inout [Value]) -> Void)? = nil) {
         values = Array(repeating: .null, count: slotCount)
+        self.opening = opening
     }
 
     func begin(event: Row?, at time: EventTime) {
         self.event = event
+        unfilled = opening?.count ?? 0
         move(to: time)
     }
 
@@ -159,14 +165,34 @@ final class EmissionRow: Row {
 
     /// A value of its own.
     subscript(slot slot: Int) -> Value {
-        get { values[slot] }
+        get {
+            if slot < unfilled { fill() }
+            return values[slot]
+        }
         set { values[slot] = newValue }
     }
 
+    private func fill() {
+        unfilled = 0
+        opening?.fill(&values)
+    }
+
     override func value(_ slot: Int) throws(EvaluationError) -> Value {
-        if slot >= Self.firstSlot { return values[slot - Self.firstSlot] }
+        if slot >= Self.firstSlot { return self[slot: slot - Self.firstSlot] }
         guard let event else { preconditionFailure("the checker allows no field without an event") }
         return try event.value(slot)
+    }
+
+    override func int(_ slot: Int) throws(EvaluationError) -> Int64 {
+        let own = slot - Self.firstSlot
+        guard own >= unfilled, case .int(let int) = values[own] else { return try super.int(slot) }
+        return int
+    }
+
+    override func double(_ slot: Int) throws(EvaluationError) -> Double {
+        let own = slot - Self.firstSlot
+        guard own >= unfilled, case .double(let double) = values[own] else { return try super.double(slot) }
+        return double
     }
 
     override func cost(_ slot: Int) -> Int { slot >= Self.firstSlot ? 0 : event?.cost(slot) ?? 0 }

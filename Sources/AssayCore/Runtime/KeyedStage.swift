@@ -5,6 +5,8 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     var keys = KeyTable<Function.State>()
     var context: ProcessContext<Function.Output>
     private var interned: [Int] = []
+    /// By stream, the key of its last element.
+    private var latest: [Int]
 
     private var log: StateLog
     /// Which of two cuts a change belongs to: the one under way and the next alternate.
@@ -29,12 +31,13 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     /// The number of keys at the last cut, without those that it has dropped.
     private var keysAtCut: Int64 = 0
     /// Timers of one time and stream that are still to fire, the next one last.
-    private var due: [DueTimer] = []
-    private var ready: [Int] = []
+    var due: [DueTimer] = []
+    var dueTime = EventTime(milliseconds: 0)
+    var ready: [Int] = []
     /// The key that was processed last, whose results may still be in use.
     var touched: Int?
     /// Where the last advance went.
-    private var advanced = Int64.min
+    var advanced = Int64.min
 
     /// So many elements ahead a state's own memory is fetched.
     private static var prefetchDistance: Int { 6 }
@@ -46,6 +49,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         self.function = function
         self.isSaved = isSaved
         context = ProcessContext(output: output, streams: streams)
+        latest = Array(repeating: -1, count: streams)
         log = StateLog(function: functionNumber)
     }
 
@@ -116,7 +120,13 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         stream: Int = 0, watermark: Int64? = nil
     ) throws(StoreError) {
         forgetTouched()
-        let index = try intern(key, hash: hash ?? key.stableHash)
+        let index: Int
+        if let known = sameAsBefore(key, stream) {
+            index = known
+        } else {
+            index = try intern(key, hash: hash ?? key.stableHash)
+            latest[stream] = index
+        }
         noteChange(index)
         context.moment.enter(stream, watermark: watermark ?? advanced)
         context.begin(time, key: index)
@@ -126,51 +136,17 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         touched = index
     }
 
+    /// The key that a stream's last element had, if it is this one.
+    @inline(__always)
+    private func sameAsBefore(_ key: UnsafeBufferPointer<UInt8>, _ stream: Int) -> Int? {
+        let index = latest[stream]
+        return index >= 0 && index < keys.indexEnd && keys.isInUse(index) && keys.isKey(index, key) ? index : nil
+    }
+
     /// The bytes of a key by its number.
     func withKey<Result>(_ key: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         keys.withKey(key, body)
     }
-
-    /// Fires the next timer of a stream that is due at `watermark`, in order of time, rank and key, so that its results
-    /// can be taken out before the next one fires. Returns false when there is none.
-    mutating func fireNext(_ stream: Int, upTo watermark: Int64) -> Bool {
-        forgetTouched()
-        advanced = watermark
-        context.moment.enter(stream, watermark: watermark)
-        if due.isEmpty {
-            guard let time = context.moment.nextTimer(of: stream), time.milliseconds <= watermark else { return false }
-            collectTimers(of: stream, at: time)
-        }
-        guard let timer = due.popLast() else { preconditionFailure("the next timer is one at least") }
-        noteChange(timer.key)
-        context.begin(timer.time, key: timer.key)
-        touched = timer.key
-        let before = function.memoryBytes(keys[timer.key])
-        function.timerFired(state: &keys[timer.key], context: &context)
-        stateBytes += function.memoryBytes(keys[timer.key]) - before
-        return true
-    }
-
-    /// Without checkpoints a key without state is dropped as soon as its results were used.
-    private mutating func forgetTouched() {
-        guard !isSaved, let key = touched.take(), function.isEmpty(keys[key]) else { return }
-        remove(key, hash: keys.withKey(key) { $0.stableHash })
-    }
-
-    private mutating func collectTimers(of stream: Int, at time: EventTime) {
-        context.moment.popTimers(of: stream, at: time, into: &ready)
-        if ready.count == 1 { return due.append(DueTimer(rank: 0, key: ready[0], time: time)) }
-        let timers = ready.map { key in
-            let rank = function.timerRank(keys[key], at: time, stream: stream)
-            return DueTimer(rank: rank, key: key, time: time, firstBytes: withKey(key) { $0.firstBytes })
-        }
-        due = timers.sorted { $0.isBehind($1) ?? keys.precedes($1.key, $0.key) }
-    }
-
-    /// No timer of any stream is earlier.
-    var earliestTimer: Int64 { context.moment.earliestTimer }
-
-    mutating func findEarliestTimer() { context.moment.findEarliestTimer() }
 
     mutating func remove(_ index: Int, hash: UInt64) {
         stateBytes -= function.memoryBytes(keys[index])

@@ -30,72 +30,142 @@ struct TimerTimes {
 }
 
 /// The next timers of a stream.
+///
+/// Many keys wait for the same few times, the ends of their windows: those of one time are a chain, so that only times
+/// are put in order.
 struct TimerQueue {
-    private struct Timer: Comparable {
-        let time: EventTime
-        let key: Int
-
-        static func < (left: Timer, right: Timer) -> Bool {
-            (left.time, left.key) < (right.time, right.key)
-        }
+    /// A key of a chain, and the next one.
+    private struct Link {
+        let key: UInt32
+        var next: Int32
     }
 
     private let stream: Int
-    /// Contains replaced and deleted timers too.
-    private var heap = Heap<Timer>()
+    private var times = Heap<Int64>()
+    /// By time, the first link of its chain. Contains replaced and deleted timers too.
+    private var chains: [Int64: Int32] = [:]
+    private var links: [Link] = []
+    /// The first of the links that are not in use.
+    private var free = Self.end
+    /// The chain that was added to last.
+    private var latest: (time: Int64, first: Int32)?
+
+    private static let end: Int32 = -1
 
     init(stream: Int) {
         self.stream = stream
     }
 
-    var memoryBytes: Int { heap.count * MemoryLayout<Timer>.stride }
+    var memoryBytes: Int {
+        links.capacity * MemoryLayout<Link>.stride + times.count * MemoryLayout<Int64>.stride
+            + chains.capacity * (MemoryLayout<Int64>.stride + MemoryLayout<Int32>.stride)
+    }
 
-    mutating func set(key: Int, at time: EventTime, _ times: inout TimerTimes) {
-        guard !times.isSet(key, of: stream, to: time) else { return }
-        times.set(key, of: stream, to: time)
-        heap.insert(Timer(time: time, key: key))
+    mutating func set(key: Int, at time: EventTime, _ timers: inout TimerTimes) {
+        guard !timers.isSet(key, of: stream, to: time) else { return }
+        timers.set(key, of: stream, to: time)
+        let milliseconds = time.milliseconds
+        if let latest, latest.time == milliseconds {
+            self.latest = (milliseconds, link(key, before: latest.first))
+            return
+        }
+        stow()
+        let known = chains[milliseconds]
+        if known == nil {
+            times.insert(milliseconds)
+            chains[milliseconds] = Self.end
+        }
+        latest = (milliseconds, link(key, before: known ?? Self.end))
+    }
+
+    private mutating func link(_ key: Int, before next: Int32) -> Int32 {
+        let link = Link(key: UInt32(key), next: next)
+        guard free != Self.end else {
+            links.append(link)
+            return Int32(links.count - 1)
+        }
+        let place = free
+        free = links[Int(place)].next
+        links[Int(place)] = link
+        return place
+    }
+
+    /// Puts the latest chain where the others are.
+    private mutating func stow() {
+        guard let latest else { return }
+        chains[latest.time] = latest.first
+        self.latest = nil
+    }
+
+    /// Frees the first link of a chain. Returns its key and the next one.
+    private mutating func unlink(_ place: Int32) -> (key: Int, next: Int32) {
+        let link = links[Int(place)]
+        links[Int(place)].next = free
+        free = place
+        return (Int(link.key), link.next)
     }
 
     /// The earliest time that a timer is set for.
-    mutating func next(_ times: TimerTimes) -> EventTime? {
-        while let first = heap.first {
-            if times.isSet(first.key, of: stream, to: first.time) { return first.time }
-            _ = heap.popFirst()
+    mutating func next(_ timers: TimerTimes) -> EventTime? {
+        while let first = times.first {
+            let time = EventTime(milliseconds: first)
+            if let latest, latest.time == first { stow() }
+            var place = chains[first] ?? Self.end
+            let before = place
+            while place != Self.end, !timers.isSet(Int(links[Int(place)].key), of: stream, to: time) {
+                place = unlink(place).next
+            }
+            if place != Self.end {
+                if place != before { chains[first] = place }
+                return time
+            }
+            forget(first)
         }
         return nil
     }
 
+    /// Drops a time that nothing waits for. It is the first one.
+    private mutating func forget(_ time: Int64) {
+        chains[time] = nil
+        _ = times.popFirst()
+    }
+
     /// Takes out the keys whose timers are set for this time, which is the next.
-    mutating func popAll(at time: EventTime, _ times: inout TimerTimes, into keys: inout [Int]) {
+    mutating func popAll(at time: EventTime, _ timers: inout TimerTimes, into keys: inout [Int]) {
+        stow()
         keys.removeAll(keepingCapacity: true)
-        while let first = heap.first, first.time == time {
-            if times.isSet(first.key, of: stream, to: time) {
-                times.delete(first.key)
-                keys.append(first.key)
+        guard var place = chains[time.milliseconds] else { return }
+        while place != Self.end {
+            let (key, next) = unlink(place)
+            if timers.isSet(key, of: stream, to: time) {
+                timers.delete(key)
+                keys.append(key)
             }
-            _ = heap.popFirst()
+            place = next
         }
+        forget(time.milliseconds)
     }
 
     /// Deletes all timers.
-    mutating func removeAll(_ times: inout TimerTimes) {
-        while let first = heap.popFirst() {
-            if times.isSet(first.key, of: stream, to: first.time) { times.delete(first.key) }
-        }
+    mutating func removeAll(_ timers: inout TimerTimes) {
+        var keys: [Int] = []
+        while let time = next(timers) { popAll(at: time, &timers, into: &keys) }
     }
 }
 
 /// A timer that is to fire now.
 struct DueTimer {
     let rank: Int64
-    let key: Int
-    let time: EventTime
     /// The key's first bytes, which are usually enough to compare two keys.
-    var firstBytes: UInt128 = 0
+    let firstBytes: UInt128
+    let key: Int
 
-    /// Whether it fires after another one; nil where the rest of the keys' bytes decides.
-    func isBehind(_ other: DueTimer) -> Bool? {
-        if rank != other.rank { return rank > other.rank }
-        return firstBytes == other.firstBytes ? nil : firstBytes > other.firstBytes
+    /// Whether it fires before another one; where both are alike, the rest of the keys' bytes decides.
+    @inline(__always)
+    func isAhead(of other: DueTimer) -> Bool {
+        rank != other.rank ? rank < other.rank : firstBytes < other.firstBytes
     }
+
+    @inline(__always)
+    func isLike(_ other: DueTimer) -> Bool { rank == other.rank && firstBytes == other.firstBytes }
 }

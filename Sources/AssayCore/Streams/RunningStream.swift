@@ -28,9 +28,13 @@ final class RunningStream {
     var hasSaidDropped = false
     /// Runs ended by a change of their pattern.
     var ended: UInt64 = 0
-    // The result of its last step, and the key of it. Only the thread that owns the stage uses them.
+    // The result of its last step. Only the thread that owns the stage uses it.
     @exclusivity(unchecked) var step = WindowFunction<WindowAggregates>.Output()
-    @exclusivity(unchecked) var keyValues: [Value] = []
+    private let opening: WindowOpening?
+    /// By what it emits, the slot of what is just a value of the emission, and the only kind that it may have.
+    private let plainParts: [(slot: Int, kind: Value.Kind?)?]
+    /// The key of the last step.
+    @exclusivity(unchecked) private var stepKey = OutputBuffer(capacity: 64)
     private let program: Program
     private let condition: Int?
     private let audience: Int?
@@ -60,9 +64,18 @@ final class RunningStream {
         (program, condition) = (plan.program, plan.condition)
         if case .keyed(let keyed) = plan.operation {
             self.keyed = keyed
-            emission = EmissionRow(slotCount: keyed.layout.slotCount)
+            let opening = WindowOpening(keyed)
+            self.opening = opening
+            emission = EmissionRow(
+                slotCount: keyed.layout.slotCount,
+                opening: (EmissionLayout.firstKeySlot + keyed.keys.count, { opening.fill(&$0) }))
+            plainParts = keyed.emitted.map { part in
+                guard let (slot, kind) = keyed.emission.plainVariable(part.root), slot >= EmissionRow.firstSlot
+                else { return nil }
+                return (slot - EmissionRow.firstSlot, kind)
+            }
         } else {
-            (keyed, emission) = (nil, nil)
+            (keyed, emission, opening, plainParts) = (nil, nil, nil, [])
         }
         if case .pattern(let sequences) = plan.operation {
             self.sequences = sequences
@@ -149,26 +162,28 @@ final class RunningStream {
             plan: aggregates, row: Unmanaged.passUnretained(row), number: number, failures: noted)
     }
 
-    /// Returns the row of a window, or of everything so far; nil where `having` does not hold. The key's parts are
-    /// those in `keyValues`.
+    /// All firings of a step are of one key.
+    func noteKey(_ key: UnsafeBufferPointer<UInt8>) {
+        stepKey.removeAll()
+        stepKey.reserve(key.count)
+        stepKey.write(key)
+    }
+
+    /// Returns the row of a window, or of everything so far; nil where `having` does not hold.
     func emit(
-        _ firing: WindowFunction<WindowAggregates>.Firing, _ keyed: StreamPlan.Keyed, event: Row?
+        _ firing: borrowing WindowFunction<WindowAggregates>.Firing, _ keyed: StreamPlan.Keyed, event: Row?
     ) -> ValueRow? {
-        guard let emission, let row else { preconditionFailure("a keyed stream makes rows of its own") }
-        let isGlobal: Bool = if case .global = keyed.function.shape { true } else { false }
+        guard let emission, let row, let opening else { preconditionFailure("a keyed stream makes rows of its own") }
         let time = event?.time ?? EventTime(milliseconds: firing.window.lastMoment)
+        opening.begin(firing.window, key: stepKey.bytes.bindMemory(to: UInt8.self))
         emission.begin(event: event, at: time)
         defer { emission.end() }
-        if !keyed.isRunning {
-            emission[slot: 0] = Self.moment(firing.window.start)
-            emission[slot: 1] = Self.moment(isGlobal ? firing.window.lastMoment : firing.window.end)
-        }
-        for (index, key) in keyValues.enumerated() { emission[slot: EmissionLayout.firstKeySlot + index] = key }
         for (index, slot) in keyed.layout.aggregates.enumerated() {
             emission[slot: slot] = firing.content.value(index, keyed.aggregates)
         }
-        for (index, part) in keyed.emitted.enumerated() {
-            emission[slot: keyed.layout.emitted[index]] = value(part.root, of: keyed.emission, emission)
+        for index in plainParts.indices {
+            emission[slot: keyed.layout.emitted[index]] =
+                plainValue(index, emission) ?? value(keyed.emitted[index].root, of: keyed.emission, emission)
         }
         guard holds(keyed, emission) else { return nil }
         row.begin(at: time) { values in
@@ -176,6 +191,23 @@ final class RunningStream {
             for slot in keyed.layout.emitted { values.append(emission[slot: slot]) }
         }
         return row
+    }
+
+    /// The value of something emitted that is just an aggregate, or a part of the key. Nil where that has to be
+    /// evaluated, as it may fail or be too deep.
+    @inline(__always)
+    private func plainValue(_ index: Int, _ emission: EmissionRow) -> Value? {
+        guard let (slot, kind) = plainParts[index] else { return nil }
+        let value = emission[slot: slot]
+        let present: Value.Kind
+        switch value {
+        case .int: present = .int
+        case .double: present = .double
+        case .string: present = .string
+        default: return nil
+        }
+        guard let kind else { return value }
+        return kind.rawValue == present.rawValue ? value : nil
     }
 
     private func holds(_ keyed: StreamPlan.Keyed, _ emission: EmissionRow) -> Bool {
@@ -213,5 +245,36 @@ final class RunningStream {
     /// Null for a time outside the calendar.
     static func moment(_ milliseconds: Int64) -> Value {
         Timestamp(milliseconds: milliseconds).map(Value.timestamp) ?? .null
+    }
+}
+
+/// What the row of a window begins with: its start, its end and its key. Valid while the window's row is made.
+private final class WindowOpening {
+    private let isGlobal: Bool
+    private let isRunning: Bool
+    private let parts: Int
+    // Only the thread that owns the stage uses these.
+    @exclusivity(unchecked) private var window = TimeWindow(start: 0, end: 0)
+    @exclusivity(unchecked) private var key = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+    @exclusivity(unchecked) private var values: [Value] = []
+
+    init(_ keyed: StreamPlan.Keyed) {
+        isGlobal = if case .global = keyed.function.shape { true } else { false }
+        isRunning = keyed.isRunning
+        parts = keyed.keys.count
+    }
+
+    func begin(_ window: TimeWindow, key: UnsafeBufferPointer<UInt8>) {
+        self.window = window
+        self.key = key
+    }
+
+    func fill(_ slots: inout [Value]) {
+        if !isRunning {
+            slots[0] = RunningStream.moment(window.start)
+            slots[1] = RunningStream.moment(isGlobal ? window.lastMoment : window.end)
+        }
+        StreamKey.read(key, count: parts, into: &values)
+        for index in 0..<parts { slots[EmissionLayout.firstKeySlot + index] = values[index] }
     }
 }

@@ -57,17 +57,23 @@ package struct StreamFunction: KeyedProcessFunction {
         case event(PatternFunction.Input)
     }
 
-    /// By stream.
-    private let functions: [WindowFunction<WindowAggregates>?]
+    /// Of the streams with windows.
+    private let functions: [WindowFunction<WindowAggregates>]
+    /// By stream, the number of its function; negative for one without windows.
+    private let numbers: [Int]
     private(set) var patterns: [PatternFunction?]
     /// By stream, what a checkpoint held for a pattern that has changed since.
     var ended: [EndedSequences]
     let scorer: TransactionScorer?
 
     init(_ plan: StreamPlan, streams: [RunningStream]) {
-        functions = plan.streams.map { stream in
-            if case .keyed(let keyed) = stream.operation { keyed.function } else { nil }
+        var functions: [WindowFunction<WindowAggregates>] = []
+        numbers = plan.streams.map { stream in
+            guard case .keyed(let keyed) = stream.operation else { return -1 }
+            functions.append(keyed.function)
+            return functions.count - 1
         }
+        self.functions = functions
         patterns = streams.map { $0.patternFunction }
         ended = streams.map { _ in EndedSequences() }
         scorer = plan.scored.map { TransactionScorer($0.settings) }
@@ -75,6 +81,15 @@ package struct StreamFunction: KeyedProcessFunction {
 
     /// Replaces the patterns.
     mutating func takePatterns(of streams: [RunningStream]) { patterns = streams.map { $0.patternFunction } }
+
+    /// Calls `body` with the function of a stream with windows, without counting a reference to it.
+    @inline(__always)
+    private func withFunction<Result>(
+        of stream: Int, _ body: (borrowing WindowFunction<WindowAggregates>) -> Result
+    ) -> Result? {
+        let number = numbers[stream]
+        return number < 0 ? nil : functions.withUnsafeBufferPointer { body($0[number]) }
+    }
 
     static var setsTimers: Bool { true }
 
@@ -115,7 +130,9 @@ package struct StreamFunction: KeyedProcessFunction {
     mutating func process(_ input: Input, state: inout StreamState, context: inout ProcessContext<Output>) {
         switch input {
         case .element(let element):
-            functions[context.stream]?.add(element, &state.windows, &context.moment, &context.output.windows)
+            _ = withFunction(of: context.stream) {
+                $0.add(element, &state.windows, &context.moment, &context.output.windows)
+            }
         case .transaction(let transaction):
             guard let scorer, let scored = context.output.scored else {
                 preconditionFailure("only a stream that scores is given transactions, and those of a batch")
@@ -141,11 +158,13 @@ package struct StreamFunction: KeyedProcessFunction {
             patterns[context.stream]?.goOn(&remembered.state, &context.moment, &context.output.sequences)
             return
         }
-        functions[context.stream]?.goOn(&state.windows, &context.moment, &context.output.windows)
+        _ = withFunction(of: context.stream) {
+            $0.goOn(&state.windows, &context.moment, &context.output.windows)
+        }
     }
 
     func timerRank(_ state: StreamState, at time: EventTime, stream: Int) -> Int64 {
-        functions[stream]?.timerRank(state.windows, at: time, stream: stream) ?? 0
+        withFunction(of: stream) { $0.timerRank(state.windows, at: time, stream: stream) } ?? 0
     }
 
     mutating func resume(state: inout StreamState, context: inout ProcessContext<Output>) {
@@ -154,7 +173,7 @@ package struct StreamFunction: KeyedProcessFunction {
             patterns[context.stream]?.setTimer(&remembered.state, &context.moment)
             return
         }
-        functions[context.stream]?.setFirstTimer(&state.windows, &context.moment)
+        _ = withFunction(of: context.stream) { $0.setFirstTimer(&state.windows, &context.moment) }
     }
 
     // MARK: As bytes

@@ -7,7 +7,8 @@ import CEL
 package struct StreamStage: RunStage, ~Copyable {
     private var plan: StreamPlan
     private var stage: KeyedStage<StreamFunction>
-    private var streams: [RunningStream]
+    private var streams: [RunningStream] { didSet { table = streams.map(Unmanaged.passUnretained) } }
+    private var table: [Unmanaged<RunningStream>]
     private let readers: StreamReaders
     private var eventRow: EventRow
     private let assessmentRow: AssessmentRow?
@@ -45,6 +46,7 @@ package struct StreamStage: RunStage, ~Copyable {
         self.plan = plan
         let streams = plan.streams.indices.map { RunningStream($0, of: plan) }
         self.streams = streams
+        table = streams.map(Unmanaged.passUnretained)
         stage = KeyedStage(
             function: StreamFunction(plan, streams: streams), output: StreamFunction.Output(),
             functionNumber: Self.functionNumber,
@@ -206,15 +208,20 @@ package struct StreamStage: RunStage, ~Copyable {
     private mutating func pass(_ row: Row, to readers: StreamReaders) throws(StoreError) {
         for output in readers.outputs { outputs[output].append(row, to: output) }
         for reader in readers.streams {
-            let stream = streams[reader.stream]
-            if let union = stream.union {
-                union.begin(row, of: reader.source)
-                try push(union, into: stream)
-                union.end()
-            } else {
-                try push(row, into: stream)
+            // The stage keeps all streams: counting references to them would take as long as what many do.
+            let result = table[reader.stream]._withUnsafeGuaranteedRef { stream in
+                Result { () throws(StoreError) in try push(row, of: reader.source, into: stream) }
             }
+            try result.get()
         }
+    }
+
+    @inline(__always)
+    private mutating func push(_ row: Row, of source: Int, into stream: RunningStream) throws(StoreError) {
+        guard let union = stream.union else { return try push(row, into: stream) }
+        union.begin(row, of: source)
+        try push(union, into: stream)
+        union.end()
     }
 
     private mutating func push(_ row: Row, into stream: RunningStream) throws(StoreError) {
@@ -232,7 +239,9 @@ package struct StreamStage: RunStage, ~Copyable {
                 preconditionFailure("a selection has columns")
             }
             made.begin(at: row.time) { values in
-                for part in selected { values.append(stream.value(part.root, of: stream.plan.program, row)) }
+                for part in selected.indices {
+                    values.append(stream.value(selected[part].root, of: stream.plan.program, row))
+                }
             }
             stream.made += 1
             try pass(made, to: stream.readers)
@@ -306,13 +315,11 @@ package struct StreamStage: RunStage, ~Copyable {
         guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
         stage.withOutput { swap(&$0.windows, &stream.step) }
         defer { stream.step.removeAll() }
-        // A step concerns one key. Read it before other keys are processed: without checkpoints an empty key is
+        // A step concerns one key. It is copied before others are processed: without checkpoints an empty key is
         // dropped.
-        if let first = stream.step.firings.first {
-            stage.withKey(first.key) { StreamKey.read($0, count: keyed.keys.count, into: &stream.keyValues) }
-        }
-        for index in stream.step.firings.indices {
-            let made = stream.emit(stream.step.firings[index], keyed, event: keyed.isRunning ? event : nil)
+        if stream.step.firingCount > 0 { stage.withKey(stream.step[firing: 0].key) { stream.noteKey($0) } }
+        for index in 0..<stream.step.firingCount {
+            let made = stream.emit(stream.step[firing: index], keyed, event: keyed.isRunning ? event : nil)
             guard let made else { continue }
             stream.made += 1
             try pass(made, to: stream.readers)

@@ -7,9 +7,11 @@ final class UnionRow: Row {
     private let missing: [EvaluationError]
     /// The sources' names, at a fixed address.
     private let sourceNames: [UnsafeMutableBufferPointer<UInt8>]
+    /// By source and name, the source's slot for the name; negative where it has none.
+    private let places: UnsafeMutableBufferPointer<Int>
     /// Kept alive by the caller that passes it on.
-    private var row: Unmanaged<Row>?
-    private var source = 0
+    @exclusivity(unchecked) private var row: Unmanaged<Row>?
+    @exclusivity(unchecked) private var source = 0
 
     /// The slots from here on are names.
     static let firstSlot = RowSlots.firstUnion
@@ -18,6 +20,9 @@ final class UnionRow: Row {
     init(_ union: StreamPlan.Union) {
         self.union = union
         missing = union.names.map { EvaluationError(.noSuchKey, $0) }
+        let slots = union.slots.flatMap { $0.map { $0 ?? -1 } }
+        places = .allocate(capacity: slots.count)
+        _ = places.initialize(from: slots)
         sourceNames = union.sources.map { name in
             let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: name.utf8.count)
             _ = copy.initialize(from: name.utf8)
@@ -25,7 +30,10 @@ final class UnionRow: Row {
         }
     }
 
-    deinit { for name in sourceNames { name.deallocate() } }
+    deinit {
+        places.deallocate()
+        for name in sourceNames { name.deallocate() }
+    }
 
     func begin(_ row: Row, of source: Int) {
         self.row = Unmanaged.passUnretained(row)
@@ -38,33 +46,54 @@ final class UnionRow: Row {
     /// Whether it stands for the other row.
     func isOf(_ other: Row) -> Bool { row?.toOpaque() == Unmanaged.passUnretained(other).toOpaque() }
 
+    /// Calls `body` with the row that it stands for, without counting a reference to it.
+    @inline(__always)
+    private func withPresent<Content>(
+        _ body: (Row) throws(EvaluationError) -> Content
+    ) throws(EvaluationError) -> Content {
+        guard let row else { preconditionFailure("a row is read only while it is current") }
+        let result = row._withUnsafeGuaranteedRef { row in Result { () throws(EvaluationError) in try body(row) } }
+        return try result.get()
+    }
+
     private var present: Row {
         guard let row else { preconditionFailure("a row is read only while it is current") }
         return row.takeUnretainedValue()
     }
 
+    @inline(__always)
     private func place(_ slot: Int) throws(EvaluationError) -> Int {
         if slot < Self.firstSlot || slot >= Row.timeSlot { return slot }
-        guard let known = union.slots[source][slot - Self.firstSlot] else {
-            throw missing[slot - Self.firstSlot]
-        }
+        let known = places[source * missing.count + slot - Self.firstSlot]
+        if known < 0 { throw missing[slot - Self.firstSlot] }
         return known
     }
 
     override func value(_ slot: Int) throws(EvaluationError) -> Value {
         if slot == Self.sourceSlot { return .string(union.sources[source]) }
-        return try present.value(try place(slot))
+        let place = try place(slot)
+        return try withPresent { row throws(EvaluationError) in try row.value(place) }
     }
 
-    override func int(_ slot: Int) throws(EvaluationError) -> Int64 { try present.int(try place(slot)) }
+    override func int(_ slot: Int) throws(EvaluationError) -> Int64 {
+        let place = try place(slot)
+        return try withPresent { row throws(EvaluationError) in try row.int(place) }
+    }
 
-    override func double(_ slot: Int) throws(EvaluationError) -> Double { try present.double(try place(slot)) }
+    override func double(_ slot: Int) throws(EvaluationError) -> Double {
+        let place = try place(slot)
+        return try withPresent { row throws(EvaluationError) in try row.double(place) }
+    }
 
-    override func bool(_ slot: Int) throws(EvaluationError) -> Bool { try present.bool(try place(slot)) }
+    override func bool(_ slot: Int) throws(EvaluationError) -> Bool {
+        let place = try place(slot)
+        return try withPresent { row throws(EvaluationError) in try row.bool(place) }
+    }
 
     override func text(_ slot: Int) throws(EvaluationError) -> UnsafeBufferPointer<UInt8> {
         if slot == Self.sourceSlot { return UnsafeBufferPointer(sourceNames[source]) }
-        return try present.text(try place(slot))
+        let place = try place(slot)
+        return try withPresent { row throws(EvaluationError) in try row.text(place) }
     }
 
     override func member(_ slot: Int, _ key: Text) throws(EvaluationError) -> Value? {

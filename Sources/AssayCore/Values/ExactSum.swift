@@ -15,7 +15,7 @@ struct ExactSum: Equatable, Sendable {
     /// This bound leaves room for very many numbers.
     private static let largest = 1e18
 
-    mutating func add(_ integer: Int64) { add(units: Int128(integer) * Self.unit) }
+    mutating func add(_ integer: Int64) { add(units: Self.units(integer)) }
 
     /// What no longer fits is summed separately.
     private mutating func add(units more: Int128) {
@@ -106,7 +106,32 @@ struct ExactSum: Equatable, Sendable {
         return Int64(exactly: integer).map(Value.int) ?? UInt64(exactly: integer).map(Value.uint)
     }
 
-    private static func integer(_ units: Int128) -> Int128? { units % unit == 0 ? units / unit : nil }
+    private static func integer(_ units: Int128) -> Int128? {
+        // Most sums fit in a word, which is divided by far faster.
+        guard let word = Int64(exactly: units) else {
+            let (quotient, remainder) = units.quotientAndRemainder(dividingBy: unit)
+            return remainder == 0 ? quotient : nil
+        }
+        let (quotient, remainder) = word.quotientAndRemainder(dividingBy: Int64(unit))
+        return remainder == 0 ? Int128(quotient) : nil
+    }
+
+    // MARK: For those who keep the units alone
+
+    init(units: Int128) { self.units = units }
+
+    /// The units, where they are everything.
+    var plainUnits: Int128? { wide == nil && infinite == 0 ? units : nil }
+
+    @inline(__always)
+    static func units(_ integer: Int64) -> Int128 { Int128(integer) * unit }
+
+    /// Nil for a number that takes longer.
+    @inline(__always)
+    static func units(_ number: Double) -> Int128? { shortDecimal(number) }
+
+    /// The integer of so many units; nil where there is none.
+    static func integer(_ units: Int128) -> Value? { ExactSum(units: units).integer }
 
     /// The double nearest to it, of two the even one; infinite as long as the sum is beyond all of them.
     var double: Double {

@@ -9,8 +9,14 @@ package protocol WindowContent {
     /// Merges the content of another window, or of another part of the same one.
     mutating func merge(_ other: Self)
 
+    /// Becomes a copy of another one, in the memory that it has.
+    mutating func assign(_ other: Self)
+
     /// About what it takes besides its own size.
     var memoryBytes: Int { get }
+
+    /// Whether a copy of it would hold what another one changes, which then had to be copied.
+    var isShared: Bool { get }
 
     /// Appends the content as bytes that any later version can read.
     func encode(into bytes: inout OutputBuffer)
@@ -19,7 +25,11 @@ package protocol WindowContent {
 }
 
 extension WindowContent {
+    package mutating func assign(_ other: Self) { self = other }
+
     package var memoryBytes: Int { 0 }
+
+    package var isShared: Bool { false }
 }
 
 /// The windows of one key.
@@ -49,6 +59,16 @@ struct WindowState<Content: WindowContent> {
         let before = parts[index].content.memoryBytes
         parts[index].content.add(element)
         contentBytes += parts[index].content.memoryBytes - before
+    }
+
+    mutating func insert(_ part: Part, at index: Int) {
+        parts.insert(part, at: index)
+        contentBytes += part.content.memoryBytes
+    }
+
+    mutating func removeFirst(_ count: Int) {
+        for part in parts[..<count] { contentBytes -= part.content.memoryBytes }
+        parts.removeFirst(count)
     }
 
     /// Parts came, went or were merged.
@@ -120,23 +140,47 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     }
 
     struct Firing {
-        let window: TimeWindow
+        fileprivate(set) var window: TimeWindow
         /// The key's number in the stage.
-        let key: Int
-        let content: Content
+        fileprivate(set) var key: Int
+        fileprivate(set) var content: Content
     }
 
     package struct Output {
-        var firings: [Firing] = []
+        /// Those beyond the count are kept for their memory.
+        private var kept: [Firing] = []
+        private(set) var firingCount = 0
         /// Events that were too late for every window, but not those between two windows.
         var late: [Content.Element] = []
 
-        var isNothing: Bool { firings.isEmpty && late.isEmpty }
+        var isNothing: Bool { firingCount == 0 && late.isEmpty }
+
+        subscript(firing index: Int) -> Firing {
+            _read {
+                precondition(index < firingCount)
+                yield kept[index]
+            }
+        }
 
         mutating func removeAll() {
-            firings.removeAll(keepingCapacity: true)
+            for index in 0..<firingCount where kept[index].content.isShared { kept[index].content = Content() }
+            firingCount = 0
             late.removeAll(keepingCapacity: true)
         }
+
+        fileprivate mutating func fire(_ window: TimeWindow, key: Int, _ content: Content) {
+            if firingCount == kept.count {
+                kept.append(Firing(window: window, key: key, content: Content()))
+            } else {
+                kept[firingCount].window = window
+                kept[firingCount].key = key
+            }
+            kept[firingCount].content.assign(content)
+            firingCount += 1
+        }
+
+        /// Adds to what was fired last.
+        fileprivate mutating func merge(_ content: Content) { kept[firingCount - 1].content.merge(content) }
     }
 
     private let windows: FixedWindows
@@ -200,10 +244,14 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         let now = moment.time.milliseconds
         state.timer = .max
         switch shape {
-        case .sliding, .daily: firePanes(completeAt: now, state, moment, &output)
+        case .sliding(_, let slide, _):
+            if let window = firePanes(completeAt: now, state, moment, &output), lateness == 0 {
+                return goOn(&state, behind: window, slide, &moment)
+            }
+        case .daily: firePanes(completeAt: now, state, moment, &output)
         case .session:
             for part in state.parts where part.window.lastMoment == now {
-                output.firings.append(Firing(window: part.window, key: moment.key, content: part.content))
+                output.fire(part.window, key: moment.key, part.content)
             }
         case .global(_, let forgets): return fireAll(forgets, &state, moment, &output)
         }
@@ -232,10 +280,10 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         let gone = state.parts.prefix { isForgotten($0.window, at: watermark) }.count
         if places == nil {
             state.parts.removeAll { isForgotten($0.window, at: watermark) }
+            state.noteParts()
         } else if gone > 0 {
-            state.parts.removeFirst(gone)
+            state.removeFirst(gone)
         }
-        state.noteParts()
     }
 
     private func isAlive(_ window: TimeWindow, _ watermark: Int64) -> Bool {
@@ -276,8 +324,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         }
         var content = Content()
         content.add(element)
-        state.parts.insert(WindowState.Part(window: pane, content: content), at: index)
-        state.noteParts()
+        state.insert(WindowState.Part(window: pane, content: content), at: index)
         setTimer(&state, at: min(state.timer, nextMoment(pane, after: moment.watermark)), &moment)
     }
 
@@ -285,20 +332,34 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
     private func fire(
         _ window: TimeWindow, _ state: WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
     ) {
-        var content: Content?
+        var isFirst = true
         for part in state.parts where part.window.start >= window.start && part.window.end <= window.end {
-            if content == nil { content = part.content } else { content?.merge(part.content) }
+            if isFirst { output.fire(window, key: moment.key, part.content) } else { output.merge(part.content) }
+            isFirst = false
         }
-        guard let content else { return }
-        output.firings.append(Firing(window: window, key: moment.key, content: content))
     }
 
+    /// Returns the window that is complete; nil where the timer was for dropping a pane.
+    @discardableResult
     private func firePanes(
         completeAt now: Int64, _ state: WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
-    ) {
-        // The timer may have been for dropping a pane.
-        guard let window = places?.window(completeAt: now) else { return }
+    ) -> TimeWindow? {
+        guard let window = places?.window(completeAt: now) else { return nil }
         fire(window, state, moment, &output)
+        return window
+    }
+
+    /// The window that has fired is the last one of its first panes, and those in it and in the next one wait for that.
+    private func goOn(
+        _ state: inout WindowState<Content>, behind window: TimeWindow, _ slide: Int64, _ moment: inout ProcessMoment
+    ) {
+        let next = window.start + slide
+        let gone = state.parts.prefix { $0.window.start < next }.count
+        if gone > 0 { state.removeFirst(gone) }
+        guard let first = state.parts.first, first.window.start < window.end else {
+            return setTimer(&state, after: window.lastMoment, &moment)
+        }
+        setTimer(&state, at: window.lastMoment + slide, &moment)
     }
 
     // MARK: Sessions
@@ -330,8 +391,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
             state.noteParts()
         }
         if window.lastMoment <= moment.watermark {
-            output.firings.append(
-                Firing(window: window, key: moment.key, content: state.parts[first].content))
+            output.fire(window, key: moment.key, state.parts[first].content)
         }
         setTimer(&state, after: moment.watermark, &moment)
         return true
@@ -366,7 +426,7 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         _ forgets: Bool, _ state: inout WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
     ) {
         guard let all = state.parts.first else { return }
-        output.firings.append(Firing(window: all.window, key: moment.key, content: all.content))
+        output.fire(all.window, key: moment.key, all.content)
         state.untold = 0
         if forgets {
             state.parts = []

@@ -26,6 +26,30 @@ import Testing
         return state
     }
 
+    /// The same as windows keep it.
+    private static func tally(_ aggregate: Aggregate, _ values: [[Value]], from number: UInt64 = 0) -> AggregateTally {
+        var tally = AggregateTally(AggregateState(aggregate))
+        for (index, arguments) in values.enumerated() {
+            let number = number + UInt64(index)
+            switch (aggregate, arguments.first) {
+            case (.count, _), (.countIf, .bool(true)?): tally.countOne()
+            case (.countIf, _): break
+            case (_, .int(let int)?) where arguments.count == 1: tally.add(int, number: number, of: aggregate)
+            case (_, .double(let double)?) where arguments.count == 1: tally.add(double, number: number, of: aggregate)
+            default:
+                tally.add(
+                    arguments[0], weight: arguments.count > 1 ? arguments[1] : nil, number: number, of: aggregate)
+            }
+        }
+        return tally
+    }
+
+    private static func bytes(_ state: AggregateState) -> [UInt8] {
+        var buffer = OutputBuffer(capacity: 64)
+        state.encode(into: &buffer)
+        return Array(buffer.bytes)
+    }
+
     private static func result(_ aggregate: Aggregate, _ values: [Value]) -> String {
         state(aggregate, values.map { [$0] }).value(aggregate).literal
     }
@@ -57,6 +81,7 @@ import Testing
         ]
         for (aggregate, values, result) in expected {
             #expect(Self.result(aggregate, values) == result, "\(aggregate) of \(values.map(\.literal))")
+            #expect(Self.tally(aggregate, values.map { [$0] }).value(aggregate).literal == result)
         }
         #expect(Self.state(.count, [[], [], []]).value(.count).literal == "3")
         let weighted = Self.state(
@@ -118,6 +143,7 @@ import Testing
                 }
             }
             let whole = Self.state(aggregate, values)
+            #expect(Self.bytes(Self.tally(aggregate, values).state) == Self.bytes(whole))
             var parts: [AggregateState] = []
             var start = 0
             while start < values.count {
@@ -127,7 +153,15 @@ import Testing
             }
             parts.shuffle(using: &random)
             var merged = AggregateState(aggregate)
-            for part in parts { merged.merge(part) }
+            var tally = AggregateTally(merged)
+            for part in parts {
+                // A copy keeps what it was.
+                let (before, bytes) = (tally, Self.bytes(tally.state))
+                merged.merge(part)
+                tally.merge(AggregateTally(part))
+                #expect(Self.bytes(before.state) == bytes)
+            }
+            #expect(tally.value(aggregate).literal == merged.value(aggregate).literal)
             let (found, wanted) = (try Self.rewritten(merged).value(aggregate), whole.value(aggregate))
             if case .deviation = aggregate, case .double(let left) = found, case .double(let right) = wanted {
                 #expect(abs(left - right) <= 1e-9 * max(1, right))

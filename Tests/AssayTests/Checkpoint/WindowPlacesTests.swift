@@ -115,7 +115,7 @@ import Testing
         #expect(again.keyCount == 15)
         // Their timers are set again.
         again.advance(to: EventTime(milliseconds: 30))
-        #expect(again.withOutput { $0.firings.count } == 15)
+        #expect(again.withOutput { $0.firingCount } == 15)
     }
 
     private static func stage() -> KeyedStage<WindowFunction<WindowTests.Tally>> {

@@ -160,7 +160,8 @@ import Testing
                 defer { output.removeAll() }
                 return output
             }
-            for firing in output.firings {
+            for index in 0..<output.firingCount {
+                let firing = output[firing: index]
                 let elements = firing.content.inOrder
                 answer.firings.append(
                     Firing(
