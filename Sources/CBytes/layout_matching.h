@@ -80,6 +80,7 @@ __attribute__((always_inline)) static inline size_t match_layout(
         } else if (step->kind == ASSAY_STEP_WORD) {
             const size_t length = word_length(text + place);
             if (length == 0) return 0;
+            put(&values->slices[step->target], place, place + length);
             place += length;
         }
     }

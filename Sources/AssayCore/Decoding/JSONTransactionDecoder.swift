@@ -7,7 +7,7 @@ struct JSONTransactionDecoder {
     // With the fields alone, which costs least for each member; the branches that keys lead to are beside them.
     private var memberKeys = RememberedKeys<Field?>()
     private var coordinateKeys = RememberedKeys<Field?>()
-    private var layouts = KnownLayouts()
+    private var layouts = KnownLayouts<TransactionLayout>()
     /// By the place of the key, and of any key after them, one more than the number of the branch it leads to.
     private var branches = [UInt8](repeating: 0, count: RememberedKeys<Field?>.capacity + 1)
     private let takesLabels: Bool
@@ -32,7 +32,8 @@ struct JSONTransactionDecoder {
         let stops = text.mark()
         var known = 0
         while cursor < end {
-            if let next = layouts.take(base, at: cursor - base, stops, zone, into: &batch) {
+            let index = batch.lineCount
+            if let next = takeKnown(base, at: cursor - base, stops, index: index, into: &batch.transactions) {
                 cursor = base + next
                 known += 1
             } else {
@@ -46,7 +47,29 @@ struct JSONTransactionDecoder {
         text.rejectCutLine(into: &batch)
     }
 
-    /// A line whose layout is not known. Those that follow are likely to have the same one.
+    /// Reads the line at `start` if its layout is known. Returns where the next one begins; nil for a line that has to
+    /// be parsed.
+    @inline(__always)
+    mutating func takeKnown(
+        _ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>, index: UInt64,
+        into transactions: inout [Transaction]
+    ) -> Int? {
+        layouts.read(base, at: start, stops) { layout, next in
+            layout.append(base, from: start, to: next, zone, index: index, to: &transactions) ? next : nil
+        }
+    }
+
+    /// A line that was parsed is a transaction, and those that follow are likely to have its layout.
+    mutating func learn(lineAt start: UnsafePointer<UInt8>) {
+        if isMended { return }
+        let roles = TransactionRoles(fields: fields, takesLabels: takesLabels)
+        layouts.learn(LayoutLearning.layout(ofLineAt: start, roles))
+    }
+
+    /// So many lines had layouts that were known.
+    mutating func note(known lines: Int) { layouts.note(known: lines) }
+
+    /// A line whose layout is not known.
     @inline(never)
     private mutating func parseLine(
         at start: UnsafePointer<UInt8>, _ text: inout InputText, into batch: inout DecodedBatch
@@ -54,9 +77,7 @@ struct JSONTransactionDecoder {
         let count = batch.transactions.count
         isMended = false
         let next = decodeLine(at: start, &text, into: &batch)
-        if batch.transactions.count > count, !isMended {
-            layouts.learn(LayoutLearning.layout(ofLineAt: start, fields, takesLabels: takesLabels))
-        }
+        if batch.transactions.count > count { learn(lineAt: start) }
         return next
     }
 
@@ -387,8 +408,10 @@ struct JSONTransactionDecoder {
 
     /// Whether a transaction is complete and valid.
     @inline(__always)
-    func finish(_ builder: inout TransactionBuilder, _ text: inout InputText) -> Bool {
+    mutating func finish(_ builder: inout TransactionBuilder, _ text: inout InputText) -> Bool {
+        isMended = false
         guard let problem = builder.finish() else { return true }
+        isMended = true
         return builder.takeRefund(fields.amountSign, problem, &text) == nil
     }
 

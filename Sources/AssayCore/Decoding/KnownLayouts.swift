@@ -1,64 +1,69 @@
-import CBytes
-import CivilTime
+/// How lines with the same bytes between their values are read.
+protocol LineLayout {
+    /// What the values of a line are for.
+    associatedtype Field
+
+    /// Whether `true`, `false` and `null` as the value of a field are a part of the layout. Otherwise each may take the
+    /// place of the others.
+    static var fixesWords: Bool { get }
+
+    init()
+
+    var shape: LineShape { get set }
+
+    /// Returns where the value of a field goes; nil where a value of this kind is not read in this way, or where the
+    /// field has one already.
+    mutating func target(of field: Field, _ kind: LineShape.Kind) -> Int?
+
+    /// Everything was added.
+    mutating func finish()
+}
 
 /// The layouts of the last lines. Nearly all lines of a stream have one of a few: comparing what is between their
 /// values, and finding the values' ends by marks, takes a third of parsing them.
 ///
 /// A line of another layout, or with a value that some field does not take, is to be parsed, which finds the reason.
-struct KnownLayouts {
+struct KnownLayouts<Layout: LineLayout> {
     /// The one that was met last; it has no steps while none is known.
-    private var latest = LineLayout()
-    private var others: [LineLayout] = []
+    private var latest = Layout()
+    private var others: [Layout] = []
     private var credit = mostCredit
 
-    private static let mostOthers = 3
+    private static var mostOthers: Int { 3 }
     /// Learning takes as long as parsing several lines: lines that differ each time must not pay it each time.
-    private static let mostCredit = 64
-    private static let learningCost = 32
+    private static var mostCredit: Int { 64 }
+    private static var learningCost: Int { 32 }
 
-    /// Reads the line at `start` if its layout is known. Returns where the next one begins; nil for a line that has to
-    /// be parsed.
+    /// Calls `take` with the layout of the line at `start`, and where the next one begins. Returns nil for a line that
+    /// has to be parsed.
     @inline(__always)
-    mutating func take(
-        _ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>, _ zone: TimeZoneRules,
-        into batch: inout DecodedBatch
-    ) -> Int? {
-        if let next = latest.match(base, at: start, stops) {
-            return append(base, from: start, to: next, zone, &batch)
-        }
-        return others.isEmpty ? nil : takeOther(base, at: start, stops, zone, into: &batch)
-    }
-
-    @inline(__always)
-    private mutating func append(
-        _ base: UnsafePointer<UInt8>, from start: Int, to next: Int, _ zone: TimeZoneRules, _ batch: inout DecodedBatch
-    ) -> Int? {
-        guard latest.read(base, zone) else { return nil }
-        latest.transaction.line = LineBounds(start: base + start, newline: base + next - 1).slice(in: base)
-        latest.transaction.lineIndex = UInt32(truncatingIfNeeded: batch.lineCount)
-        batch.transactions.append(latest.transaction)
-        return next
+    mutating func read<Result>(
+        _ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>,
+        _ take: (inout Layout, _ next: Int) -> Result?
+    ) -> Result? {
+        if let next = latest.shape.match(base, at: start, stops) { return take(&latest, next) }
+        guard !others.isEmpty, let next = matchOther(base, at: start, stops) else { return nil }
+        return take(&latest, next)
     }
 
     @inline(never)
-    private mutating func takeOther(
-        _ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>, _ zone: TimeZoneRules,
-        into batch: inout DecodedBatch
+    private mutating func matchOther(
+        _ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>
     ) -> Int? {
         for index in others.indices {
-            guard let next = others[index].match(base, at: start, stops) else { continue }
+            guard let next = others[index].shape.match(base, at: start, stops) else { continue }
             swap(&latest, &others[index])
-            return append(base, from: start, to: next, zone, &batch)
+            return next
         }
         return nil
     }
 
-    /// A line was parsed and is a transaction.
-    mutating func learn(_ layout: @autoclosure () -> LineLayout?) {
+    /// A line was parsed and is what its readers want.
+    mutating func learn(_ layout: @autoclosure () -> Layout?) {
         guard credit >= Self.learningCost else { return }
         credit -= Self.learningCost
         guard let layout = layout() else { return }
-        if latest.isKnown {
+        if latest.shape.isKnown {
             if others.count == Self.mostOthers { others.removeLast() }
             others.insert(latest, at: 0)
         }

@@ -3,6 +3,8 @@
 package struct JSONEventDecoder {
     private let schema: EventSchema
     private let columns: [[UInt8]: Int]
+    private let roles: EventRoles
+    private var layouts = KnownLayouts<EventLayout>()
     private var keys = RememberedKeys<Member>()
     private var transactions: JSONTransactionDecoder?
 
@@ -42,6 +44,7 @@ package struct JSONEventDecoder {
         self.transactions = transactions
         columns = Dictionary(
             uniqueKeysWithValues: schema.columns.enumerated().map { (Array($0.element.name.utf8), $0.offset) })
+        roles = EventRoles(schema: schema, columns: columns, nested: Set(nested.map(\.name)))
     }
 
     /// Decodes the whole lines of the batch's text.
@@ -51,14 +54,71 @@ package struct JSONEventDecoder {
         let base = UnsafePointer(batch.text.base)
         let end = base + (batch.text.cutLine ?? batch.text.count)
         var cursor = base + batch.text.byteOrderMarkCount
+        let stops = batch.text.mark()
+        var known = 0
         while cursor < end {
-            cursor = decodeLine(at: cursor, batch, schema, isScored: transactions != nil)
+            if let next = takeKnown(base, at: cursor - base, stops, batch, schema) {
+                cursor = base + next
+                known += 1
+            } else {
+                note(known: known)
+                known = 0
+                cursor = parseLine(at: cursor, batch)
+            }
             batch.endLine()
         }
+        note(known: known)
         guard let cut = batch.text.cutLine else { return }
         batch.reject(
             ByteSlice(offset: UInt32(cut), count: UInt32(batch.text.count - 1 - cut)), .lineTooLong)
         batch.endLine()
+    }
+
+    /// Reads the line at `start` if its layout is known. Returns where the next one begins; nil for a line that has to
+    /// be parsed.
+    @inline(__always)
+    private mutating func takeKnown(
+        _ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>, _ batch: EventBatch,
+        _ schema: EventSchema
+    ) -> Int? {
+        let first = batch.cells.count
+        let next = layouts.read(base, at: start, stops) { layout, next in
+            batch.cells.append(missing: batch.width)
+            return layout.read(base, schema, into: batch.cells.base + first) ? next : nil
+        }
+        guard let next, transactions == nil || takeTransaction(base, at: start, stops, batch) else {
+            batch.cells.removeLast(batch.cells.count - first)
+            return nil
+        }
+        let line = LineBounds(start: base + start, newline: base + next - 1).slice(in: base)
+        // What is no event is no transaction.
+        if !batch.finishEvent(line, schema), transactions != nil { batch.transactions.transactions.removeLast() }
+        return next
+    }
+
+    @inline(never)
+    private mutating func takeTransaction(
+        _ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>, _ batch: EventBatch
+    ) -> Bool {
+        transactions?.takeKnown(
+            base, at: start, stops, index: batch.lineCount, into: &batch.transactions.transactions) != nil
+    }
+
+    private mutating func note(known lines: Int) {
+        layouts.note(known: lines)
+        transactions?.note(known: lines)
+    }
+
+    /// A line whose layout is not known. Those that follow are likely to have the same one.
+    @inline(never)
+    private mutating func parseLine(at start: UnsafePointer<UInt8>, _ batch: EventBatch) -> UnsafePointer<UInt8> {
+        let (events, scored) = (batch.events.count, batch.transactions.transactions.count)
+        let next = decodeLine(at: start, batch, schema, isScored: transactions != nil)
+        if batch.events.count > events {
+            layouts.learn(LayoutLearning.layout(ofLineAt: start, roles))
+            if batch.transactions.transactions.count > scored { transactions?.learn(lineAt: start) }
+        }
+        return next
     }
 
     /// Returns the beginning of the next line.

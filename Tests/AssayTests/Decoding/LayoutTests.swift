@@ -39,7 +39,7 @@ import Testing
         return made.sorted()
     }
 
-    private static func described(
+    static func described(
         _ transaction: Transaction, _ text: borrowing InputText, after number: UInt64
     ) -> String {
         let view = text.view
@@ -54,7 +54,7 @@ import Testing
         return "\(UInt64(transaction.lineIndex) + number): \(texts) \(values)"
     }
 
-    private static func described(_ reject: Reject, _ text: borrowing InputText, after number: UInt64) -> String {
+    static func described(_ reject: Reject, _ text: borrowing InputText, after number: UInt64) -> String {
         let line = text.view.bytes(reject.line).map { "\($0)" }.joined(separator: ",")
         let place = "\(reject.position.map { "\($0)" } ?? "") \(reject.value ?? "")"
         return "\(UInt64(reject.lineIndex) + number): \(reject.reason) \(reject.message) \(place) \(line)"
@@ -109,6 +109,18 @@ import Testing
         return bytes + Array(end.utf8)
     }
 
+    /// Many lines, in runs of equal layouts, as streams have them.
+    static func lines(_ random: inout SeededRandom) -> [[UInt8]] {
+        var lines: [[UInt8]] = []
+        for _ in 0..<400 {
+            let line = line(&random)
+            for _ in 0..<Int.random(in: 1...4, using: &random) { lines.append(line) }
+        }
+        // Whole lines, however they were cut.
+        let split = lines.joined().split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast()
+        return split.map { Array($0) + [UInt8(ascii: "\n")] }
+    }
+
     private static let mapping = ["id": "transaction_id", "data.object.total": "amount"]
 
     @Test("Lines among others are what they are alone", arguments: Seed.several(12), AmountSign.allCases)
@@ -117,15 +129,7 @@ import Testing
         let mapping = Bool.random(using: &random) ? Self.mapping : [:]
         let fields = try #require(TransactionFields(mapping: mapping, amountSign: sign))
         let takesLabels = Bool.random(using: &random)
-        var lines: [[UInt8]] = []
-        for _ in 0..<400 {
-            let line = Self.line(&random)
-            // Runs of equal layouts, as streams have them.
-            for _ in 0..<Int.random(in: 1...4, using: &random) { lines.append(line) }
-        }
-        // Whole lines, however they were cut.
-        let split = lines.joined().split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast()
-        let whole = split.map { Array($0) + [UInt8(ascii: "\n")] }
+        let whole = Self.lines(&random)
         let alone = Self.decoded(whole, fields, takesLabels: takesLabels, together: false)
         let together = Self.decoded(whole, fields, takesLabels: takesLabels, together: true)
         #expect(Set(alone).symmetricDifference(together).sorted().prefix(2) == [])

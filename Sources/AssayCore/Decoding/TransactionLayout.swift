@@ -1,10 +1,9 @@
 import CBytes
 import CivilTime
 
-/// What many lines have in common: the bytes between their values, and which field each value is.
-struct LineLayout {
-    private var steps: [assay_step] = []
-    private var values = assay_values()
+/// The layout of lines that are transactions.
+struct TransactionLayout: LineLayout {
+    var shape = LineShape()
     private var texts = FieldSet()
     private var numbers = FieldSet()
     private var nulls = FieldSet()
@@ -12,50 +11,28 @@ struct LineLayout {
     /// Whether its values are of the kinds that fields usually have.
     private var isUsual = false
     /// That of the line that was read last.
-    var transaction = Transaction()
-
-    /// The target of values that nobody wants.
-    private static let nobody = UInt16(ASSAY_TARGETS - 1)
-    private static let mostSteps = 256
-
-    /// What a value is made of.
-    enum Kind {
-        case text, number, null, object
-    }
+    private var transaction = Transaction()
 
     // MARK: Learning
 
-    /// Adds the bytes up to a value, and how that is read. Returns false when there are more than are kept.
-    mutating func add(_ bytes: UnsafeBufferPointer<UInt8>, _ kind: Int, _ field: Field? = nil) -> Bool {
-        var rest = bytes[...]
-        repeat {
-            let part = rest.prefix(Int(ASSAY_STEP_BYTES))
-            rest = rest.dropFirst(part.count)
-            var step = assay_step()
-            withUnsafeMutableBytes(of: &step.bytes) { $0.copyBytes(from: part) }
-            withUnsafeMutableBytes(of: &step.mask) { mask in for index in 0..<part.count { mask[index] = 0xFF } }
-            step.count = UInt32(part.count)
-            step.kind = UInt8(rest.isEmpty ? kind : ASSAY_STEP_NONE)
-            step.is_text = Int(step.kind) == ASSAY_STEP_TEXT
-            step.target = field.map { UInt16($0.rawValue) } ?? Self.nobody
-            steps.append(step)
-        } while !rest.isEmpty
-        return steps.count <= Self.mostSteps
-    }
+    static let fixesWords = true
 
-    /// Returns false for a field that has a value already: then the last one counts.
-    mutating func note(_ field: Field, _ kind: Kind) -> Bool {
-        if [texts, numbers, nulls, objects].contains(where: { $0.contains(field) }) { return false }
+    mutating func target(of field: Field, _ kind: LineShape.Kind) -> Int? {
+        if [texts, numbers, nulls, objects].contains(where: { $0.contains(field) }) { return nil }
+        let isWhole = field == .location || field == .metadata
         switch kind {
-        case .text: texts.insert(field)
-        case .number: numbers.insert(field)
-        case .null: nulls.insert(field)
-        case .object: objects.insert(field)
+        case .text where !isWhole: texts.insert(field)
+        case .number where !isWhole: numbers.insert(field)
+        case .null where Self.nullable.contains(field): nulls.insert(field)
+        case .object where isWhole: objects.insert(field)
+        default: return nil
         }
-        return true
+        return Int(field.rawValue)
     }
 
-    /// To be called once everything was added.
+    /// Fields that may be null.
+    private static let nullable: [Field] = [.location, .accountID, .merchantID, .metadata]
+
     mutating func finish() {
         let numeric: [Field] = [.amount, .time, .latitude, .longitude]
         let hasTexts = texts.contains(.id) && texts.contains(.userID)
@@ -67,39 +44,29 @@ struct LineLayout {
 
     // MARK: Reading lines
 
-    var isKnown: Bool { !steps.isEmpty }
-
-    /// Reads a line. Returns where the next one begins; nil where it has another layout.
     @inline(__always)
-    mutating func match(_ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>) -> Int? {
-        let next = steps.withUnsafeBufferPointer { steps in
-            guard let first = steps.baseAddress else { return 0 }
-            return assay_match_layout(first, base, start, stops, &values)
-        }
-        guard next > 0 else { return nil }
-        return values.has_high_bytes || next - start > longestLine ? checked(base, from: start, to: next) : next
-    }
-
-    @inline(never)
-    private func checked(_ base: UnsafePointer<UInt8>, from start: Int, to next: Int) -> Int? {
-        let line = LineBounds(start: base + start, newline: base + next - 1)
-        return line.encodingProblem() == nil ? next : nil
-    }
+    private func slice(_ field: Field) -> ByteSlice { shape.slice(Int(field.rawValue)) }
 
     @inline(__always)
-    private func slice(_ field: Field) -> ByteSlice {
-        let slice = withUnsafePointer(to: values) { assay_value_slice($0, UInt32(field.rawValue)) }
-        return ByteSlice(offset: slice.offset, count: slice.count)
-    }
+    private func number(_ field: Field) -> Double { shape.number(Int(field.rawValue)) }
 
+    /// Appends the transaction of the line that was matched last. Returns false where some field does not take its
+    /// value.
     @inline(__always)
-    private func number(_ field: Field) -> Double {
-        withUnsafePointer(to: values) { assay_value_number($0, UInt32(field.rawValue)) }
+    mutating func append(
+        _ base: UnsafePointer<UInt8>, from start: Int, to next: Int, _ zone: TimeZoneRules, index: UInt64,
+        to transactions: inout [Transaction]
+    ) -> Bool {
+        guard read(base, zone) else { return false }
+        transaction.line = LineBounds(start: base + start, newline: base + next - 1).slice(in: base)
+        transaction.lineIndex = UInt32(truncatingIfNeeded: index)
+        transactions.append(transaction)
+        return true
     }
 
     /// Makes the transaction of the line that was read last. Returns whether each value is one that its field takes.
     @inline(__always)
-    mutating func read(_ base: UnsafePointer<UInt8>, _ zone: TimeZoneRules) -> Bool {
+    private mutating func read(_ base: UnsafePointer<UInt8>, _ zone: TimeZoneRules) -> Bool {
         guard isUsual else { return readUnusual(base, zone) }
         let text = BatchText(base: base)
         // What no line of the layout has stays as it is in an empty transaction.
@@ -135,8 +102,9 @@ struct LineLayout {
     @inline(__always)
     private func time(_ text: BatchText, _ zone: TimeZoneRules) -> EventTime? {
         guard numbers.contains(.time) else { return EventTime(text: text.bytes(slice(.time)), zone: zone) }
-        let hasFraction = values.fractions >> UInt32(Field.time.rawValue) & 1 == 1
-        return hasFraction ? EventTime(real: number(.time)) : EventTime(integer: Int64(number(.time)))
+        let number = number(.time)
+        let hasFraction = shape.hasFraction(Int(Field.time.rawValue))
+        return hasFraction ? EventTime(real: number) : EventTime(integer: Int64(number))
     }
 
     /// With numbers as texts, or texts as numbers.
