@@ -78,10 +78,11 @@ bench-rules: build
 	@tools/install-packages.sh python3
 	@tools/bench/rules.py .build/release/assay tools/bench/rules.yaml
 
-# The shop's pipeline unpaced, and at ten thousand orders a second for a minute.
+# The shop's pipeline unpaced, and at ten thousand orders a second for a minute. With PEERS=1 beside Flink's SQL.
 bench-pipeline: build
 	@tools/install-packages.sh python3
-	@tools/bench/pipeline.py .build/release/assay Examples/pipelines/ecommerce.yaml $(SECONDS_PACED)
+	@tools/bench/pipeline.py .build/release/assay Examples/pipelines/ecommerce.yaml $(SECONDS_PACED) \
+		$(if $(PEERS),--peers "$$(tools/flink/install.sh)")
 
 # The rate of a run with twenty pages open.
 bench-desk: build

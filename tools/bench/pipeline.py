@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """The shop's pipeline with its four tables: unpaced, and with ten thousand orders a second in real time.
 
-Unpaced, the orders are those of 100 seconds at that rate. Paced, the delay of a window's row is from the moment at
-which the order that completes it was written to the moment that its row can be read from the table by somebody else.
+Unpaced, the orders are those of a day, when most of the work is in windows that fire, and those of 100 seconds at ten
+thousand a second. Paced, the delay of a window's row is from the moment at which the order that completes it was
+written to the moment that its row can be read from the table by somebody else.
 
-Usage: pipeline.py ASSAY PIPELINE [SECONDS]
+With FLINK, a folder of Apache Flink, its SQL makes the same four results of the orders of a day, in the same minutes.
+
+Usage: pipeline.py ASSAY PIPELINE [--peers FLINK] [SECONDS]
 """
 
+import argparse
 import calendar
 import os
 import resource
@@ -18,7 +22,15 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "flink"))
+from cluster import Cluster, lines  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 ORDERS = 1_000_000
+# Of a day: as many as the generator makes of a shop by itself.
+A_DAY = 2_000_000
+# What it takes Flink to start is taken away by a run of these.
+FEW = 500_000
 RATE = 10_000
 ROUNDS = 5
 OUT_OF_ORDER = 5
@@ -52,18 +64,54 @@ def rows(folder, query):
         database.close()
 
 
-def unpaced(assay, pipeline, folder, orders):
-    subprocess.run(
-        [assay, "generate", "--kind", "orders", "-n", str(ORDERS), "--days", str(ORDERS / RATE / 86400), "-o", orders],
-        check=True,
-    )
+def generate(assay, orders, count, days):
+    subprocess.run([assay, "generate", "--kind", "orders", "-n", str(count), "--days", str(days), "-o", orders],
+                   check=True)
+
+
+def unpaced(assay, pipeline, folder, orders, count, name):
+    """Returns the microseconds of CPU that an order takes."""
     results = []
     for _ in range(ROUNDS):
-        with open(orders, "rb") as lines:
-            results.append(run(assay, pipeline, folder, stdin=lines))
+        with open(orders, "rb") as stream:
+            results.append(run(assay, pipeline, folder, stdin=stream))
     wall, cpu = sorted(results)[ROUNDS // 2]
-    print(f"unpaced: {ORDERS / wall:,.0f} orders/s, {cpu / ORDERS * 1e6:.2f} us of CPU an order "
-          f"(median of {ROUNDS} runs of {ORDERS:,})")
+    cost = cpu / count * 1e6
+    print(f"unpaced, {name}: {count / wall:,.0f} orders/s, {cost:.2f} us of CPU an order "
+          f"(median of {ROUNDS} runs of {count:,})", flush=True)
+    return cost
+
+
+def rows_of(folder):
+    return {table: rows(folder, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+
+
+TABLES = ("popular_products", "suspicious_ips", "high_value_orders", "statistics")
+
+
+def flink(place, orders, folder):
+    """The CPU seconds of a cluster of its own, and how many rows the four results have."""
+    jar, output = f"{folder}/shop.jar", f"{folder}/out-{os.path.basename(orders)}"
+    if not os.path.exists(jar):
+        subprocess.run(["javac", "-nowarn", "-d", f"{folder}/classes", "-cp", f"{place}/lib/*",
+                        f"{HERE}/flink/ShopJob.java"], check=True)
+        subprocess.run(["jar", "--create", "--file", jar, "-C", f"{folder}/classes", "."], check=True)
+    # Java may stop for its heap.
+    settings = {"heartbeat.timeout": 50000}
+    with Cluster(place, f"{output}-cluster", 1, heap=3000, settings=settings) as cluster:
+        cluster.finish(cluster.submit(jar, [f"file://{orders}", f"file://{output}"], 2, name="ShopJob"), 900)
+        return cluster.cpu(), {table: len(lines(f"{output}/{table}")) for table in TABLES}
+
+
+def beside_flink(assay, pipeline, place, folder, other, orders, ours):
+    few = other + "/few.jsonl"
+    generate(assay, few, FEW, FEW / A_DAY)
+    before, _ = flink(place, few, other)
+    seconds, counts = flink(place, orders, other)
+    if counts != rows_of(folder):
+        sys.exit(f"the results differ: {counts} of Flink, {rows_of(folder)} of Assay")
+    cost = (seconds - before) / (A_DAY - FEW) * 1e6
+    print(f"Flink SQL: {cost:.2f} us of CPU an order, {cost / ours:.1f} times as much, for as many rows", flush=True)
 
 
 def paced(assay, pipeline, folder, seconds):
@@ -112,11 +160,24 @@ def paced(assay, pipeline, folder, seconds):
 
 
 def main():
-    assay, pipeline = sys.argv[1], sys.argv[2]
-    seconds = int(sys.argv[3]) if len(sys.argv) > 3 else 60
+    parser = argparse.ArgumentParser()
+    parser.add_argument("assay")
+    parser.add_argument("pipeline")
+    parser.add_argument("seconds", type=int, nargs="?", default=60)
+    parser.add_argument("--peers", metavar="FLINK")
+    options = parser.parse_args()
+    assay, pipeline = options.assay, options.pipeline
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
-        unpaced(assay, pipeline, folder, other + "/orders.jsonl")
-        paced(assay, pipeline, folder, seconds)
+        orders = other + "/orders.jsonl"
+        generate(assay, orders, ORDERS, ORDERS / RATE / 86400)
+        unpaced(assay, pipeline, folder, orders, ORDERS, "within seconds")
+        a_day = other + "/day.jsonl"
+        generate(assay, a_day, A_DAY, 1)
+        ours = unpaced(assay, pipeline, folder, a_day, A_DAY, "over a day")
+        if options.peers:
+            beside_flink(assay, pipeline, os.path.abspath(options.peers), folder, other, a_day, ours)
+        if options.seconds:
+            paced(assay, pipeline, folder, options.seconds)
 
 
 main()
