@@ -2,12 +2,13 @@ import CBytes
 
 /// What many lines have in common: the bytes between their values.
 struct LineShape {
-    private var steps: [assay_step] = []
-    private let held = LineValues()
-    /// Where they are, which takes no copy to read.
+    private let memory = LineMemory()
+    // Where the steps and the values are: reading them there takes neither a copy nor a reference.
+    private let steps: UnsafeMutablePointer<assay_step>
     private let values: UnsafeMutablePointer<assay_values>
+    private var stepCount = 0
 
-    init() { values = held.values }
+    init() { (steps, values) = (memory.steps, memory.values) }
 
     /// What a value is made of.
     enum Kind {
@@ -18,7 +19,7 @@ struct LineShape {
     static let mostTargets = Int(ASSAY_TARGETS) - 1
     /// The target of values that nobody wants.
     private static let nobody = UInt16(mostTargets)
-    private static let mostSteps = 256
+    fileprivate static let mostSteps = 256
 
     // MARK: Learning
 
@@ -28,6 +29,7 @@ struct LineShape {
         repeat {
             let part = rest.prefix(Int(ASSAY_STEP_BYTES))
             rest = rest.dropFirst(part.count)
+            guard stepCount < Self.mostSteps else { return false }
             var step = assay_step()
             withUnsafeMutableBytes(of: &step.bytes) { $0.copyBytes(from: part) }
             withUnsafeMutableBytes(of: &step.mask) { mask in for index in 0..<part.count { mask[index] = 0xFF } }
@@ -35,22 +37,21 @@ struct LineShape {
             step.kind = UInt8(rest.isEmpty ? kind : ASSAY_STEP_NONE)
             step.is_text = Int(step.kind) == ASSAY_STEP_TEXT
             step.target = target.map(UInt16.init) ?? Self.nobody
-            steps.append(step)
+            steps[stepCount] = step
+            stepCount += 1
         } while !rest.isEmpty
-        return steps.count <= Self.mostSteps
+        return true
     }
 
     // MARK: Reading lines
 
-    var isKnown: Bool { !steps.isEmpty }
+    var isKnown: Bool { stepCount > 0 }
 
     /// Reads a line. Returns where the next one begins; nil where it has another shape.
     @inline(__always)
-    func match(_ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>) -> Int? {
-        let next = steps.withUnsafeBufferPointer { steps in
-            guard let first = steps.baseAddress else { return 0 }
-            return assay_match_layout(first, base, start, stops, values)
-        }
+    mutating func match(_ base: UnsafePointer<UInt8>, at start: Int, _ stops: UnsafePointer<UInt64>) -> Int? {
+        guard isKnown else { return nil }
+        let next = assay_match_layout(steps, base, start, stops, values)
         guard next > 0 else { return nil }
         return values.pointee.has_high_bytes || next - start > longestLine ? checked(base, from: start, to: next) : next
     }
@@ -75,11 +76,15 @@ struct LineShape {
     func hasFraction(_ target: Int) -> Bool { values.pointee.fractions >> UInt32(target) & 1 == 1 }
 }
 
-/// The values of the line that was read last, at a fixed place.
-private final class LineValues {
+/// The steps, and the values of the line that was read last, at a fixed place.
+private final class LineMemory {
+    let steps = UnsafeMutablePointer<assay_step>.allocate(capacity: LineShape.mostSteps)
     let values = UnsafeMutablePointer<assay_values>.allocate(capacity: 1)
 
     init() { values.initialize(to: assay_values()) }
 
-    deinit { values.deallocate() }
+    deinit {
+        steps.deallocate()
+        values.deallocate()
+    }
 }

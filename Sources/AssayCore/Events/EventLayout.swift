@@ -36,7 +36,7 @@ struct EventLayout: LineLayout {
 
     /// Reads the values of the line that was matched last. Returns false where some column does not take its value.
     @inline(__always)
-    func read(
+    mutating func read(
         _ base: UnsafePointer<UInt8>, _ schema: EventSchema, into cells: UnsafeMutablePointer<EventCell>
     ) -> Bool {
         parts.withUnsafeBufferPointer { parts in

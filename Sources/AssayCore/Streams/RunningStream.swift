@@ -4,9 +4,8 @@ import CEL
 final class RunningStream {
     let index: Int
     let plan: StreamPlan.Stream
-    /// The row it makes.
+    /// The row that a selection makes.
     let row: ValueRow?
-    let emission: EmissionRow?
     let failures: FailureLog
     /// Set where it has several sources.
     let union: UnionRow?
@@ -19,7 +18,7 @@ final class RunningStream {
     /// Readers of the sequences that did not end in time.
     let timeoutReaders: StreamReaders
     /// Set for a stream that combines many events.
-    let keyed: StreamPlan.Keyed?
+    let windows: WindowEmission?
     let sequences: StreamPlan.Sequences?
     let telling: SequenceTelling?
     /// Sequences that did not end in time, and runs dropped because there were too many, in earlier runs.
@@ -30,11 +29,6 @@ final class RunningStream {
     var ended: UInt64 = 0
     // The result of its last step. Only the thread that owns the stage uses it.
     @exclusivity(unchecked) var step = WindowFunction<WindowAggregates>.Output()
-    private let opening: WindowOpening?
-    /// By what it emits, the slot of what is just a value of the emission, and the only kind that it may have.
-    private let plainParts: [(slot: Int, kind: Value.Kind?)?]
-    /// The key of the last step.
-    @exclusivity(unchecked) private var stepKey = OutputBuffer(capacity: 64)
     private let program: Program
     private let condition: Int?
     private let audience: Int?
@@ -62,20 +56,11 @@ final class RunningStream {
         lateReaders = StreamReaders(of: .late(index), in: pipeline)
         timeoutReaders = StreamReaders(of: .timeouts(index), in: pipeline)
         (program, condition) = (plan.program, plan.condition)
-        if case .keyed(let keyed) = plan.operation {
-            self.keyed = keyed
-            let opening = WindowOpening(keyed)
-            self.opening = opening
-            emission = EmissionRow(
-                slotCount: keyed.layout.slotCount,
-                opening: (EmissionLayout.firstKeySlot + keyed.keys.count, { opening.fill(&$0) }))
-            plainParts = keyed.emitted.map { part in
-                guard let (slot, kind) = keyed.emission.plainVariable(part.root), slot >= EmissionRow.firstSlot
-                else { return nil }
-                return (slot - EmissionRow.firstSlot, kind)
-            }
+        if case .keyed(let keyed) = plan.operation, let columns = plan.columns {
+            windows = WindowEmission(keyed, columns: columns, failures: failures)
+            aggregates = Unmanaged.passUnretained(keyed.aggregates)
         } else {
-            (keyed, emission, opening, plainParts) = (nil, nil, nil, [])
+            (windows, aggregates) = (nil, nil)
         }
         if case .pattern(let sequences) = plan.operation {
             self.sequences = sequences
@@ -85,7 +70,6 @@ final class RunningStream {
         }
         audience = sequences?.audience
         keys = plan.keys
-        aggregates = keyed.map { Unmanaged.passUnretained($0.aggregates) }
         noted = Unmanaged.passUnretained(failures)
         kind =
             switch plan.operation {
@@ -115,10 +99,14 @@ final class RunningStream {
 
     /// The value of a part; null when it fails.
     func value(_ root: Int, of program: Program, _ row: Row) -> Value {
+        Self.value(root, of: program, row, failures)
+    }
+
+    static func value(_ root: Int, of program: Program, _ row: Row, _ failures: FailureLog) -> Value {
         do throws(EvaluationError) {
             let value = try program.value(root, host: row)
-            guard value.depth <= Self.deepestValue else {
-                throw EvaluationError(.tooCostly, "a value with more than \(Self.deepestValue) levels of nesting")
+            guard value.depth <= deepestValue else {
+                throw EvaluationError(.tooCostly, "a value with more than \(deepestValue) levels of nesting")
             }
             return value
         } catch {
@@ -162,64 +150,6 @@ final class RunningStream {
             plan: aggregates, row: Unmanaged.passUnretained(row), number: number, failures: noted)
     }
 
-    /// All firings of a step are of one key.
-    func noteKey(_ key: UnsafeBufferPointer<UInt8>) {
-        stepKey.removeAll()
-        stepKey.reserve(key.count)
-        stepKey.write(key)
-    }
-
-    /// Returns the row of a window, or of everything so far; nil where `having` does not hold.
-    func emit(
-        _ firing: borrowing WindowFunction<WindowAggregates>.Firing, _ keyed: StreamPlan.Keyed, event: Row?
-    ) -> ValueRow? {
-        guard let emission, let row, let opening else { preconditionFailure("a keyed stream makes rows of its own") }
-        let time = event?.time ?? EventTime(milliseconds: firing.window.lastMoment)
-        opening.begin(firing.window, key: stepKey.bytes.bindMemory(to: UInt8.self))
-        emission.begin(event: event, at: time)
-        defer { emission.end() }
-        for (index, slot) in keyed.layout.aggregates.enumerated() {
-            emission[slot: slot] = firing.content.value(index, keyed.aggregates)
-        }
-        for index in plainParts.indices {
-            emission[slot: keyed.layout.emitted[index]] =
-                plainValue(index, emission) ?? value(keyed.emitted[index].root, of: keyed.emission, emission)
-        }
-        guard holds(keyed, emission) else { return nil }
-        row.begin(at: time) { values in
-            for part in keyed.layout.automatic { values.append(emission[slot: part.slot]) }
-            for slot in keyed.layout.emitted { values.append(emission[slot: slot]) }
-        }
-        return row
-    }
-
-    /// The value of something emitted that is just an aggregate, or a part of the key. Nil where that has to be
-    /// evaluated, as it may fail or be too deep.
-    @inline(__always)
-    private func plainValue(_ index: Int, _ emission: EmissionRow) -> Value? {
-        guard let (slot, kind) = plainParts[index] else { return nil }
-        let value = emission[slot: slot]
-        let present: Value.Kind
-        switch value {
-        case .int: present = .int
-        case .double: present = .double
-        case .string: present = .string
-        default: return nil
-        }
-        guard let kind else { return value }
-        return kind.rawValue == present.rawValue ? value : nil
-    }
-
-    private func holds(_ keyed: StreamPlan.Keyed, _ emission: EmissionRow) -> Bool {
-        guard let having = keyed.having else { return true }
-        do throws(EvaluationError) {
-            return try keyed.emission.bool(having, host: emission)
-        } catch {
-            failures.note(error)
-            return false
-        }
-    }
-
     // MARK: Sequences
 
     var patternFunction: PatternFunction? {
@@ -245,36 +175,5 @@ final class RunningStream {
     /// Null for a time outside the calendar.
     static func moment(_ milliseconds: Int64) -> Value {
         Timestamp(milliseconds: milliseconds).map(Value.timestamp) ?? .null
-    }
-}
-
-/// What the row of a window begins with: its start, its end and its key. Valid while the window's row is made.
-private final class WindowOpening {
-    private let isGlobal: Bool
-    private let isRunning: Bool
-    private let parts: Int
-    // Only the thread that owns the stage uses these.
-    @exclusivity(unchecked) private var window = TimeWindow(start: 0, end: 0)
-    @exclusivity(unchecked) private var key = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
-    @exclusivity(unchecked) private var values: [Value] = []
-
-    init(_ keyed: StreamPlan.Keyed) {
-        isGlobal = if case .global = keyed.function.shape { true } else { false }
-        isRunning = keyed.isRunning
-        parts = keyed.keys.count
-    }
-
-    func begin(_ window: TimeWindow, key: UnsafeBufferPointer<UInt8>) {
-        self.window = window
-        self.key = key
-    }
-
-    func fill(_ slots: inout [Value]) {
-        if !isRunning {
-            slots[0] = RunningStream.moment(window.start)
-            slots[1] = RunningStream.moment(isGlobal ? window.lastMoment : window.end)
-        }
-        StreamKey.read(key, count: parts, into: &values)
-        for index in 0..<parts { slots[EmissionLayout.firstKeySlot + index] = values[index] }
     }
 }

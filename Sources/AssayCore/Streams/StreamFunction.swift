@@ -57,23 +57,14 @@ package struct StreamFunction: KeyedProcessFunction {
         case event(PatternFunction.Input)
     }
 
-    /// Of the streams with windows.
-    private let functions: [WindowFunction<WindowAggregates>]
-    /// By stream, the number of its function; negative for one without windows.
-    private let numbers: [Int]
+    private let windows: WindowFunctions
     private(set) var patterns: [PatternFunction?]
     /// By stream, what a checkpoint held for a pattern that has changed since.
     var ended: [EndedSequences]
     let scorer: TransactionScorer?
 
     init(_ plan: StreamPlan, streams: [RunningStream]) {
-        var functions: [WindowFunction<WindowAggregates>] = []
-        numbers = plan.streams.map { stream in
-            guard case .keyed(let keyed) = stream.operation else { return -1 }
-            functions.append(keyed.function)
-            return functions.count - 1
-        }
-        self.functions = functions
+        windows = WindowFunctions(plan)
         patterns = streams.map { $0.patternFunction }
         ended = streams.map { _ in EndedSequences() }
         scorer = plan.scored.map { TransactionScorer($0.settings) }
@@ -81,15 +72,6 @@ package struct StreamFunction: KeyedProcessFunction {
 
     /// Replaces the patterns.
     mutating func takePatterns(of streams: [RunningStream]) { patterns = streams.map { $0.patternFunction } }
-
-    /// Calls `body` with the function of a stream with windows, without counting a reference to it.
-    @inline(__always)
-    private func withFunction<Result>(
-        of stream: Int, _ body: (borrowing WindowFunction<WindowAggregates>) -> Result
-    ) -> Result? {
-        let number = numbers[stream]
-        return number < 0 ? nil : functions.withUnsafeBufferPointer { body($0[number]) }
-    }
 
     static var setsTimers: Bool { true }
 
@@ -130,9 +112,7 @@ package struct StreamFunction: KeyedProcessFunction {
     mutating func process(_ input: Input, state: inout StreamState, context: inout ProcessContext<Output>) {
         switch input {
         case .element(let element):
-            _ = withFunction(of: context.stream) {
-                $0.add(element, &state.windows, &context.moment, &context.output.windows)
-            }
+            windows[context.stream]?.pointee.add(element, &state.windows, &context.moment, &context.output.windows)
         case .transaction(let transaction):
             guard let scorer, let scored = context.output.scored else {
                 preconditionFailure("only a stream that scores is given transactions, and those of a batch")
@@ -154,17 +134,15 @@ package struct StreamFunction: KeyedProcessFunction {
     }
 
     mutating func timerFired(state: inout StreamState, context: inout ProcessContext<Output>) {
-        if let remembered = state.sequences {
+        if let function = windows[context.stream] {
+            function.pointee.goOn(&state.windows, &context.moment, &context.output.windows)
+        } else if let remembered = state.sequences {
             patterns[context.stream]?.goOn(&remembered.state, &context.moment, &context.output.sequences)
-            return
-        }
-        _ = withFunction(of: context.stream) {
-            $0.goOn(&state.windows, &context.moment, &context.output.windows)
         }
     }
 
     func timerRank(_ state: StreamState, at time: EventTime, stream: Int) -> Int64 {
-        withFunction(of: stream) { $0.timerRank(state.windows, at: time, stream: stream) } ?? 0
+        windows[stream]?.pointee.timerRank(state.windows, at: time, stream: stream) ?? 0
     }
 
     mutating func resume(state: inout StreamState, context: inout ProcessContext<Output>) {
@@ -173,7 +151,7 @@ package struct StreamFunction: KeyedProcessFunction {
             patterns[context.stream]?.setTimer(&remembered.state, &context.moment)
             return
         }
-        _ = withFunction(of: context.stream) { $0.setFirstTimer(&state.windows, &context.moment) }
+        windows[context.stream]?.pointee.setFirstTimer(&state.windows, &context.moment)
     }
 
     // MARK: As bytes
@@ -236,6 +214,36 @@ package struct StreamFunction: KeyedProcessFunction {
         let state = try PatternState(&reader, for: function.automaton)
         return StreamState(sequences: RememberedSequences(fingerprint, state))
     }
+}
+
+/// The functions of the streams with windows, at fixed places: a firing calls one without counting a reference to it.
+private final class WindowFunctions: Sendable {
+    private typealias Function = WindowFunction<WindowAggregates>
+
+    /// By stream. Written once, before it is shared.
+    nonisolated(unsafe) private let places: UnsafeMutableBufferPointer<UnsafeMutablePointer<Function>?>
+
+    init(_ plan: StreamPlan) {
+        places = .allocate(capacity: plan.streams.count)
+        let pointers: [UnsafeMutablePointer<Function>?] = plan.streams.map { stream in
+            guard case .keyed(let keyed) = stream.operation else { return nil }
+            let place = UnsafeMutablePointer<Function>.allocate(capacity: 1)
+            place.initialize(to: keyed.function)
+            return place
+        }
+        _ = places.initialize(from: pointers)
+    }
+
+    deinit {
+        for case let place? in places {
+            place.deinitialize(count: 1)
+            place.deallocate()
+        }
+        places.deallocate()
+    }
+
+    @inline(__always)
+    subscript(stream: Int) -> UnsafeMutablePointer<WindowFunction<WindowAggregates>>? { places[stream] }
 }
 
 extension KeyedStage<StreamFunction> {

@@ -196,8 +196,10 @@ package struct StreamStage: RunStage, ~Copyable {
     private mutating func moveTime(from before: Int64) throws(StoreError) {
         guard stage.earliestTimer <= watermark.milliseconds else { return }
         previousWatermark = before
-        for index in streams.indices {
-            while stage.fireNext(index, upTo: watermark.milliseconds) { try emit(of: streams[index], event: nil) }
+        for index in table.indices {
+            try table[index].withReference { stream throws(StoreError) in
+                while stage.fireNext(index, upTo: watermark.milliseconds) { try emit(of: stream, event: nil) }
+            }
         }
         previousWatermark = nil
         stage.findEarliestTimer()
@@ -209,10 +211,8 @@ package struct StreamStage: RunStage, ~Copyable {
         for output in readers.outputs { outputs[output].append(row, to: output) }
         for reader in readers.streams {
             // The stage keeps all streams: counting references to them would take as long as what many do.
-            let result = table[reader.stream]._withUnsafeGuaranteedRef { stream in
-                Result { () throws(StoreError) in try push(row, of: reader.source, into: stream) }
-            }
-            try result.get()
+            let (stream, source) = reader
+            try table[stream].withReference { stream throws(StoreError) in try push(row, of: source, into: stream) }
         }
     }
 
@@ -312,15 +312,15 @@ package struct StreamStage: RunStage, ~Copyable {
     private mutating func emit(of stream: RunningStream, event: Row?) throws(StoreError) {
         if stream.kind == .pattern { return try tell(of: stream, event: event) }
         if stage.withOutput({ $0.windows.isNothing }) { return }
-        guard let keyed = stream.keyed else { preconditionFailure("only windows fire") }
+        guard let windows = stream.windows else { preconditionFailure("only windows fire") }
         stage.withOutput { swap(&$0.windows, &stream.step) }
         defer { stream.step.removeAll() }
         // A step concerns one key. It is copied before others are processed: without checkpoints an empty key is
         // dropped.
-        if stream.step.firingCount > 0 { stage.withKey(stream.step[firing: 0].key) { stream.noteKey($0) } }
+        if stream.step.firingCount > 0 { stage.withKey(stream.step[firing: 0].key) { windows.begin($0) } }
         for index in 0..<stream.step.firingCount {
-            let made = stream.emit(stream.step[firing: index], keyed, event: keyed.isRunning ? event : nil)
-            guard let made else { continue }
+            guard let made = windows.emit(stream.step[firing: index], event: windows.isRunning ? event : nil)
+            else { continue }
             stream.made += 1
             try pass(made, to: stream.readers)
         }

@@ -52,8 +52,7 @@ final class UnionRow: Row {
         _ body: (Row) throws(EvaluationError) -> Content
     ) throws(EvaluationError) -> Content {
         guard let row else { preconditionFailure("a row is read only while it is current") }
-        let result = row._withUnsafeGuaranteedRef { row in Result { () throws(EvaluationError) in try body(row) } }
-        return try result.get()
+        return try row.withReference(body)
     }
 
     private var present: Row {

@@ -67,7 +67,7 @@ struct WindowState<Content: WindowContent> {
     }
 
     mutating func removeFirst(_ count: Int) {
-        for part in parts[..<count] { contentBytes -= part.content.memoryBytes }
+        for index in 0..<count { contentBytes -= parts[index].content.memoryBytes }
         parts.removeFirst(count)
     }
 
@@ -333,8 +333,14 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         _ window: TimeWindow, _ state: WindowState<Content>, _ moment: ProcessMoment, _ output: inout Output
     ) {
         var isFirst = true
-        for part in state.parts where part.window.start >= window.start && part.window.end <= window.end {
-            if isFirst { output.fire(window, key: moment.key, part.content) } else { output.merge(part.content) }
+        for index in state.parts.indices {
+            let pane = state.parts[index].window
+            guard pane.start >= window.start, pane.end <= window.end else { continue }
+            if isFirst {
+                output.fire(window, key: moment.key, state.parts[index].content)
+            } else {
+                output.merge(state.parts[index].content)
+            }
             isFirst = false
         }
     }
@@ -354,9 +360,10 @@ package struct WindowFunction<Content: WindowContent>: KeyedProcessFunction {
         _ state: inout WindowState<Content>, behind window: TimeWindow, _ slide: Int64, _ moment: inout ProcessMoment
     ) {
         let next = window.start + slide
-        let gone = state.parts.prefix { $0.window.start < next }.count
+        var gone = 0
+        while gone < state.parts.count, state.parts[gone].window.start < next { gone += 1 }
         if gone > 0 { state.removeFirst(gone) }
-        guard let first = state.parts.first, first.window.start < window.end else {
+        guard !state.parts.isEmpty, state.parts[0].window.start < window.end else {
             return setTimer(&state, after: window.lastMoment, &moment)
         }
         setTimer(&state, at: window.lastMoment + slide, &moment)
