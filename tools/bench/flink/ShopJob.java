@@ -53,7 +53,7 @@ public final class ShopJob {
 
     public static void main(String[] arguments) throws Exception {
         TableEnvironment tables = TableEnvironment.create(EnvironmentSettings.inStreamingMode());
-        tables.getConfig().set("execution.checkpointing.interval", "1 s");
+        tables.getConfig().set("execution.checkpointing.interval", "10 s");
         tables.executeSql(ORDERS.formatted(arguments[0]));
         String window = "window_start TIMESTAMP(3), window_end TIMESTAMP(3), ";
         String folder = arguments[1];
