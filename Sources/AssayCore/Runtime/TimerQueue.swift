@@ -31,9 +31,18 @@ struct TimerTimes {
 
 /// The next timers of a stream.
 ///
-/// Many keys wait for the same few times, the ends of their windows: those of one time are a chain, so that only times
-/// are put in order.
+/// Where many keys wait for the same few times, the ends of their windows, the keys of one time are a chain, so that
+/// only times are put in order. Where each key has a time of its own, it has a chain of its own, too.
 struct TimerQueue {
+    /// A time that something waits for. Several may have the same one.
+    private struct Moment: Comparable {
+        let time: Int64
+        /// The number of its chain.
+        let chain: Int32
+
+        static func < (left: Moment, right: Moment) -> Bool { left.time < right.time }
+    }
+
     /// A key of a chain, and the next one.
     private struct Link {
         let key: UInt32
@@ -41,109 +50,125 @@ struct TimerQueue {
     }
 
     private let stream: Int
-    private var times = Heap<Int64>()
-    /// By time, the first link of its chain. Contains replaced and deleted timers too.
-    private var chains: [Int64: Int32] = [:]
+    private var moments = Heap<Moment>()
+    /// By number, the first link of each chain; of one that is not in use, the number of the next such one. Chains
+    /// contain replaced and deleted timers too.
+    private var chains: [Int32] = []
+    private var freeChain = Self.none
     private var links: [Link] = []
     /// The first of the links that are not in use.
-    private var free = Self.end
-    /// The chain that was added to last.
-    private var latest: (time: Int64, first: Int32)?
+    private var freeLink = Self.none
+    /// Some of the latest moments, each at the place that its time has.
+    private var latest: [Moment]
 
-    private static let end: Int32 = -1
+    private static let none: Int32 = -1
+    private static let nothing = Moment(time: .min, chain: none)
+    /// As many as `place` has.
+    private static let latestCount = 8
 
     init(stream: Int) {
         self.stream = stream
+        latest = Array(repeating: Self.nothing, count: Self.latestCount)
     }
 
     var memoryBytes: Int {
-        links.capacity * MemoryLayout<Link>.stride + times.count * MemoryLayout<Int64>.stride
-            + chains.capacity * (MemoryLayout<Int64>.stride + MemoryLayout<Int32>.stride)
+        moments.count * MemoryLayout<Moment>.stride + links.capacity * MemoryLayout<Link>.stride
+            + chains.capacity * MemoryLayout<Int32>.stride
     }
 
     mutating func set(key: Int, at time: EventTime, _ timers: inout TimerTimes) {
         guard !timers.isSet(key, of: stream, to: time) else { return }
         timers.set(key, of: stream, to: time)
-        let milliseconds = time.milliseconds
-        if let latest, latest.time == milliseconds {
-            self.latest = (milliseconds, link(key, before: latest.first))
+        let place = Self.place(time.milliseconds)
+        if latest[place].time == time.milliseconds, latest[place].chain != Self.none {
+            let chain = Int(latest[place].chain)
+            chains[chain] = link(key, before: chains[chain])
             return
         }
-        stow()
-        let known = chains[milliseconds]
-        if known == nil {
-            times.insert(milliseconds)
-            chains[milliseconds] = Self.end
-        }
-        latest = (milliseconds, link(key, before: known ?? Self.end))
+        let moment = Moment(time: time.milliseconds, chain: newChain(link(key, before: Self.none)))
+        moments.insert(moment)
+        latest[place] = moment
     }
 
+    @inline(__always)
+    private static func place(_ time: Int64) -> Int {
+        // Windows end at multiples of round numbers.
+        Int((UInt64(bitPattern: time) &* 0x9E37_79B9_7F4A_7C15) >> 61)
+    }
+
+    @inline(__always)
+    private mutating func newChain(_ first: Int32) -> Int32 {
+        guard freeChain != Self.none else {
+            chains.append(first)
+            return Int32(chains.count - 1)
+        }
+        let chain = freeChain
+        freeChain = chains[Int(chain)]
+        chains[Int(chain)] = first
+        return chain
+    }
+
+    @inline(__always)
     private mutating func link(_ key: Int, before next: Int32) -> Int32 {
         let link = Link(key: UInt32(key), next: next)
-        guard free != Self.end else {
+        guard freeLink != Self.none else {
             links.append(link)
             return Int32(links.count - 1)
         }
-        let place = free
-        free = links[Int(place)].next
+        let place = freeLink
+        freeLink = links[Int(place)].next
         links[Int(place)] = link
         return place
     }
 
-    /// Puts the latest chain where the others are.
-    private mutating func stow() {
-        guard let latest else { return }
-        chains[latest.time] = latest.first
-        self.latest = nil
-    }
-
-    /// Frees the first link of a chain. Returns its key and the next one.
+    /// Frees a link. Returns its key and the next one.
+    @inline(__always)
     private mutating func unlink(_ place: Int32) -> (key: Int, next: Int32) {
         let link = links[Int(place)]
-        links[Int(place)].next = free
-        free = place
+        links[Int(place)].next = freeLink
+        freeLink = place
         return (Int(link.key), link.next)
+    }
+
+    /// Drops the first moment, whose chain is empty.
+    private mutating func dropFirst() {
+        guard let moment = moments.popFirst() else { return }
+        chains[Int(moment.chain)] = freeChain
+        freeChain = moment.chain
+        let place = Self.place(moment.time)
+        if latest[place].chain == moment.chain { latest[place] = Self.nothing }
     }
 
     /// The earliest time that a timer is set for.
     mutating func next(_ timers: TimerTimes) -> EventTime? {
-        while let first = times.first {
-            let time = EventTime(milliseconds: first)
-            if let latest, latest.time == first { stow() }
-            var place = chains[first] ?? Self.end
-            let before = place
-            while place != Self.end, !timers.isSet(Int(links[Int(place)].key), of: stream, to: time) {
+        while let first = moments.first {
+            let time = EventTime(milliseconds: first.time)
+            var place = chains[Int(first.chain)]
+            while place != Self.none, !timers.isSet(Int(links[Int(place)].key), of: stream, to: time) {
                 place = unlink(place).next
+                chains[Int(first.chain)] = place
             }
-            if place != Self.end {
-                if place != before { chains[first] = place }
-                return time
-            }
-            forget(first)
+            if place != Self.none { return time }
+            dropFirst()
         }
         return nil
     }
 
-    /// Drops a time that nothing waits for. It is the first one.
-    private mutating func forget(_ time: Int64) {
-        chains[time] = nil
-        _ = times.popFirst()
-    }
-
     /// Takes out the keys whose timers are set for this time, which is the next.
     mutating func popAll(at time: EventTime, _ timers: inout TimerTimes, into keys: inout [Int]) {
-        stow()
         keys.removeAll(keepingCapacity: true)
-        guard var place = chains[time.milliseconds] else { return }
-        while place != Self.end {
-            let (key, next) = unlink(place)
-            if timers.isSet(key, of: stream, to: time) {
-                timers.delete(key)
-                keys.append(key)
+        while let first = moments.first, first.time == time.milliseconds {
+            var place = chains[Int(first.chain)]
+            while place != Self.none {
+                let (key, next) = unlink(place)
+                if timers.isSet(key, of: stream, to: time) {
+                    timers.delete(key)
+                    keys.append(key)
+                }
+                place = next
             }
-            place = next
+            dropFirst()
         }
-        forget(time.milliseconds)
     }
 
     /// Deletes all timers.
