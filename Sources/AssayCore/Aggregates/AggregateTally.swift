@@ -17,6 +17,7 @@ struct AggregateTally: Sendable {
     ///
     /// @unchecked Sendable: only one that is not shared is changed.
     private final class Box: @unchecked Sendable {
+        // For the same reason nothing else reads it meanwhile.
         @exclusivity(unchecked) var state: AggregateState
 
         init(_ state: AggregateState) { self.state = state }

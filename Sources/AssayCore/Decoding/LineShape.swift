@@ -1,6 +1,6 @@
 import CBytes
 
-/// What many lines have in common: the bytes between their values.
+/// What many lines have in common: the bytes between their values. Copies share what was learned and read.
 struct LineShape {
     private let memory = LineMemory()
     // Where the steps and the values are: reading them there takes neither a copy nor a reference.

@@ -139,7 +139,7 @@ final class ValueRow: Row {
 /// The row for expressions over many events: the results of aggregates, the window and the key, and an event where a
 /// single one is the cause.
 final class EmissionRow: Row {
-    // Only the owner of the batch uses it.
+    // Only the owner of the batch uses what changes here.
     @exclusivity(unchecked) private var values: [Value]
     @exclusivity(unchecked) private var event: Row?
     /// Fills the first slots, which most rows that are dropped never need.

@@ -32,6 +32,7 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
     private var keysAtCut: Int64 = 0
     /// Timers of one time and stream that are still to fire, the next one last.
     var due: [DueTimer] = []
+    /// The time of those.
     var dueTime = EventTime(milliseconds: 0)
     var ready: [Int] = []
     /// The key that was processed last, whose results may still be in use.

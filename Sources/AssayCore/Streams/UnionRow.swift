@@ -9,6 +9,7 @@ final class UnionRow: Row {
     private let sourceNames: [UnsafeMutableBufferPointer<UInt8>]
     /// By source and name, the source's slot for the name; negative where it has none.
     private let places: UnsafeMutableBufferPointer<Int>
+    // Only the owner of the batch uses these.
     /// Kept alive by the caller that passes it on.
     @exclusivity(unchecked) private var row: Unmanaged<Row>?
     @exclusivity(unchecked) private var source = 0

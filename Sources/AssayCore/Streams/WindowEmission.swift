@@ -16,7 +16,7 @@ final class WindowEmission {
     /// The slots of the aggregates' results, in their order.
     private let slots: UnsafeMutableBufferPointer<Int>
     private let parts: UnsafeMutableBufferPointer<Part>
-    /// The key of the last step.
+    /// The key of the last step. Only the thread that owns the stage uses it.
     @exclusivity(unchecked) private var key = OutputBuffer(capacity: 64)
     /// Whether its rows are of events, each with everything so far.
     let isRunning: Bool
