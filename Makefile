@@ -2,7 +2,7 @@
 
 # Optimised, because several tests are about speed or millions of lines; in a folder of its own, because its flags
 # would make the product build anew each time.
-TEST = swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
+TEST = tools/run-tests.sh swift test -c release -Xswiftc -enable-testing --scratch-path .build-tests
 
 .PHONY: build install uninstall demo demo-kafka demo-serve demo-desk screenshots demo-flink flink test test-faults checkpoint-cost bench bench-instructions bench-readers bench-rules bench-pipeline bench-patterns bench-learning bench-poison learn-demo bench-alerts bench-desk bench-postgres bench-kafka bench-serve bench-flink bench-partitions conformance test-thread test-address format check-format dependencies test-dependencies
 
