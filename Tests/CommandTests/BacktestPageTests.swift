@@ -51,6 +51,37 @@ import Testing
             together > 0 && html.contains("<tr><td>both</td><td>0</td><td>\(together)</td><td>\(together)</td></tr>"))
     }
 
+    @Test("The page says what each side has learned, and nothing of it where nobody learns")
+    func learning() throws {
+        let folder = try TemporaryFolder()
+        let run = try Binary.shell(
+            """
+            echo 'learning: {enabled: true, maturity: 1d, retention: 2d, warm_up: {frauds: 1, examples: 100}}' > c.yaml
+            echo 'rules: []' > plain.yaml
+            $ASSAY generate -n 30000 --users 300 --labels labels.csv > in
+            $ASSAY backtest in -c c.yaml --labels labels.csv --html page.html --json > report.json
+            $ASSAY backtest in -c plain.yaml --labels labels.csv --html - | grep -c '<h2>Learning'
+            """, in: folder)
+        #expect(run.lines == ["0"], "\(run)")
+        struct Report: Decodable {
+            struct Learning: Decodable {
+                struct Side: Decodable {
+                    let examples: Int
+                }
+                let new: Side?
+                let old: Side?
+            }
+            let learning: Learning
+        }
+        let report = try JSONDecoder().decode(
+            Report.self, from: Data(contentsOf: folder.url.appending(path: "report.json")))
+        let examples = try #require(report.learning.new?.examples)
+        #expect(examples > 100 && report.learning.old == nil)
+        let html = try String(contentsOfFile: folder.path("page.html"), encoding: .utf8).replacing(",", with: "")
+        #expect(html.contains("<tr><td>model</td><td>ready</td><td>-</td></tr>"))
+        #expect(html.contains("<tr><td>transactions learned from</td><td>\(examples)</td><td>-</td></tr>"))
+    }
+
     @Test("Labels are separated by what their first line has, and those that match nothing are counted")
     func labels() throws {
         let run = try Binary.shell(

@@ -103,7 +103,7 @@ def flink(place, orders, folder):
         return cluster.cpu(), {table: len(lines(f"{output}/{table}")) for table in TABLES}
 
 
-def beside_flink(assay, pipeline, place, folder, other, orders, ours):
+def beside_flink(assay, place, folder, other, orders, ours):
     few = other + "/few.jsonl"
     generate(assay, few, FEW, FEW / A_DAY)
     before, _ = flink(place, few, other)
@@ -175,7 +175,7 @@ def main():
         generate(assay, a_day, A_DAY, 1)
         ours = unpaced(assay, pipeline, folder, a_day, A_DAY, "over a day")
         if options.peers:
-            beside_flink(assay, pipeline, os.path.abspath(options.peers), folder, other, a_day, ours)
+            beside_flink(assay, os.path.abspath(options.peers), folder, other, a_day, ours)
         if options.seconds:
             paced(assay, pipeline, folder, options.seconds)
 

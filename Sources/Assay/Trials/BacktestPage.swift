@@ -28,7 +28,7 @@ package struct BacktestPage {
         <h2>Alerts a day</h2>
         <p>Transactions of level high and above, or that are to be reviewed or blocked.</p>
         \(alerts)
-        \(rules)
+        \(learning)\(rules)
         \(PageParts.end)
         """
     }
@@ -146,6 +146,27 @@ package struct BacktestPage {
 
     private static func date(_ day: Int64) -> String {
         String(TimeText(.utc).text(day * 86_400_000).prefix(10))
+    }
+
+    // MARK: Learning
+
+    private var learning: String {
+        guard report.learns else { return "" }
+        let sides = [report.newSide, report.oldSide]
+        func row(_ name: String, _ cell: (LearningCounts, BacktestReport.Side) -> String) -> [String] {
+            [name] + sides.map { side in side.learning.map { cell($0, side) } ?? "-" }
+        }
+        let rows = [
+            row("model") { counts, _ in counts.isReady ? "ready" : "warming up" },
+            row("labels") { counts, _ in PageParts.count(counts.labels) },
+            row("transactions learned from") { counts, _ in PageParts.count(counts.examples) },
+            row("of them fraud") { counts, _ in PageParts.count(counts.frauds) },
+            row("corrections after maturity") { counts, _ in PageParts.count(counts.corrections) },
+            row("labels of unknown transactions") { counts, _ in PageParts.count(counts.unknown) },
+            row("transactions before the model was ready") { _, side in PageParts.count(side.unready) },
+        ]
+        return "<h2>Learning</h2>\n<p>Labels came when they were known; \(Figures.grouped(report.labelsToCome)) "
+            + "had not come at the end of the stream.</p>\n" + PageParts.table(["", "new", "old"], rows) + "\n"
     }
 
     // MARK: Rules

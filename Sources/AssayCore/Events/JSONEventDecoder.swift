@@ -2,7 +2,6 @@
 /// fields in use.
 package struct JSONEventDecoder {
     private let schema: EventSchema
-    private let columns: [[UInt8]: Int]
     private let roles: EventRoles
     private var layouts = KnownLayouts<EventLayout>()
     private var keys = RememberedKeys<Member>()
@@ -42,7 +41,7 @@ package struct JSONEventDecoder {
             nested.append((Array(path[0]), path.dropFirst().map(Array.init), number))
         }
         self.transactions = transactions
-        columns = Dictionary(
+        let columns = Dictionary(
             uniqueKeysWithValues: schema.columns.enumerated().map { (Array($0.element.name.utf8), $0.offset) })
         roles = EventRoles(schema: schema, columns: columns, nested: Set(nested.map(\.name)))
     }
@@ -318,7 +317,7 @@ package struct JSONEventDecoder {
         var name = key.bytes
         if key.hasEscapes { name = batch.text.view.bytes(batch.text.unescape(key)) }
         let member = Member(
-            column: columns[Array(name)], transaction: transactions?.member(name) ?? .nothing,
+            column: roles.columns[Array(name)], transaction: transactions?.member(name) ?? .nothing,
             nested: nested.firstIndex { $0.name.elementsEqual(name) })
         // A match with a remembered key does not check its bytes again, so they must be valid. All but the first one
         // include the comma before them.

@@ -23,7 +23,7 @@ package final class ConsultedModel: ExplainedModel {
         set { model.wantsReport = newValue }
     }
     package var report: LearnedModel.Report? { model.report }
-    package var reasons: [UInt8]? { model.reasons }
+    package var reasons: UnsafeBufferPointer<UInt8>? { model.reasons }
     package var role: ScoringSettings.Learning.Role { model.role }
 
     package func assess(_ sample: ModelSample, _ state: borrowing UserState) -> Double? { model.assess(sample, state) }

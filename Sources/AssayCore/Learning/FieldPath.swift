@@ -45,7 +45,7 @@ struct FieldPath {
     /// Calls `body` with the value, which is empty where there is none.
     @inline(__always)
     mutating func withValue<Result>(
-        of sample: ModelSample, _ columns: CSVColumns?, _ body: (UnsafeBufferPointer<UInt8>) -> Result
+        of sample: ModelSample, _ columns: Unmanaged<CSVColumns>?, _ body: (UnsafeBufferPointer<UInt8>) -> Result
     ) -> Result {
         let transaction = sample.transaction
         let slice: ByteSlice
@@ -66,11 +66,11 @@ struct FieldPath {
         ShortValue.lengths.contains(bytes.count) ? bytes : UnsafeBufferPointer(start: nil, count: 0)
     }
 
-    private mutating func find(in sample: ModelSample, _ columns: CSVColumns?) {
+    private mutating func find(in sample: ModelSample, _ columns: Unmanaged<CSVColumns>?) {
         room.removeAll(keepingCapacity: true)
         let transaction = sample.transaction
         if transaction.traits.contains(.isCSV), let columns {
-            let row = CSVRow(columns, sample.text.bytes(transaction.line))
+            let row = CSVRow(columns.takeUnretainedValue(), sample.text.bytes(transaction.line))
             if let cell = row.text(name) {
                 room += cell
                 return

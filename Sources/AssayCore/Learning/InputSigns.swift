@@ -1,14 +1,14 @@
 import Glibc
 
 /// What was seen of the present transaction: what its bins come from, for reasons and for what is learned next.
-struct InputSigns {
+struct InputSigns: ~Copyable {
     /// Of one risk key.
     struct OfKey {
         /// The line has a value.
         var hasValue = false
         /// Where that is, if it was seen before.
         var value: Int?
-        var memory: RiskMemory?
+        var recent = 0.0
         var rates = SIMD4<Double>()
     }
 
@@ -18,9 +18,15 @@ struct InputSigns {
     var amountCount: UInt64 = 0
     var amountMean = 0.0
     var burst = 0.0
+    /// Of what the user spent in this currency, since it was last counted.
+    var decays: UserSigns.Amounts.Decays?
     var category: UInt16?
     /// As it was read, for the model's memory and for reasons.
-    var categoryText: [UInt8] = []
+    var categoryText: UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(start: categoryRoom.baseAddress, count: categoryLength)
+    }
+    private let categoryRoom = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: ShortValue.lengths.upperBound)
+    private var categoryLength = 0
     var pair: UInt16?
     var deviation = 0.0
     var outliers = 0.0
@@ -32,16 +38,27 @@ struct InputSigns {
     var count: UInt32 = 0
     var checks = 0.0
     var amount = 0.0
-    var ofKeys: [OfKey]
+    let ofKeys: UnsafeMutableBufferPointer<OfKey>
 
     init(keys: Int) {
-        ofKeys = Array(repeating: OfKey(), count: keys)
+        ofKeys = .allocate(capacity: keys)
+        ofKeys.initialize(repeating: OfKey())
+    }
+
+    deinit {
+        categoryRoom.deallocate()
+        ofKeys.deallocate()
+    }
+
+    /// `text`: of 128 bytes at most.
+    mutating func setCategory(_ text: UnsafeBufferPointer<UInt8>) {
+        categoryLength = categoryRoom.update(fromContentsOf: text)
     }
 }
 
 extension LearnedModel {
     /// The bins of a transaction, from all that was before it.
-    func look(at sample: ModelSample, _ state: borrowing UserState, _ columns: CSVColumns?) {
+    func look(at sample: ModelSample, _ state: borrowing UserState, _ columns: Unmanaged<CSVColumns>?) {
         let transaction = sample.transaction
         let place = state.modelPlace.map { UserSigns($0) }
         signs.amount = transaction.amount
@@ -89,27 +106,28 @@ extension LearnedModel {
         }
         let ratio = ratio
         set(.ratio, signs.amountCount >= 2 ? 1 + quarter(log(ratio), -10, 12) : 0)
-        signs.burst = .nan
+        (signs.burst, signs.decays) = (.nan, nil)
         set(.burst, 0)
         guard signs.amountCount >= 1, let amounts = place?.amounts.first(where: { $0.currency == code }) else { return }
         let passed = max(0, sample.transaction.time.milliseconds - amounts.time)
         let usual = 0.2 * signs.amountMean
+        let decays = UserSigns.Amounts.decays(passed)
+        signs.decays = decays
         signs.burst =
-            (amounts.day * decay(passed, halfLife: dayMilliseconds) + amount + usual + Self.least)
-            / (amounts.month * decay(passed, halfLife: 30 * dayMilliseconds) / 30 + usual + Self.least)
+            (amounts.day * decays.day + amount + usual + Self.least)
+            / (amounts.month * decays.month / 30 + usual + Self.least)
         set(.burst, 1 + quarter(log(signs.burst), -10, 16))
     }
 
     /// To the mean of the user's amounts.
     var ratio: Double { (signs.amount + Self.least) / (signs.amountMean + Self.least) }
 
-    private func lookAtCategory(_ sample: ModelSample, _ place: UserSigns?, _ columns: CSVColumns?) {
-        signs.categoryText.removeAll(keepingCapacity: true)
-        categoryPath.withValue(of: sample, columns) { signs.categoryText += $0 }
-        let (bin, category) = signs.categoryText.withUnsafeBufferPointer { norms.number(ofCategory: $0) }
+    private func lookAtCategory(_ sample: ModelSample, _ place: UserSigns?, _ columns: Unmanaged<CSVColumns>?) {
+        categoryPath.withValue(of: sample, columns) { signs.setCategory($0) }
+        let (bin, category) = norms.number(ofCategory: signs.categoryText)
         set(.category, bin)
         signs.category = category
-        signs.pair = category.flatMap { norms.pair($0, sample.transaction.currency) }
+        signs.pair = category.flatMap { norms.pair($0, sample.transaction.currency, number: signs.currency) }
         signs.deviation = .nan
         set(.categoryDeviation, 0)
         guard let pair = signs.pair, norms.pairs[Int(pair)].count >= Norms.least else { return }
@@ -122,27 +140,28 @@ extension LearnedModel {
         set(.categoryDeviation, 1 + BinEdges.deviation.below(signs.deviation))
     }
 
-    private func look(atKey key: Int, _ sample: ModelSample, _ columns: CSVColumns?) {
+    private func look(atKey key: Int, _ sample: ModelSample, _ columns: Unmanaged<CSVColumns>?) {
         let (hasValue, value) = keyPaths[key].withValue(of: sample, columns) {
-            $0.isEmpty ? (false, nil) : (true, values.find($0, key: key, hash: knownHash(ofKey: key, $0)))
+            $0.isEmpty ? (false, nil) : (true, find($0, key: key))
         }
-        var found = InputSigns.OfKey(hasValue: hasValue, value: value)
-        found.memory = value.flatMap { values.memory($0) }
-        let share = shareOfAll
-        let bin = { (input: InputLayout.OfKey, bin: UInt8) in self.bins[InputLayout.input(input, of: key)] = bin }
-        if hasValue {
-            found.rates =
-                found.memory.map {
-                    $0.rates(after: max(clock - settings.maturityMilliseconds - $0.last, 0), shareOfAll: share)
-                } ?? SIMD4(repeating: share)
-            bin(.recent, BinEdges.rate.below(found.memory?.recent ?? 0))
-            bin(.oneDay, BinEdges.rate.below(found.rates.x))
-            bin(.fiveDays, BinEdges.rate.below(found.rates.y))
-            bin(.twentyDays, BinEdges.rate.below(found.rates.z))
-        } else {
-            for input in InputLayout.OfKey.allCases { bin(input, Self.noValueBin) }
+        let found = signs.ofKeys.baseAddress! + key
+        (found.pointee.hasValue, found.pointee.value) = (hasValue, value)
+        let first = InputLayout.input(.recent, of: key)
+        guard hasValue else {
+            for input in InputLayout.OfKey.allCases { bins[first + input.rawValue] = Self.noValueBin }
+            return
         }
-        signs.ofKeys[key] = found
+        var (recent, rates) = (0.0, SIMD4(repeating: shareOfAll))
+        if let value, let memory = values.memory(value) {
+            recent = memory.recent
+            let passed = max(clock - settings.maturityMilliseconds - memory.last, 0)
+            rates = memory.rates(after: passed, shareOfAll: shareOfAll)
+        }
+        (found.pointee.recent, found.pointee.rates) = (recent, rates)
+        bins[first + InputLayout.OfKey.recent.rawValue] = BinEdges.rate.below(recent)
+        bins[first + InputLayout.OfKey.oneDay.rawValue] = BinEdges.rate.below(rates.x)
+        bins[first + InputLayout.OfKey.fiveDays.rawValue] = BinEdges.rate.below(rates.y)
+        bins[first + InputLayout.OfKey.twentyDays.rawValue] = BinEdges.rate.below(rates.z)
     }
 
     static let noValueBin: UInt8 = 63
@@ -154,9 +173,8 @@ extension LearnedModel {
         let (transaction, code) = (sample.transaction, sample.transaction.currency)
         var user = state.modelPlace.map { UserSigns($0) } ?? UserSigns(in: &userPool)
         saving.hasNewNorms = true
-        let pair = signs.categoryText.withUnsafeBufferPointer {
-            norms.learn(signs.logarithm, code, categoryText: $0, signs.category)
-        }
+        let pair = norms.learn(
+            signs.logarithm, code, categoryText: signs.categoryText, signs.category, known: signs.pair)
         if let pair { learn(pair, &user) }
         user.outliers = signs.outliers
         guard let index = user.amounts.firstIndex(where: { $0.currency == code }) else {
@@ -173,7 +191,8 @@ extension LearnedModel {
         let distance = signs.amountCount >= 2 ? (transaction.amount - user.amounts[index].level) / width : 0
         if distance > 2.5 { user.outliers += 1 }
         if distance > 4 { user.outlierTime = transaction.time.milliseconds }
-        user.amounts[index].learn(transaction.amount, transaction.time, width: width, count: signs.amountCount)
+        user.amounts[index].learn(
+            transaction.amount, transaction.time, width: width, count: signs.amountCount, signs.decays)
         return user.place
     }
 
@@ -200,16 +219,27 @@ extension UserSigns.Norm {
 }
 
 extension UserSigns.Amounts {
-    /// `width`: what is usual. `count`: of the amounts before this one.
-    fileprivate mutating func learn(_ amount: Double, _ time: EventTime, width: Double, count: UInt64) {
+    typealias Decays = (day: Double, month: Double)
+
+    /// What is left after some time of what was spent in a day, and in a month.
+    fileprivate static func decays(_ milliseconds: Int64) -> Decays {
+        (
+            decay(milliseconds, halfLife: dayMilliseconds), decay(milliseconds, halfLife: 30 * dayMilliseconds)
+        )
+    }
+
+    /// `width`: what is usual. `count`: of the amounts before this one. `decays`: since the last one, if known.
+    fileprivate mutating func learn(
+        _ amount: Double, _ time: EventTime, width: Double, count: UInt64, _ decays: Decays?
+    ) {
         let step = max(0.03, 1 / Double(count + 2))
         let bound = 3 * width
         let bounded = min(max(amount, level - bound), level + bound)
-        let passed = max(0, time.milliseconds - self.time)
+        let decays = decays ?? Self.decays(max(0, time.milliseconds - self.time))
         deviation += step * (abs(bounded - level) - deviation)
         level += step * (bounded - level)
-        day = day * decay(passed, halfLife: dayMilliseconds) + amount
-        month = month * decay(passed, halfLife: 30 * dayMilliseconds) + amount * 0.6931471805599453
+        day = day * decays.day + amount
+        month = month * decays.month + amount * 0.6931471805599453
         self.time = max(self.time, time.milliseconds)
     }
 }

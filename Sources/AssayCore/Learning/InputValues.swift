@@ -36,7 +36,7 @@ extension LearnedModel {
         case .ratio: return bins[input] > 0 ? .number(ratio) : .unknown
         case .sinceOutlier: return signs.daysSinceOutlier.map { .number($0) } ?? .unknown
         case .burst: return .number(signs.burst)
-        case .category: return .text(signs.categoryText)
+        case .category: return .text(Array(signs.categoryText))
         case .hour: return .number(Double(signs.hour))
         case .categoryDeviation: return .number(signs.deviation)
         case .outliers: return .number(signs.outliers)
@@ -53,7 +53,7 @@ extension LearnedModel {
             return .unknown
         }
         switch part {
-        case .recent: return .number(found.memory?.recent ?? 0)
+        case .recent: return .number(found.recent)
         case .oneDay: return .number(found.rates.x)
         case .fiveDays: return .number(found.rates.y)
         case .twentyDays: return .number(found.rates.z)

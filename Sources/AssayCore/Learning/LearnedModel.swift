@@ -1,3 +1,4 @@
+import CBytes
 import Glibc
 
 /// What a stream has learned from its labels: how risky each value of a risk key is, what is usual, and how much each
@@ -24,28 +25,28 @@ package final class LearnedModel: TransactionModel {
     @exclusivity(unchecked) private var nextLabel = 0
     /// The next line that has a label.
     @exclusivity(unchecked) private var nextLabelLine = UInt64.max
-    /// By risk key, of the batch's transactions, the hashes of their values; empty for keys that are not read anyway.
-    @exclusivity(unchecked) private var hashes: [[UInt64]]
+    private let hashes: ValueHashes
     /// The number of the present transaction in the batch.
     @exclusivity(unchecked) private var position = 0
     /// What became of the batch's labels so far.
     @exclusivity(unchecked) package private(set) var outcomes: [LabelOutcome] = []
-    @exclusivity(unchecked) private var columns: CSVColumns?
+    private var columns: CSVColumns? { didSet { columnsAddress = columns.map { .passUnretained($0) } } }
     /// Labels that come by their own time.
-    @exclusivity(unchecked) package var schedule: (any LabelSchedule)?
+    package var schedule: ScheduledLabels? { didSet { scheduleAddress = schedule.map { .passUnretained($0) } } }
+    // The same two by address: a reference to them is not counted for each transaction.
+    @exclusivity(unchecked) private var columnsAddress: Unmanaged<CSVColumns>?
+    @exclusivity(unchecked) private var scheduleAddress: Unmanaged<ScheduledLabels>?
 
     // The present transaction.
     @exclusivity(unchecked) var categoryPath: FieldPath
-    @exclusivity(unchecked) var keyPaths: [FieldPath]
+    let keyPaths: UnsafeMutableBufferPointer<FieldPath>
     @exclusivity(unchecked) var signs: InputSigns
     let bins: UnsafeMutableBufferPointer<UInt8>
-    private let active: UnsafeMutableBufferPointer<Int32>
-    /// By input, and of pairs: where their slots begin.
-    private let firstSlots: [Int32]
-    private let pairs: [(firstSlot: Int32, one: Int, other: Int)]
+    @exclusivity(unchecked) private var example: ExampleSlots
     private let entryValues: UnsafeMutableBufferPointer<UInt32>
     private let entryBins: UnsafeMutableBufferPointer<UInt8>
-    @exclusivity(unchecked) package private(set) var reasons: [UInt8]?
+    @exclusivity(unchecked) private var hasReasons = false
+    @exclusivity(unchecked) private var reasonsRoom = OutputBuffer(capacity: 1 << 10)
     /// Whether all that the model sees of a transaction is wanted.
     @exclusivity(unchecked) package var wantsReport = false
     package private(set) var report: Report?
@@ -62,27 +63,23 @@ package final class LearnedModel: TransactionModel {
         entries = PendingEntries(
             layout: PendingEntries.Layout(keys: settings.riskKeys.count, inputs: layout.inputCount))
         categoryPath = FieldPath(settings.category)
-        keyPaths = settings.riskKeys.map { FieldPath($0) }
-        hashes = Array(repeating: [], count: settings.riskKeys.count)
+        keyPaths = .allocate(capacity: settings.riskKeys.count)
+        _ = keyPaths.initialize(fromContentsOf: settings.riskKeys.map { FieldPath($0) })
+        hashes = ValueHashes(keys: settings.riskKeys.count)
         signs = InputSigns(keys: settings.riskKeys.count)
-        firstSlots = (0..<layout.inputCount).map { [layout] in Int32(layout.slot(ofInput: $0, bin: 0)) }
-        pairs = layout.pairs.enumerated().map { [layout] in
-            (Int32(layout.slot(ofPair: $0, 0, 0)), $1.0, $1.1)
-        }
+        example = ExampleSlots(layout)
         bins = .allocate(capacity: layout.inputCount)
         bins.initialize(repeating: 0)
         entryBins = .allocate(capacity: layout.inputCount)
         entryBins.initialize(repeating: 0)
-        active = .allocate(capacity: layout.activeCount)
-        active.initialize(repeating: 0)
         entryValues = .allocate(capacity: settings.riskKeys.count)
         entryValues.initialize(repeating: PendingEntries.noValue)
     }
 
     deinit {
+        keyPaths.deinitialize().deallocate()
         bins.deallocate()
         entryBins.deallocate()
-        active.deallocate()
         entryValues.deallocate()
     }
 
@@ -110,19 +107,27 @@ package final class LearnedModel: TransactionModel {
         noteNextLabel()
         outcomes.removeAll(keepingCapacity: true)
         for key in keyPaths.indices {
-            hashes[key].removeAll(keepingCapacity: true)
-            for transaction in transactions {
+            hashes.removeAll(ofKey: key)
+            for (place, transaction) in transactions.enumerated() {
                 guard let slice = keyPaths[key].slice(of: transaction) else { break }
-                hashes[key].append(RiskValues.hash(text.bytes(slice), key: key))
+                // Another thread has read the text, on another core.
+                if place + Self.indexDistance < transactions.count,
+                    let next = keyPaths[key].slice(of: transactions[place + Self.indexDistance])
+                {
+                    assay_prefetch(text.bytes(next).baseAddress)
+                }
+                hashes.append(RiskValues.hash(text.bytes(slice), key: key), key: key)
             }
-            for place in 0..<min(Self.indexDistance, hashes[key].count) { values.prefetchIndex(hashes[key][place]) }
+            for place in 0..<Self.indexDistance {
+                if let hash = hashes.hash(place, key: key) { values.prefetchIndex(hash) }
+            }
         }
     }
 
     /// What comes next is of no batch.
     func leaveBatch() {
         (columns, position) = (nil, 0)
-        for key in keyPaths.indices { hashes[key].removeAll(keepingCapacity: true) }
+        for key in keyPaths.indices { hashes.removeAll(ofKey: key) }
     }
 
     /// An index is prefetched so many transactions ahead, what it leads to half as many.
@@ -132,21 +137,25 @@ package final class LearnedModel: TransactionModel {
     @inline(__always)
     private func prefetch() {
         for key in keyPaths.indices {
-            let count = hashes[key].count
-            if position + Self.indexDistance < count {
-                values.prefetchIndex(hashes[key][position + Self.indexDistance])
-            }
-            if position + Self.valueDistance < count {
-                values.prefetchValue(hashes[key][position + Self.valueDistance])
+            if let hash = hashes.hash(position + Self.indexDistance, key: key) { values.prefetchIndex(hash) }
+            let near = position + Self.valueDistance
+            if let hash = hashes.hash(near, key: key), let slot = values.prefetchValue(hash) {
+                hashes.setCandidate(slot, near, key: key)
             }
         }
     }
 
-    /// The hash of the present transaction's value.
+    /// Where the present transaction's value is remembered.
     @inline(__always)
-    func knownHash(ofKey key: Int, _ text: UnsafeBufferPointer<UInt8>) -> UInt64 {
-        position < hashes[key].count ? hashes[key][position] : RiskValues.hash(text, key: key)
+    func find(_ text: UnsafeBufferPointer<UInt8>, key: Int) -> Int? {
+        if let candidate = hashes.candidate(position, key: key), values.isStill(candidate, text, key: key) {
+            return candidate
+        }
+        return values.find(text, key: key, hash: hashes.hash(position, key: key) ?? RiskValues.hash(text, key: key))
     }
+
+    /// Where a label's transaction is looked up is prefetched so many labels ahead, what is there half as many.
+    private static let labelDistance = 8
 
     private func noteNextLabel() {
         nextLabelLine = nextLabel < labels.count ? UInt64(labels[nextLabel].lineIndex) : .max
@@ -167,6 +176,9 @@ package final class LearnedModel: TransactionModel {
         let label = labels[nextLabel]
         nextLabel += 1
         noteNextLabel()
+        let (far, near) = (nextLabel + Self.labelDistance, nextLabel + Self.labelDistance / 2)
+        if far < labels.count { entries.prefetchBuckets(labels[far].idHash) }
+        if near < labels.count { entries.prefetchFirst(labels[near].idHash) }
         outcomes.append(take(label.isFraud, ofTransaction: label.idHash))
     }
 
@@ -205,8 +217,12 @@ package final class LearnedModel: TransactionModel {
 
     package func advance(to clock: Int64) {
         self.clock = clock
-        if let schedule {
-            while let row = schedule.next(upTo: clock) { _ = take(row.isFraud, ofTransaction: row.idHash) }
+        scheduleAddress?.withReference { schedule in
+            while let row = schedule.next(upTo: clock) {
+                if let hash = schedule.idHash(ahead: Self.labelDistance) { entries.prefetchBuckets(hash) }
+                if let hash = schedule.idHash(ahead: Self.labelDistance / 2) { entries.prefetchFirst(hash) }
+                _ = take(row.isFraud, ofTransaction: row.idHash)
+            }
         }
         var run = 0
         while run < entries.runs.count {
@@ -231,7 +247,7 @@ package final class LearnedModel: TransactionModel {
 
     private func mature(run: Int) {
         let entry = entries.runs[run].ripe
-        prefetchValues(ofEntry: entry + Self.ripeDistance, in: run)
+        prefetchValues(near: entry, in: run)
         var status = entries.status(entry)
         noteStatus(of: entry)
         status.hasMatured = true
@@ -242,18 +258,22 @@ package final class LearnedModel: TransactionModel {
         learn(entry, isFraud: status.label ?? false)
     }
 
-    private static let ripeDistance: UInt64 = 6
+    /// An entry is prefetched so many ahead, its values half as many.
+    private static let entryDistance: UInt64 = 12
 
     @inline(__always)
-    private func prefetchValues(ofEntry entry: UInt64, in run: Int) {
-        guard entry < entries.runs[run].end else { return }
+    private func prefetchValues(near entry: UInt64, in run: Int) {
+        let end = entries.runs[run].end
+        if entry + Self.entryDistance < end { entries.prefetch(entry + Self.entryDistance) }
+        guard entry + Self.entryDistance / 2 < end else { return }
         for key in keyPaths.indices {
-            if let value = entries.value(entry, ofKey: key) { values.prefetch(value) }
+            if let value = entries.value(entry + Self.entryDistance / 2, ofKey: key) { values.prefetch(value) }
         }
     }
 
     func leave(run: Int) {
         let entry = entries.runs[run].first
+        prefetchValues(near: entry, in: run)
         for key in keyPaths.indices {
             if let value = entries.value(entry, ofKey: key), values.leave(value) { remove(value: value) }
         }
@@ -312,40 +332,31 @@ package final class LearnedModel: TransactionModel {
 
     private func learn(_ entry: UInt64, isFraud: Bool) {
         entries.bins(entry, into: entryBins)
-        activate(UnsafeBufferPointer(entryBins))
-        weights.learn(UnsafeBufferPointer(active), isFraud: isFraud)
+        weights.learn(example.list(UnsafeBufferPointer(entryBins)), isFraud: isFraud)
         saving.hasLearned = true
         counts.examples += 1
         if isFraud { counts.frauds += 1 }
         if counts.frauds >= settings.warmUpFrauds, counts.examples >= settings.warmUpExamples { counts.isReady = true }
     }
 
-    /// Lists the slots of some bins.
-    private func activate(_ bins: UnsafeBufferPointer<UInt8>) {
-        active[0] = 0
-        var next = 1
-        for input in 0..<bins.count {
-            active[next] = firstSlots[input] + Int32(bins[input])
-            next &+= 1
-        }
-        for pair in pairs {
-            active[next] = pair.firstSlot + Int32(bins[pair.one]) << 6 + Int32(bins[pair.other])
-            next &+= 1
-        }
-    }
-
     // MARK: Transactions
 
     package func assess(_ sample: ModelSample, _ state: borrowing UserState) -> Double? {
-        reasons = nil
-        look(at: sample, state, columns)
+        hasReasons = false
+        // The entry is made when the transaction has been scored.
+        entries.prefetchBucket(sample.idHash)
+        look(at: sample, state, columnsAddress)
         guard counts.isReady || wantsReport else { return nil }
-        activate(UnsafeBufferPointer(bins))
-        if wantsReport { report = makeReport(UnsafeBufferPointer(active)) }
+        let active = example.list(UnsafeBufferPointer(bins))
+        if wantsReport { report = makeReport(active) }
         guard counts.isReady else { return nil }
-        let probability = weights.probability(UnsafeBufferPointer(active))
-        if settings.role != .shadow, probability >= settings.explainFrom { reasons = explain() }
+        let probability = weights.probability(active)
+        if settings.role != .shadow, probability >= settings.explainFrom { explain(active) }
         return probability
+    }
+
+    package var reasons: UnsafeBufferPointer<UInt8>? {
+        hasReasons ? reasonsRoom.bytes.bindMemory(to: UInt8.self) : nil
     }
 
     package func learn(_ sample: ModelSample, _ state: borrowing UserState) -> UserPlace {
@@ -362,12 +373,12 @@ package final class LearnedModel: TransactionModel {
         if UInt64(entries.count) >= settings.maxPending { dropOldest() }
         entries.append(
             sample.idHash, clock: clock, values: UnsafeBufferPointer(entryValues), bins: UnsafeBufferPointer(bins))
-        schedule?.noteAccepted(sample.idHash, at: clock)
+        scheduleAddress?.withReference { $0.noteAccepted(sample.idHash, at: clock) }
         return place
     }
 
     private func addValue(_ sample: ModelSample, _ key: Int) -> Int? {
-        let value = keyPaths[key].withValue(of: sample, columns) { values.intern($0, key: key) }
+        let value = keyPaths[key].withValue(of: sample, columnsAddress) { values.intern($0, key: key) }
         noteChange(ofValue: value)
         return value
     }
@@ -377,20 +388,39 @@ package final class LearnedModel: TransactionModel {
         leave(run: 0)
     }
 
-    /// The inputs that weigh most, as JSON.
-    private func explain() -> [UInt8] {
-        var found: [(slot: Int, weight: Double)] = []
-        for slot in active.dropFirst() {
-            let weight = weights.weight(at: Int(slot))
-            if weight > 0 { found.append((Int(slot), weight)) }
+    /// Writes the inputs that weigh most, as JSON.
+    private func explain(_ active: UnsafeBufferPointer<Int32>) {
+        hasReasons = true
+        reasonsRoom.removeAll()
+        let top = Int(settings.top)
+        guard top > 0 else { return }
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: top) { greatest in
+            var count = 0
+            for slot in active.dropFirst() where weights.weight(at: Int(slot)) > 0 {
+                if count == top {
+                    guard weighsMore(slot, than: greatest[top - 1]) else { continue }
+                    count -= 1
+                }
+                var place = count
+                while place > 0, weighsMore(slot, than: greatest[place - 1]) {
+                    greatest[place] = greatest[place - 1]
+                    place -= 1
+                }
+                greatest[place] = slot
+                count += 1
+            }
+            for place in 0..<count {
+                if place > 0 { reasonsRoom.append(byte: UInt8(ascii: ",")) }
+                write(Int(greatest[place]), weight: weights.weight(at: Int(greatest[place])), into: &reasonsRoom)
+            }
         }
-        found.sort { $0.weight > $1.weight || ($0.weight == $1.weight && $0.slot < $1.slot) }
-        var bytes = OutputBuffer(capacity: 512)
-        for (slot, weight) in found.prefix(Int(settings.top)) {
-            if bytes.count > 0 { bytes.append(byte: UInt8(ascii: ",")) }
-            write(slot, weight: weight, into: &bytes)
-        }
-        return Array(bytes.bytes)
+    }
+
+    /// Of two that weigh the same, the lower slot does.
+    @inline(__always)
+    private func weighsMore(_ one: Int32, than other: Int32) -> Bool {
+        let (first, second) = (weights.weight(at: Int(one)), weights.weight(at: Int(other)))
+        return first > second || first == second && one < other
     }
 
     // MARK: What belongs to a user
@@ -424,13 +454,4 @@ package final class LearnedModel: TransactionModel {
         }
         return try result.get().map { UserSigns($0, in: &userPool).place }
     }
-}
-
-/// Labels that come by their own time, the earliest first.
-package protocol LabelSchedule: AnyObject {
-    /// Takes out the next one that is due.
-    func next(upTo clock: Int64) -> Label?
-
-    /// A transaction was accepted: its labels without a time come some time after it.
-    func noteAccepted(_ idHash: UInt64, at clock: Int64)
 }

@@ -18,7 +18,7 @@ extension LearnedModel {
     /// those labels were right.
     package func restore(from earlier: LearnedModel) {
         precondition(layout == earlier.layout, "both have the same inputs")
-        weights = earlier.weights
+        weights.take(earlier.weights)
         (counts.isReady, counts.examples) = (earlier.counts.isReady, earlier.counts.examples)
         counts.frauds = earlier.counts.frauds
         (fraudOfAll, all) = (earlier.fraudOfAll, earlier.all)

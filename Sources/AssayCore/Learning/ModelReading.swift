@@ -75,11 +75,11 @@ extension LearnedModel {
 
     /// The slots that any example had, by number.
     package var slotWeights: [SlotWeight] {
-        weights.slots.indices.filter { weights.slots[$0] != Weights.Slot() }.map { slot in
+        weights.slotNumbers.filter { weights[$0] != Weights.Slot() }.map { slot in
             let (input, range) = words(of: slot)
             return SlotWeight(
                 slot: slot, input: input, range: range, weight: weights.weight(at: slot),
-                slotState: weights.slots[slot])
+                slotState: weights[slot])
         }
     }
 

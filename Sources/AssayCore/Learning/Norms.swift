@@ -32,8 +32,15 @@ package struct Norms: ~Copyable {
     /// By category, the pair that was remembered last.
     private var lastPairs: [UInt16] = []
     private var lastCurrency = 0
+    /// The pairs of the first categories and currencies, by the numbers of both.
+    private let earlyPairs = UnsafeMutableBufferPointer<UInt16>.allocate(capacity: early * early)
 
     private static let none = UInt16.max
+    private static let early = 64
+
+    private static func place(_ category: UInt16, _ currency: Int) -> Int? {
+        category < early && currency < early ? Int(category) * early + currency : nil
+    }
 
     // MARK: Finding
 
@@ -62,7 +69,11 @@ package struct Norms: ~Copyable {
         return category
     }
 
-    func pair(_ category: UInt16, _ currency: CurrencyCode) -> UInt16? {
+    /// `number`: that of the currency, where it is remembered.
+    func pair(_ category: UInt16, _ currency: CurrencyCode, number: Int?) -> UInt16? {
+        if let number, let place = Self.place(category, number) {
+            return earlyPairs[place] == Self.none ? nil : earlyPairs[place]
+        }
         var pair = lastPairs[Int(category)]
         while pair != Self.none {
             if pairs[Int(pair)].currency == currency { return pair }
@@ -73,9 +84,10 @@ package struct Norms: ~Copyable {
 
     // MARK: Learning
 
-    /// `logarithm`: of the amount and one. Returns the pair, if it is remembered.
+    /// `logarithm`: of the amount and one. `known`: the pair, if it is remembered. Returns the pair, if it is now.
     mutating func learn(
-        _ logarithm: Double, _ code: CurrencyCode, categoryText text: UnsafeBufferPointer<UInt8>, _ category: UInt16?
+        _ logarithm: Double, _ code: CurrencyCode, categoryText text: UnsafeBufferPointer<UInt8>, _ category: UInt16?,
+        known: UInt16?
     ) -> UInt16? {
         if let index = currency(code) {
             currencies[index].count += 1
@@ -84,9 +96,9 @@ package struct Norms: ~Copyable {
         } else if currencies.count < Self.mostCurrencies {
             currencies.append(OfCurrency(currency: code, count: 1, mean: logarithm))
         }
-        if let category, let pair = pair(category, code) {
-            pairs[Int(pair)].learn(logarithm)
-            return pair
+        if let known {
+            pairs[Int(known)].learn(logarithm)
+            return known
         }
         guard pairs.count < Self.mostPairs else { return nil }
         let owner = category ?? addCategory(text, text.stableHash)
@@ -95,6 +107,9 @@ package struct Norms: ~Copyable {
 
     private mutating func add(_ pair: OfPair) -> UInt16 {
         var pair = pair
+        if let number = currency(pair.currency), let place = Self.place(pair.category, number) {
+            earlyPairs[place] = UInt16(pairs.count)
+        }
         pair.next = lastPairs[Int(pair.category)]
         lastPairs[Int(pair.category)] = UInt16(pairs.count)
         pairs.append(pair)
@@ -122,9 +137,12 @@ package struct Norms: ~Copyable {
         }
     }
 
-    init() {}
+    init() { earlyPairs.initialize(repeating: Self.none) }
+
+    deinit { earlyPairs.deallocate() }
 
     init(_ reader: inout StateByteReader) throws(StateDecodingError) {
+        self.init()
         for _ in 0..<(try reader.count(atMost: Self.mostCategories + Self.mostPairs)) {
             let text = try reader.text(atMost: ShortValue.lengths.upperBound)
             guard categories.find(text, hash: text.stableHash) == nil else {

@@ -23,7 +23,8 @@ struct PendingEntries: ~Copyable {
         init(keys: Int, inputs: Int) {
             (self.keys, self.inputs) = (keys, inputs)
             bins = Self.values + 4 * keys
-            stride = (bins + (inputs * 6 + 7) / 8 + 3) & ~3
+            precondition(inputs % PackedBins.count == 0, "bins are packed by fours")
+            stride = (bins + inputs / PackedBins.count * PackedBins.bytes + 3) & ~3
         }
     }
 
@@ -75,7 +76,7 @@ struct PendingEntries: ~Copyable {
         var start = UnsafeMutableRawPointer(bitPattern: 1)!
     }
 
-    private static let recentCount = 16
+    private static let recentCount = 64
     /// The index of some entries: for each bucket, the newest in it.
     private struct Index {
         let first: UInt64
@@ -180,18 +181,12 @@ struct PendingEntries: ~Copyable {
     }
 
     mutating func bins(_ number: UInt64, into bins: UnsafeMutableBufferPointer<UInt8>) {
-        let packed = entry(number) + layout.bins
-        var (bits, available) = (UInt32(0), UInt32(0))
-        var next = 0
-        for input in 0..<layout.inputs {
-            if available < 6 {
-                bits |= UInt32(packed.load(fromByteOffset: next, as: UInt8.self)) << available
-                next += 1
-                available += 8
-            }
-            bins[input] = UInt8(truncatingIfNeeded: bits & 63)
-            bits >>= 6
-            available -= 6
+        var packed = UnsafeRawPointer(entry(number)) + layout.bins
+        var bins = UnsafeMutableRawPointer(bins.baseAddress!)
+        for _ in 0..<layout.inputs / PackedBins.count {
+            bins.storeBytes(of: PackedBins(packed).bins, as: UInt32.self)
+            packed += PackedBins.bytes
+            bins += PackedBins.count
         }
     }
 
@@ -240,19 +235,13 @@ struct PendingEntries: ~Copyable {
     }
 
     private func pack(_ bins: UnsafeBufferPointer<UInt8>, into packed: UnsafeMutableRawPointer) {
-        var (bits, used) = (UInt32(0), UInt32(0))
-        var next = 0
-        for bin in bins {
-            bits |= UInt32(bin) << used
-            used += 6
-            if used >= 8 {
-                packed.storeBytes(of: UInt8(truncatingIfNeeded: bits), toByteOffset: next, as: UInt8.self)
-                next += 1
-                bits >>= 8
-                used -= 8
-            }
+        precondition(bins.count == layout.inputs, "each input has a bin")
+        var (packed, bins) = (packed, UnsafeRawPointer(bins.baseAddress!))
+        for _ in 0..<layout.inputs / PackedBins.count {
+            PackedBins(bins: bins.loadUnaligned(as: UInt32.self)).store(at: packed)
+            packed += PackedBins.bytes
+            bins += PackedBins.count
         }
-        if used > 0 { packed.storeBytes(of: UInt8(truncatingIfNeeded: bits), toByteOffset: next, as: UInt8.self) }
     }
 
     private mutating func note(_ number: UInt64, _ clock: Int64) {
@@ -325,8 +314,24 @@ struct PendingEntries: ~Copyable {
 
     // MARK: Finding
 
+    /// Prefetches where an entry will be linked.
+    @inline(__always)
     func prefetchBucket(_ hash: UInt64) {
         if let index = indices.last { assay_prefetch(index.bucket(hash)) }
+    }
+
+    /// Prefetches where an entry is searched for.
+    func prefetchBuckets(_ hash: UInt64) {
+        for index in indices { assay_prefetch(index.bucket(hash)) }
+    }
+
+    /// Prefetches the entries that a search begins with, once the buckets are there.
+    mutating func prefetchFirst(_ hash: UInt64) {
+        let oldest = oldest
+        for index in indices {
+            let place = index.bucket(hash).pointee
+            if place != .max, index.first + UInt64(place) >= oldest { prefetch(index.first + UInt64(place)) }
+        }
     }
 
     /// What the entry before it in its bucket is counted from the first of its index.
@@ -427,5 +432,33 @@ struct PendingEntries: ~Copyable {
             }
         }
         self.end = end
+    }
+}
+
+/// Four bins of six bits each in three bytes.
+private struct PackedBins {
+    static let count = 4
+    static let bytes = 3
+    private let bits: UInt32
+
+    /// `bins`: a byte each, the first in the lowest.
+    @inline(__always)
+    init(bins: UInt32) {
+        bits = bins & 0x3F | (bins & 0x3F00) >> 2 | (bins & 0x3F_0000) >> 4 | (bins & 0x3F00_0000) >> 6
+    }
+
+    @inline(__always)
+    init(_ place: UnsafeRawPointer) {
+        bits =
+            UInt32(place.loadUnaligned(as: UInt16.self)) | UInt32(place.load(fromByteOffset: 2, as: UInt8.self)) << 16
+    }
+
+    @inline(__always)
+    var bins: UInt32 { bits & 0x3F | bits << 2 & 0x3F00 | bits << 4 & 0x3F_0000 | bits << 6 & 0x3F00_0000 }
+
+    @inline(__always)
+    func store(at place: UnsafeMutableRawPointer) {
+        place.storeBytes(of: UInt16(truncatingIfNeeded: bits), as: UInt16.self)
+        place.storeBytes(of: UInt8(truncatingIfNeeded: bits >> 16), toByteOffset: 2, as: UInt8.self)
     }
 }

@@ -78,6 +78,7 @@ struct RiskValues: ~Copyable {
         let start = UnsafeRawPointer(place(slot))
         assay_prefetch(start)
         assay_prefetch(start + 64)
+        assay_prefetch(start + MemoryLayout<Slot>.stride - 1)
     }
 
     var memoryBytes: Int {
@@ -95,10 +96,12 @@ struct RiskValues: ~Copyable {
     @inline(__always)
     func prefetchIndex(_ hash: UInt64) { index.prefetch(hash) }
 
-    /// Prefetches the value, once its place in the index is there.
+    /// Prefetches the value that a hash may be of, once its place in the index is there.
     @inline(__always)
-    func prefetchValue(_ hash: UInt64) {
-        if let slot = index.candidate(hash) { prefetch(Int(slot)) }
+    func prefetchValue(_ hash: UInt64) -> UInt32? {
+        guard let slot = index.candidate(hash) else { return nil }
+        prefetch(Int(slot))
+        return slot
     }
 
     func find(_ text: UnsafeBufferPointer<UInt8>, key: Int) -> Int? {
@@ -107,9 +110,18 @@ struct RiskValues: ~Copyable {
 
     @inline(__always)
     func find(_ text: UnsafeBufferPointer<UInt8>, key: Int, hash: UInt64) -> Int? {
-        index.find(hash) { slot in
-            place(Int(slot)).pointee.text == text && self.key(of: Int(slot)) == key
-        }.map(Int.init)
+        index.find(hash) { slot in isValue(Int(slot), text, key: key) }.map(Int.init)
+    }
+
+    /// Whether a value that was here some time ago still is, and is this one.
+    @inline(__always)
+    func isStill(_ slot: Int, _ text: UnsafeBufferPointer<UInt8>, key: Int) -> Bool {
+        isInUse(slot) && isValue(slot, text, key: key)
+    }
+
+    @inline(__always)
+    private func isValue(_ slot: Int, _ text: UnsafeBufferPointer<UInt8>, key: Int) -> Bool {
+        place(slot).pointee.text == text && self.key(of: slot) == key
     }
 
     /// Finds or adds a value. Let something wait with it, or give it a memory, before the next one is added.
@@ -206,6 +218,7 @@ struct RiskValues: ~Copyable {
 
     func hasMemory(_ slot: Int) -> Bool { place(slot).pointee.packed & Packing.noTime != Packing.noTime }
 
+    @inline(__always)
     func memory(_ slot: Int) -> RiskMemory? {
         guard hasMemory(slot) else { return nil }
         let place = place(slot)

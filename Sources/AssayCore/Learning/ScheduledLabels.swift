@@ -1,5 +1,5 @@
 /// Labels of a file that come by their own time, the earliest first, and of one time in the order of their rows.
-package final class ScheduledLabels: LabelSchedule {
+package final class ScheduledLabels {
     private struct Timed: Comparable {
         let time: Int64
         let row: UInt64
@@ -59,6 +59,7 @@ package final class ScheduledLabels: LabelSchedule {
         timed.removeAll { $0.time <= clock && ends[Int($0.row)] <= byteCount }
     }
 
+    /// Takes out the next one that is due.
     package func next(upTo clock: Int64) -> Label? {
         let isTimedFirst: Bool
         switch (timed.last, found.first) {
@@ -74,6 +75,10 @@ package final class ScheduledLabels: LabelSchedule {
         return found.popFirst()?.label
     }
 
+    /// The transaction of a label that comes so many after the next one, if that has a time.
+    func idHash(ahead: Int) -> UInt64? { ahead < timed.count ? timed[timed.count - 1 - ahead].label.idHash : nil }
+
+    /// A transaction was accepted: its labels without a time come some time after it.
     package func noteAccepted(_ idHash: UInt64, at clock: Int64) {
         guard !untimed.isEmpty, let waiting = untimed[idHash] else { return }
         for label in waiting.labels {

@@ -63,8 +63,11 @@ struct ValueIndex: ~Copyable {
     func prefetch(_ hash: UInt64) {
         let shard = shards[Self.shard(hash)]
         let home = Self.home(hash, of: shard.places)
+        // A group may begin in one line and end in the next.
         assay_prefetch(shard.tags + home)
+        assay_prefetch(shard.tags + home + Self.group - 1)
         assay_prefetch(shard.numbers + home)
+        assay_prefetch(shard.numbers + home + Self.group - 1)
     }
 
     /// The first number that the hash may be of.

@@ -28,7 +28,7 @@ package struct FactorList: Sendable {
         shadows.append(shadow)
     }
 
-    mutating func addReason(_ text: [UInt8]) -> Reason {
+    mutating func addReason(_ text: some Collection<UInt8>) -> Reason {
         defer { reasons += text }
         return Reason(first: UInt32(reasons.count), count: UInt32(text.count))
     }

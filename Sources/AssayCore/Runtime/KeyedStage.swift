@@ -84,6 +84,9 @@ struct KeyedStage<Function: KeyedProcessFunction & ~Copyable>: ~Copyable {
         }
         for index in 0..<min(Self.prefetchDistance, count) { function.prefetch(keys[interned[index]]) }
         for index in 0..<count {
+            // A batch is longer than what stays in the nearest caches since the keys were looked up.
+            let far = index + 2 * Self.prefetchDistance
+            if far < count { keys.prefetchEntry(interned[far]) }
             let ahead = index + Self.prefetchDistance
             if ahead < count { function.prefetch(keys[interned[ahead]]) }
             let near = index + Self.prefetchDistance / 2

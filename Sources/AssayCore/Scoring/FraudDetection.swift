@@ -33,7 +33,16 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     private let sparedFrom: Double
     private var rules: RuleEvaluator?
     /// Nil where nothing is learned from labels.
-    package var model: (any TransactionModel)?
+    package var model: (any TransactionModel)? {
+        get { asked?.model }
+        set {
+            asked = newValue.map { AskedModel($0) }
+            reference = asked?.reference
+        }
+    }
+    private var asked: AskedModel?
+    /// To the same model.
+    private var reference: AskedModel.Reference?
     private let sequences = SequenceTable()
     /// The fingerprints of the patterns in force; nil until they are known.
     private var fingerprints: Set<UInt64>?
@@ -60,7 +69,8 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         model: (any TransactionModel)? = nil, keepsFormer: Bool = false
     ) {
         self.settings = settings
-        self.model = model
+        asked = model.map { AskedModel($0) }
+        reference = asked?.reference
         self.keepsFormer = keepsFormer
         (self.sequence, self.numbering) = (sequence, numbering)
         localClock = LocalClock(zone)
@@ -182,7 +192,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     /// Prefetches what the model remembers of the user, once the block is there.
     @inline(__always)
     func prefetchMore(_ state: borrowing UserState) {
-        if let model, let place = state.modelPlace { model.prefetch(place) }
+        if let reference, let place = state.modelPlace { reference.ask { $0.prefetch(place) } }
     }
 
     @inline(__always)
@@ -194,7 +204,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     @inline(__always)
     mutating func score(_ input: Input, _ state: inout UserState, _ output: inout Output) {
         let time = input.transaction.time
-        if let model { model.takeLabels(before: input.transaction.lineIndex) }
+        if let reference { reference.ask { $0.takeLabels(before: input.transaction.lineIndex) } }
         let isEarly = clock.isEarly(time)
         if !isEarly, isExpired(state, at: time) { forget(&state) }
         let idHash = input.text.bytes(input.transaction.id).stableHash
@@ -211,7 +221,7 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
         let judgement = judge(input.transaction, symbol, aheadMilliseconds: ahead, state, &output.factors)
         var probability: Double?
         var count: UInt32 = 0
-        if let model { (probability, count) = assess(input, idHash, judgement, state, model) }
+        if let reference { (probability, count) = assess(input, idHash, judgement, state, reference) }
         if keepsFormer { noteFormer(state) }
         if rules != nil { applyRules(input, symbol, probability, &state) }
         if keepsFormer {
@@ -226,9 +236,9 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
                 score = settings.combination.score(output.factors, last: output.factors.factors.count - firstFactor)
             }
         }
-        if let model {
-            learn(input, idHash, judgement, count, &state, model)
-            if let probability { score = combine(score, probability, model, firstFactor, &output.factors) }
+        if let reference {
+            learn(input, idHash, judgement, count, &state, reference)
+            if let probability { score = combine(score, probability, reference, firstFactor, &output.factors) }
         }
         if settings.deduplicate { state.addRecent(idHash, in: &pool) }
         state.transactions += 1
@@ -331,22 +341,22 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     @inline(never)
     private mutating func assess(
         _ input: Input, _ idHash: UInt64, _ judgement: Judgement, _ state: borrowing UserState,
-        _ model: any TransactionModel
+        _ model: AskedModel.Reference
     ) -> (probability: Double?, count: UInt32) {
-        model.advance(to: clock.milliseconds)
+        model.ask { $0.advance(to: clock.milliseconds) }
         var count: UInt32 = 0
         if let typeIndex = judgement.typeIndex {
             count = velocity.countInLongestWindow(input.transaction.time, typeIndex: typeIndex, state: state)
         }
-        return (model.assess(sample(input, idHash, judgement, count), state), count)
+        return (model.ask { $0.assess(sample(input, idHash, judgement, count), state) }, count)
     }
 
     @inline(never)
     private mutating func learn(
         _ input: Input, _ idHash: UInt64, _ judgement: Judgement, _ count: UInt32, _ state: inout UserState,
-        _ model: any TransactionModel
+        _ model: AskedModel.Reference
     ) {
-        let place = model.learn(sample(input, idHash, judgement, count), state)
+        let place = model.ask { $0.learn(sample(input, idHash, judgement, count), state) }
         if state.modelPlace != place { state.setModelPlace(place, in: &pool) }
     }
 
@@ -364,17 +374,18 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
     /// Appends the model's factor where it is to be shown, and returns the score of all evidence.
     @inline(never)
     private mutating func combine(
-        _ score: Double, _ probability: Double, _ model: any TransactionModel, _ first: Int,
+        _ score: Double, _ probability: Double, _ model: AskedModel.Reference, _ first: Int,
         _ factors: inout FactorList
     ) -> Double {
-        if model.role == .shadow { return score }
-        if let reasons = model.reasons {
+        let role = model.ask { $0.role }
+        if role == .shadow { return score }
+        if let reasons = model.ask({ $0.reasons }) {
             factors.append(.model(top: factors.addReason(reasons), risk: probability))
-        } else if model.role == .factor {
+        } else if role == .factor {
             return score
         }
         let count = factors.factors.count - first
-        return model.role == .factor
+        return role == .factor
             ? settings.combination.score(factors, last: count)
             : settings.combination.score(factors, last: count, inPlaceOfChecks: probability)
     }
@@ -434,18 +445,18 @@ package struct FraudDetection: KeyedProcessFunction, ~Copyable {
 
     @inline(__always)
     func memoryBytes(_ state: borrowing UserState) -> Int {
-        guard state.hasSequences || model != nil else { return state.blockBytes }
-        return state.blockBytes + Self.bytesBeside(state, sequences, model)
+        guard state.hasSequences || reference != nil else { return state.blockBytes }
+        return state.blockBytes + Self.bytesBeside(state, sequences, reference)
     }
 
     /// Takes what it needs rather than the function, all of which would be copied for it.
     @inline(never)
     private static func bytesBeside(
-        _ state: borrowing UserState, _ sequences: SequenceTable, _ model: (any TransactionModel)?
+        _ state: borrowing UserState, _ sequences: SequenceTable, _ model: AskedModel.Reference?
     ) -> Int {
         var bytes = 0
         if let place = state.sequences { bytes += sequences.memoryBytes(of: place) }
-        if let model, let place = state.modelPlace { bytes += model.memoryBytes(of: place) }
+        if let model, let place = state.modelPlace { bytes += model.ask { $0.memoryBytes(of: place) } }
         return bytes
     }
 

@@ -14,8 +14,9 @@ package protocol TransactionModel: AnyObject {
     /// the checks have learned. Returns the place of what is remembered of the user.
     func learn(_ sample: ModelSample, _ state: borrowing UserState) -> UserPlace
 
-    /// Why the last assessed transaction looks like fraud, as JSON; nil where that is not to be shown.
-    var reasons: [UInt8]? { get }
+    /// Why the last assessed transaction looks like fraud, as JSON; nil where that is not to be shown. Valid until the
+    /// next one is assessed.
+    var reasons: UnsafeBufferPointer<UInt8>? { get }
 
     /// What becomes of the probability.
     var role: ScoringSettings.Learning.Role { get }

@@ -7,8 +7,8 @@ import CEL
 package struct StreamStage: RunStage, ~Copyable {
     private var plan: StreamPlan
     private var stage: KeyedStage<StreamFunction>
-    private var streams: [RunningStream] { didSet { table = streams.map(Unmanaged.passUnretained) } }
-    private var table: [Unmanaged<RunningStream>]
+    private var streams: [RunningStream] { didSet { addresses = streams.map(Unmanaged.passUnretained) } }
+    private var addresses: [Unmanaged<RunningStream>]
     private let readers: StreamReaders
     private var eventRow: EventRow
     private let assessmentRow: AssessmentRow?
@@ -46,7 +46,7 @@ package struct StreamStage: RunStage, ~Copyable {
         self.plan = plan
         let streams = plan.streams.indices.map { RunningStream($0, of: plan) }
         self.streams = streams
-        table = streams.map(Unmanaged.passUnretained)
+        addresses = streams.map(Unmanaged.passUnretained)
         stage = KeyedStage(
             function: StreamFunction(plan, streams: streams), output: StreamFunction.Output(),
             functionNumber: Self.functionNumber,
@@ -196,8 +196,8 @@ package struct StreamStage: RunStage, ~Copyable {
     private mutating func moveTime(from before: Int64) throws(StoreError) {
         guard stage.earliestTimer <= watermark.milliseconds else { return }
         previousWatermark = before
-        for index in table.indices {
-            try table[index].withReference { stream throws(StoreError) in
+        for index in addresses.indices {
+            try addresses[index].withReference { stream throws(StoreError) in
                 while stage.fireNext(index, upTo: watermark.milliseconds) { try emit(of: stream, event: nil) }
             }
         }
@@ -212,7 +212,7 @@ package struct StreamStage: RunStage, ~Copyable {
         for reader in readers.streams {
             // The stage keeps all streams: counting references to them would take as long as what many do.
             let (stream, source) = reader
-            try table[stream].withReference { stream throws(StoreError) in try push(row, of: source, into: stream) }
+            try addresses[stream].withReference { stream throws(StoreError) in try push(row, of: source, into: stream) }
         }
     }
 

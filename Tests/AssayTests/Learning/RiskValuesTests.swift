@@ -65,7 +65,7 @@ import Testing
     @Test("A million wrong labels about one thing leave the weights finite")
     func finite() {
         let layout = InputLayout(riskKeys: ["merchant_id"])
-        var weights = Weights(slotCount: layout.slotCount, ScoringSettings.Learning())
+        let weights = Weights(slotCount: layout.slotCount, ScoringSettings.Learning())
         let active = (0..<layout.activeCount).map { Int32($0) }
         active.withUnsafeBufferPointer { active in
             for _ in 0..<1_000_000 { weights.learn(active, isFraud: true) }
