@@ -70,9 +70,10 @@ import Testing
         _ = try folder.write("learning.yaml", Self.learning)
         let compared = try Binary.shell(
             """
-            $ASSAY score in -o expected.jsonl -q -c learning.yaml
+            $ASSAY score in -o expected.jsonl -q -c learning.yaml --state expected
             cmp out.jsonl expected.jsonl && echo same
-            $ASSAYCTL model --json --state out.jsonl.assay > one; $ASSAYCTL model --json --state expected.jsonl.assay > two
+            $ASSAYCTL model --json > one
+            $ASSAYCTL model --json --state expected > two
             cmp one two && echo same; grep -o '"ready":[a-z]*' one; grep -o '"unknown":[0-9]*' one
             grep -o '"repeated":[0-9]*' one; grep -o '"changed":[0-9]*' one; grep -c model_probability out.jsonl
             """, in: folder)

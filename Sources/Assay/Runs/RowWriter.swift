@@ -18,6 +18,8 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     /// Received, and not worked on yet: the order of these is durable.
     private var ahead: [WriterMessage<Stage>] = []
     private var hasFailed = false
+    /// Whether who writes goes on with what is told to the run, which need not be woken.
+    private var isHelped = false
 
     /// The most rejected lines that are reported one by one.
     private static var mostReported: Int { 10 }
@@ -39,41 +41,34 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
     /// The positions of the outputs before anything is written.
     func begin() throws(RunFailure) -> [SettledSink] { try settle(isLast: false) }
 
-    func start(
-        _ box: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], inbox: Mailbox<RunMessage<Stage>>,
-        turns: Turns, order: Handover<OrderLog>?
-    ) -> WorkerThread {
-        let handover = Handover(self)
-        return WorkerThread {
-            let writer = handover.take()
-            writer.order = order?.take()
-            writer.work(box, free: free, inbox: inbox, turns: turns)
-        }
-    }
+    /// Keeps the order in which several sources are taken. Comes before anything is written.
+    func keep(_ order: Handover<OrderLog>?) { self.order = order?.take() }
 
-    /// Begins without a thread of its own.
-    func beginInline(_ order: Handover<OrderLog>?) { self.order = order?.take() }
-
-    private func work(
-        _ box: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], inbox: Mailbox<RunMessage<Stage>>,
-        turns: Turns
-    ) {
-        while true {
-            let message = ahead.isEmpty ? box.receive(until: hasFailed ? .infinity : due) : ahead.removeFirst()
-            if case .stop? = message { return }
-            take(message, box, free: free, inbox: inbox, turns: turns)
-        }
-    }
-
-    /// Works on everything that is there, on the thread of whoever asks.
+    /// Works on everything that is there. Returns true when it was told to stop.
     func workOff(
         _ box: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], inbox: Mailbox<RunMessage<Stage>>,
         turns: Turns
-    ) {
+    ) -> Bool {
         while let message = ahead.isEmpty ? box.receiveNow() : ahead.removeFirst() {
+            if case .stop = message { return true }
             take(message, box, free: free, inbox: inbox, turns: turns)
         }
-        if !hasFailed, due <= MonotonicClock.seconds { take(nil, box, free: free, inbox: inbox, turns: turns) }
+        if nextDue <= MonotonicClock.seconds { take(nil, box, free: free, inbox: inbox, turns: turns) }
+        return false
+    }
+
+    /// The same in place of the writing thread, for which alone it is to stop.
+    func help(
+        _ box: Mailbox<WriterMessage<Stage>>, free: [Mailbox<Stage.Batch>], inbox: Mailbox<RunMessage<Stage>>,
+        turns: Turns
+    ) {
+        isHelped = true
+        if workOff(box, free: free, inbox: inbox, turns: turns) { box.send(.stop) }
+        isHelped = false
+    }
+
+    private func tell(_ message: RunMessage<Stage>, _ inbox: Mailbox<RunMessage<Stage>>) {
+        if isHelped { inbox.sendQuietly(message) } else { inbox.send(message) }
     }
 
     private func take(
@@ -90,19 +85,19 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
                 if let metrics, batch.source != nil {
                     metrics.note(lines: batch.lineCount, seconds: MonotonicClock.seconds - batch.readTime)
                 }
-                inbox.send(.written(counts, bytes: batch.text.endOffset))
+                tell(.written(counts, bytes: batch.text.endOffset), inbox)
             case .flush?: if !hasFailed { try flush() }
             case .formatter(let other)?: formatter = other.take()
             case .mark(let isLast)?:
                 if hasFailed { return }
-                inbox.send(.drained(try settle(isLast: isLast)))
+                tell(.drained(try settle(isLast: isLast)), inbox)
             case .release(let number)?: if !hasFailed { try release(number) }
             case .stop?, nil: break
             }
             if !hasFailed { try flushDue() }
         } catch {
             hasFailed = true
-            inbox.send(.outputFailed(error, unread: error.kind == .closed ? unread : [:]))
+            tell(.outputFailed(error, unread: error.kind == .closed ? unread : [:]), inbox)
         }
     }
 
@@ -216,6 +211,9 @@ final class RowWriter<Stage: RunStage & ~Copyable> {
 
     /// When something will have been held back too long.
     var due: Double { all.reduce(.infinity) { min($0, $1.due) } }
+
+    /// When there is something to do though nobody sends a message.
+    var nextDue: Double { hasFailed ? .infinity : due }
 
     private func flushDue() throws(RunFailure) {
         let due = due

@@ -177,46 +177,47 @@ package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
         let count = max(Self.leastBatchCount, Self.batchCount / inputs.count)
         let batchBytes = max(parts.batchBytes * Self.batchCount / (count * inputs.count), RunParts.leastBatchBytes)
         var free: [Mailbox<Stage.Batch>] = []
-        var readers: [StageThread] = []
-        var sources: [any Source] = []
+        var readers: [SourceReader<Stage>] = []
         let isInline = parts.isInline && inputs.count == 1
         let patience = isInline ? Patience() : nil
-        var inline: InlineStages<Stage>?
+        let posts = inputs.map { _ in ReaderPost<Stage>(inbox) }
         for (number, input) in inputs.enumerated() {
             let box = Self.batches(count, of: number, stage, bytes: batchBytes)
             free.append(box)
             let decoder = stage.makeDecoder(
                 input.input.definition.format, input.input.definition.dialect, csvHeader: input.found.csvHeader)
-            let reader = SourceReader<Stage>(
-                number, input, decoder, parts, isSaved: preparation.saved != nil,
-                limits: OrderReplay.limits(of: number, in: preparation.replayed), patience: patience, turns: turns,
-                free: box, inbox: inbox)
-            sources.append(reader.source)
-            if let patience {
-                writing.beginInline(preparation.order)
-                inline = InlineStages(reader, writing, patience) {
-                    writing.workOff(outputBox, free: [box], inbox: inbox, turns: turns)
-                }
-            } else {
-                readers.append(StageThread(reader.start()))
-            }
+            readers.append(
+                SourceReader<Stage>(
+                    number, input, decoder, parts, isSaved: preparation.saved != nil,
+                    limits: OrderReplay.limits(of: number, in: preparation.replayed), patience: patience, turns: turns,
+                    free: box, post: posts[number]))
         }
-        let writer =
-            isInline
-            ? nil
-            : StageThread(
-                writing.start(outputBox, free: free, inbox: inbox, turns: turns, order: preparation.order))
-        var loop = RunLoop(
-            stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: sources, free: free,
-            inputs: inputs.map(\.input), turns: turns, parts: parts,
+        writing.keep(preparation.order)
+        // Who writes to anything else may be held up for long.
+        let isQuick = preparation.sinks.allSatisfy { $0 is FileSink }
+        let loop = RunLoop(
+            stage: stage, saving: saving, inbox: inbox, outputBox: outputBox, sources: readers.map(\.source),
+            free: free, inputs: inputs.map(\.input), turns: turns, parts: parts,
             replay: OrderReplay(preparation.replayed, sources: inputs.count), nextOrder: preparation.nextOrder,
-            publishing: Publishing(parts.metrics, inputs), inline: inline)
-        loop.run()
-        result = loop.finish()
+            publishing: Publishing(parts.metrics, inputs))
+        let owner = RunOwner(loop, writing, inbox: inbox, outputBox: outputBox, free: free, turns: turns)
+        owner.begin()
+        if let patience {
+            return owner.run(
+                InlineStages(readers[0], writing, patience) { [free] in
+                    _ = writing.workOff(outputBox, free: free, inbox: inbox, turns: turns)
+                })
+        }
+        let writer = StageThread(owner.startWriting())
+        for (input, post) in zip(inputs, posts)
+        where isQuick && input.input.definition is FileInput && input.found.totalBytes == nil { post.owner = owner }
+        let threads = readers.map { StageThread($0.start()) }
+        result = owner.run()
         for box in free { box.close() }
         outputBox.send(.stop)
-        for reader in readers { reader.join() }
-        writer?.join()
+        for thread in threads { thread.join() }
+        writer.join()
+        for post in posts { post.owner = nil }
         return result
     }
 

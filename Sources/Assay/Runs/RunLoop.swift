@@ -16,7 +16,9 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private let parts: RunParts
 
     private var result = RunResult()
-    private var isOver = false
+    private(set) var isOver = false
+    /// Whether who works here goes on with what is told to the writer, which need not be woken.
+    var isHelped = false
     /// Without checkpoints: everything is written, and the outputs are being ended.
     private var isSettling = false
     /// Batches that were processed and not yet written.
@@ -27,7 +29,6 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private var lags: [UInt64?]
     private var nextLook = 0.0
     private var publishing: Publishing
-    private let inline: InlineStages<Stage>?
 
     /// Batches that have arrived and were not taken yet, by source.
     private var waiting: [[(batch: Stage.Batch, position: SourcePosition)]]
@@ -56,10 +57,8 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         stage: consuming Stage, saving: Saving?, inbox: Mailbox<RunMessage<Stage>>,
         outputBox: Mailbox<WriterMessage<Stage>>, sources: [any Source], free: [Mailbox<Stage.Batch>],
         inputs: [NamedInput], turns: Turns, parts: RunParts, replay: OrderReplay, nextOrder: UInt64?,
-        publishing: Publishing,
-        inline: InlineStages<Stage>?
+        publishing: Publishing
     ) {
-        self.inline = inline
         (result.counts, result.earlier) = (stage.counts, stage.counts)
         let now = MonotonicClock.seconds
         if let idle = stage.idleMilliseconds { nextIdleMoment = now + Double(idle) / 1000 }
@@ -81,26 +80,33 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         lags = free.map { _ in nil }
     }
 
-    mutating func run() {
+    /// Comes before the first message.
+    mutating func begin() {
         // What counters begin with is what was there before the first batch.
         publishing.publishIfDue(stage, saving)
         passOnNotices()
         endFollowersIfAlone()
         if stage.pendingTime != nil { goOnWithoutInput() }
-        while !isOver {
-            // After a failure only messages lead to the end.
-            let deadline =
-                result.failure == nil
-                ? min(saving?.deadline ?? .infinity, nextIdleMoment, publishing.due) : Double.infinity
-            let message = inline?.next(inbox, until: deadline) ?? inbox.receive(until: inline == nil ? deadline : 0)
-            turns.take()
-            if let message { take(message) }
-            lookForIdleness()
-            goOnSaving()
-            publishing.publishIfDue(stage, saving)
-            turns.giveBack()
-            endIfDone()
-        }
+    }
+
+    /// When something is to be done though nobody sends a message. After a failure only messages lead to the end.
+    var deadline: Double {
+        result.failure == nil ? min(saving?.deadline ?? .infinity, nextIdleMoment, publishing.due) : .infinity
+    }
+
+    /// Takes a message, if there is one, and does what is due.
+    mutating func step(_ message: RunMessage<Stage>?) {
+        turns.take()
+        if let message { take(message) }
+        lookForIdleness()
+        goOnSaving()
+        publishing.publishIfDue(stage, saving)
+        turns.giveBack()
+        endIfDone()
+    }
+
+    private func tell(_ message: WriterMessage<Stage>) {
+        if isHelped { outputBox.sendQuietly(message) } else { outputBox.send(message) }
     }
 
     /// Returns the result of the run, and ends the committing thread.
@@ -124,7 +130,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
             if let lag = position.lag { saving?.note(lag: lag, of: source) }
             replay.noteBatch(of: source, upTo: position.offset)
             workOnWaiting()
-        case .inputIsIdle: outputBox.send(.flush)
+        case .inputIsIdle: tell(.flush)
         case .inputHasGrown: endForMore()
         case .inputEnded(let source, let isWhole):
             unended.remove(source)
@@ -239,7 +245,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
     private mutating func pass(on batch: Stage.Batch) {
         passOnNotices()
         underWay += 1
-        outputBox.send(.batch(batch, entries, stage.counts, isNoted: false))
+        tell(.batch(batch, entries, stage.counts, isNoted: false))
         if !entries.isEmpty { entries = [] }
     }
 
@@ -338,7 +344,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
 
     private mutating func install(_ change: RunChange<Stage>) {
         stage.install(change.change)
-        outputBox.send(.formatter(Handover(stage.makeFormatter())))
+        tell(.formatter(Handover(stage.makeFormatter())))
         result.configuration = change.configuration
         parts.report(.changed(sequence: stage.sequence))
         passOnNotices()
@@ -367,13 +373,13 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
                 stage.noteCommitted()
                 makeRoom()
                 for (source, input) in zip(sources, record.inputs) { source.committed(SourcePosition(input)) }
-                outputBox.send(.release(order: record.stage[field: Saving.orderName].map { UInt64($0) }))
+                tell(.release(order: record.stage[field: Saving.orderName].map { UInt64($0) }))
                 endChange()
                 if stage.pendingTime != nil { goOn(after: record) }
             }
             workOnWaiting()
             // The input may have been idle since.
-            outputBox.send(.flush)
+            tell(.flush)
         case .snapshotFailed(let error):
             parts.report(.checkpointFailed("no snapshot was made, \(error.description)"))
         }
@@ -392,7 +398,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         guard let saving, result.failure == nil else { return }
         do throws(RunFailure) {
             // A run that was stopped leaves open what its outputs hold, for the next one.
-            if try saving.goOn(&stage) { outputBox.send(.mark(isLast: saving.isLastCut && stage.hasEnded)) }
+            if try saving.goOn(&stage) { tell(.mark(isLast: saving.isLastCut && stage.hasEnded)) }
         } catch {
             fail(error)
         }
@@ -426,7 +432,7 @@ struct RunLoop<Stage: RunStage & ~Copyable>: ~Copyable {
         } else if underWay == 0, !isSettling {
             // The outputs release what they hold back.
             isSettling = true
-            outputBox.send(.mark(isLast: stage.hasEnded))
+            tell(.mark(isLast: stage.hasEnded))
         }
     }
 }

@@ -7,6 +7,8 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
     let source: any Source
     private var decoder: Handover<Stage.Decoder>
     private let interruption: Interruption
+    /// Where lines come in larger pieces, reading goes on while they are worked on.
+    private static var mostBrought: Int { 1 << 14 }
     /// Whether anyone looks at how long lines take.
     private let isTimed: Bool
     /// Where batches have to end while an earlier order is replayed.
@@ -18,12 +20,11 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
     private var ownDecoder: Stage.Decoder?
     private let turns: Turns
     private let free: Mailbox<Stage.Batch>
-    private let inbox: Mailbox<RunMessage<Stage>>
+    private let post: ReaderPost<Stage>
 
     init(
         _ number: Int, _ input: FoundInput, _ decoder: consuming Stage.Decoder, _ parts: RunParts, isSaved: Bool,
-        limits: [UInt64], patience: Patience?, turns: Turns, free: Mailbox<Stage.Batch>,
-        inbox: Mailbox<RunMessage<Stage>>
+        limits: [UInt64], patience: Patience?, turns: Turns, free: Mailbox<Stage.Batch>, post: ReaderPost<Stage>
     ) {
         self.number = number
         path = input.input.definition.path
@@ -34,12 +35,12 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
         self.limits = limits.filter { $0 > found.position.offset }[...]
         self.turns = turns
         self.free = free
-        self.inbox = inbox
+        self.post = post
         source = found.open(
             SourceReading(
                 interruption: parts.interruption.descriptor, isSaved: isSaved, lingerSeconds: parts.lingerSeconds,
                 leavesUnfinished: parts.keepsOpen, end: parts.inputEnd,
-                willWait: { inbox.send(.inputIsIdle) }, hasGrown: { inbox.send(.inputHasGrown) },
+                willWait: { post.bring(.inputIsIdle) }, hasGrown: { post.send(.inputHasGrown) },
                 notice: { [report = parts.report] in report(.input($0)) }, patience: patience))
     }
 
@@ -53,7 +54,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
         while !interruption.isTriggered, let batch = free.receive() {
             guard take(batch, &decoder) == .lines else { return }
         }
-        inbox.send(.inputEnded(source: number, isWhole: false))
+        post.send(.inputEnded(source: number, isWhole: false))
     }
 
     /// Reads a batch on the thread of whoever asks; nil when there is no batch to read into, or the input has ended.
@@ -69,7 +70,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
 
     private func end() -> SourceOutcome {
         hasEnded = true
-        inbox.send(.inputEnded(source: number, isWhole: false))
+        post.send(.inputEnded(source: number, isWhole: false))
         return .interrupted
     }
 
@@ -82,7 +83,7 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
             guard outcome == .lines else {
                 if outcome != .nothing {
                     hasEnded = true
-                    inbox.send(.inputEnded(source: number, isWhole: outcome == .end))
+                    post.send(.inputEnded(source: number, isWhole: outcome == .end))
                 }
                 return outcome
             }
@@ -97,12 +98,33 @@ final class SourceReader<Stage: RunStage & ~Copyable> {
             let position = source.advance(past: batch.text, lines: batch.lineCount, csvHeader: decoder.csvHeader)
             turns.giveBack()
             while let limit = limits.first, position.offset >= limit { limits.removeFirst() }
-            inbox.send(.batch(batch, source: number, position))
+            let message = RunMessage<Stage>.batch(batch, source: number, position)
+            if batch.text.count <= Self.mostBrought { post.bring(message) } else { post.send(message) }
             return .lines
         } catch {
             hasEnded = true
-            inbox.send(.inputFailed(error))
+            post.send(.inputFailed(error))
             return .end
         }
+    }
+}
+
+/// How a reader's messages reach the run.
+///
+/// @unchecked Sendable: `owner` is set before the readers' threads begin, and unset after they have ended.
+final class ReaderPost<Stage: RunStage & ~Copyable>: @unchecked Sendable {
+    private let inbox: Mailbox<RunMessage<Stage>>
+    /// Who lets the reader work in its place; nil where it does not.
+    var owner: RunOwner<Stage>?
+
+    init(_ inbox: Mailbox<RunMessage<Stage>>) {
+        self.inbox = inbox
+    }
+
+    func send(_ message: RunMessage<Stage>) { inbox.send(message) }
+
+    /// Sends a message that takes little time.
+    func bring(_ message: RunMessage<Stage>) {
+        if let owner { owner.bring(message) } else { inbox.send(message) }
     }
 }

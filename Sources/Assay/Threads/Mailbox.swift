@@ -10,6 +10,8 @@ package final class Mailbox<Message: Sendable>: @unchecked Sendable {
     private var messages: [Message] = []
     private var taken = 0
     private var hasEnded = false
+    /// Who waits without receiving is to look up.
+    private var isCalled = false
 
     package init() {
         // The lock is held only briefly, so waiting spins before it sleeps.
@@ -38,6 +40,39 @@ package final class Mailbox<Message: Sendable>: @unchecked Sendable {
         pthread_mutex_unlock(lock)
         // After unlocking, since the woken thread needs the lock first.
         pthread_cond_signal(arrival)
+    }
+
+    /// Sends a message that whoever waits is not woken for.
+    func sendQuietly(_ message: Message) {
+        pthread_mutex_lock(lock)
+        messages.append(message)
+        pthread_mutex_unlock(lock)
+    }
+
+    /// Ends the waiting of who is in `wait`, or else the next one.
+    func wake() {
+        pthread_mutex_lock(lock)
+        isCalled = true
+        pthread_mutex_unlock(lock)
+        pthread_cond_signal(arrival)
+    }
+
+    /// Waits until there is a message, somebody calls, or the deadline comes, and receives nothing.
+    func wait(until deadline: Double) {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        while taken == messages.count, !isCalled, !hasEnded {
+            guard sleep(until: deadline) else { return }
+        }
+        isCalled = false
+    }
+
+    /// Returns false when the deadline has come. The lock is held.
+    private func sleep(until deadline: Double) -> Bool {
+        if deadline == .infinity { return pthread_cond_wait(arrival, lock) == 0 }
+        if deadline <= 0 { return false }
+        var time = timespec(tv_sec: Int(deadline), tv_nsec: Int((deadline - deadline.rounded(.down)) * 1e9))
+        return pthread_cond_timedwait(arrival, lock, &time) != ETIMEDOUT
     }
 
     /// Closes the box: receivers get nothing more.
@@ -83,14 +118,7 @@ package final class Mailbox<Message: Sendable>: @unchecked Sendable {
                 }
                 return message
             }
-            if deadline == .infinity {
-                pthread_cond_wait(arrival, lock)
-                continue
-            }
-            if deadline <= 0 { return nil }
-            var time = timespec(
-                tv_sec: Int(deadline), tv_nsec: Int((deadline - deadline.rounded(.down)) * 1e9))
-            if pthread_cond_timedwait(arrival, lock, &time) == ETIMEDOUT, taken == messages.count { return nil }
+            if !sleep(until: deadline), taken == messages.count { return nil }
         }
         return nil
     }

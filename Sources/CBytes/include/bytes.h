@@ -238,7 +238,9 @@ static inline uint16_t assay_digit_pair(uint32_t number) {
 static inline void assay_advise_huge_page(void *start, size_t count) { (void)madvise(start, count, MADV_HUGEPAGE); }
 
 // A call would take longer than what it does.
-__attribute__((always_inline)) static inline void assay_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
+__attribute__((always_inline)) static inline void assay_prefetch(const void *address) {
+    __builtin_prefetch(address, 1, 3);
+}
 
 // GNU functions that the C library declares only with a feature macro.
 extern void *memrchr(const void *bytes, int byte, size_t count);
