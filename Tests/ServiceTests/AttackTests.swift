@@ -99,6 +99,7 @@ import Testing
             """
             serve
             head -n 100 in > part; lines part > out; kill -KILL $run; wait $run 2>/dev/null || true
+            : > notes
             (trap '' XFSZ; exec prlimit --fsize=40000 $ASSAY serve --listen 127.0.0.1:0 --state st 2> notes) &
             run=$!
             for round in $(seq 100); do

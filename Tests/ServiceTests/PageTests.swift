@@ -7,7 +7,7 @@ import Testing
     /// Scores a growing file, and ends the run with the script.
     private static let start = """
         trap 'kill -KILL $run 2>/dev/null' EXIT
-        $ASSAY generate -n 3000 --users 50 > in
+        $ASSAY generate -n 3000 --users 50 > in; : > notes
         $ASSAY score in --follow -o out --listen 127.0.0.1:0 --checkpoint-interval 100ms 2> notes & run=$!
         for round in $(seq 200); do
             at=$(sed -n 's/^assay: listening at //p' notes)

@@ -2,9 +2,9 @@ import AssayCore
 
 /// The loop of a run and its writer, worked on by the threads that wait for their messages.
 ///
-/// Where lines come slowly, these threads have nothing to do when one comes, and to wake them takes longer than all that
-/// is done with the line. Then the thread that has read it does their work itself: what is brought with `bring` is
-/// worked on by whoever has the duty, in the order of the box. So the results are the same, whoever does what.
+/// Where lines come slowly, these threads have nothing to do when one comes, and to wake them takes longer than all
+/// that is done with the line. Then the thread that has read it does their work itself: what is brought with `bring`
+/// is worked on by whoever has the duty, in the order of the box. So the results are the same, whoever does what.
 ///
 /// @unchecked Sendable: `loop` is used by who has `duty`, `writer` by who has `writing`.
 final class RunOwner<Stage: RunStage & ~Copyable>: @unchecked Sendable {
