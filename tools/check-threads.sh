@@ -46,6 +46,20 @@ cmp out expected
 watch run minute-metrics.yaml in -q --output-folder watched >watched/told
 diff -r alone watched
 
+# Lines that come slowly are worked on by the thread that reads them, now and then by all.
+cat >slowly.py <<'END'
+import sys, time
+for number, line in enumerate(sys.stdin):
+    sys.stdout.write(line)
+    if number % 4 == 0 or number > 2500:
+        sys.stdout.flush()
+        time.sleep(0.002)
+END
+head -n 3000 in >few
+./assay score few -q --no-checkpoints >expected
+python3 slowly.py <few | watch score - -q --state slowly >out3
+cmp out3 expected
+
 # Patterns in the score and in a pipeline.
 cat >patterns.yaml <<'END'
 patterns:

@@ -67,7 +67,7 @@ import Testing
             $ASSAY score -q -o out --checkpoint-interval 100ms < pipe > log 2>&1 & echo $! > pid
             exec 3> pipe
             cat in >&3
-            for round in $(seq 200); do
+            for round in $(seq 900); do
                 [ "$($ASSAYCTL query --csv 'select max(sequence) from checkpoints' | tail -n 1)" = 300000 ] && break
                 sleep 0.05
             done

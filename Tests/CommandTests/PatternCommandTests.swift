@@ -170,10 +170,10 @@ import Testing
             sleep 0.3
             sed -i 's/x == "c"/x == "c" \\&\\& y > 5/' p.yaml
             kill -HUP $running
-            for try in $(seq 200); do grep -q 'have ended' log && break; sleep 0.02; done
+            for try in $(seq 900); do grep -q 'have ended' log && break; sleep 0.02; done
             sed 's/k: key}}$/k: key, more: 1}}/' p.yaml > q.yaml; cp p.yaml good.yaml; cp q.yaml p.yaml
             kill -HUP $running
-            for try in $(seq 200); do grep -q 'stay as they were' log && break; sleep 0.02; done
+            for try in $(seq 900); do grep -q 'stay as they were' log && break; sleep 0.02; done
             cp good.yaml p.yaml
             printf '%s\\n' '{"k":"u","t":4,"x":"b"}' '{"k":"u","t":5,"x":"c","y":9}' '{"k":"v","t":6,"x":"a"}' \\
                 '{"k":"v","t":7,"x":"c","y":1}' '{"k":"v","t":8,"x":"c","y":9}' >&3
@@ -226,7 +226,7 @@ import Testing
                 sleep 0.3
                 sed -i 's/x == "b"/x == "b" \\&\\& y == 71 \\&\\& z == 5/' p.yaml
                 kill -HUP $running
-                for try in $(seq 200); do grep -q 'have ended' log && break; sleep 0.02; done
+                for try in $(seq 900); do grep -q 'have ended' log && break; sleep 0.02; done
                 grep -o '0 open sequences.*' log
                 echo '\(events.0)' >&3; echo '\(events.1)' >&3
                 exec 3>&-
@@ -402,10 +402,10 @@ import Testing
             $ASSAY score pipe -c p.yaml > out 2> log & scoring=$!
             exec 3> pipe
             head -n 4 in >&3
-            for try in $(seq 200); do [ "$(wc -l < out)" = 4 ] && break; sleep 0.02; done
+            for try in $(seq 900); do [ "$(wc -l < out)" = 4 ] && break; sleep 0.02; done
             sed -i 's/name: testing/name: probing/; s/amount < 5.0, times/amount < 6.0, times/' p.yaml
             kill -HUP $scoring
-            for try in $(seq 200); do grep -q 'have ended' log && break; sleep 0.02; done
+            for try in $(seq 900); do grep -q 'have ended' log && break; sleep 0.02; done
             tail -n 1 in >&3
             exec 3>&-
             wait $scoring

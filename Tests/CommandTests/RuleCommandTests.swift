@@ -142,16 +142,16 @@ import Testing
             $ASSAY score pipe -c rules.yaml -o out --checkpoint-interval 50ms 2> log & scoring=$!
             exec 3> pipe
             cat first >&3
-            for try in $(seq 200); do [ "$(wc -l < out)" = 25000 ] && break; sleep 0.02; done
+            for try in $(seq 900); do [ "$(wc -l < out)" = 25000 ] && break; sleep 0.02; done
             echo 'rules: [' > rules.yaml
             kill -HUP $scoring
-            for try in $(seq 200); do grep -q 'stay as they were' log && break; sleep 0.02; done
+            for try in $(seq 900); do grep -q 'stay as they were' log && break; sleep 0.02; done
             cat > rules.yaml <<'END'
             rules:
               - {name: other, when: amount > 40.0, risk: 0.6, decide: review}
             END
             kill -HUP $scoring
-            for try in $(seq 200); do grep -q reloaded log && break; sleep 0.02; done
+            for try in $(seq 900); do grep -q reloaded log && break; sleep 0.02; done
             grep -c 'stay as they were' log
             grep -o 'reloaded: 1 rules hold from sequence [0-9]*' log
             if [ $round = 0 ]; then
@@ -192,7 +192,7 @@ import Testing
             $ASSAY score pipe -c rules.yaml --checkpoint-interval 20ms 2> log | head -n 40000 > first) &
             exec 3> pipe
             (cat all >&3 || true) 2> /dev/null & writing=$!
-            for try in $(seq 100); do [ -s first ] && break; sleep 0.01; done
+            for try in $(seq 900); do [ -s first ] && break; sleep 0.01; done
             for round in $(seq 30); do
                 sed -i "s/risk: 0.7[0-9]*/risk: 0.7$round/" rules.yaml
                 kill -HUP $(cat Checkpoints/lock) 2> /dev/null || true

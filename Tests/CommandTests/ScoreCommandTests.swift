@@ -131,7 +131,7 @@ import Testing
             exec 3> in
             $ASSAY generate -n 5000 --users 10 >&3
             printf '{"transaction_id":"half",' >&3
-            for round in $(seq 100); do [ "$(wc -l < out)" = 5000 ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ "$(wc -l < out)" = 5000 ] && break; sleep 0.05; done
             wc -l < out
             exec 3>&-
             wait
@@ -146,9 +146,9 @@ import Testing
             """
             echo '\(Self.good)' > in
             $ASSAY score in --follow -o out 2> log &
-            for round in $(seq 100); do [ -s out ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ -s out ] && break; sleep 0.05; done
             echo '\(Self.good.replacing("\"a\"", with: "\"b\""))' >> in
-            for round in $(seq 100); do [ "$(wc -l < out)" = 2 ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ "$(wc -l < out)" = 2 ] && break; sleep 0.05; done
             kill -TERM $!
             wait $!
             wc -l < out
@@ -166,7 +166,7 @@ import Testing
             $ASSAY score in -o out 2> log &
             exec 3> in
             echo '\(Self.good)' >&3
-            for round in $(seq 100); do [ -s out ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ -s out ] && break; sleep 0.05; done
             kill -INT $!
             wait $!
             """, in: folder)

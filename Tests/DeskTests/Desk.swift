@@ -19,7 +19,7 @@ enum Desk {
         trap 'kill -KILL $run $browser 2>/dev/null || true' EXIT
         serve() { $ASSAY serve -c desk.yaml --listen 127.0.0.1:$port -q --checkpoint-interval 200ms $OPTIONS \\
             2>> notes & run=$!
-            for round in $(seq 200); do
+            for round in $(seq 900); do
                 [ "$(curl -s -o /dev/null -w '%{http_code}' $at/readyz)" = 200 ] && break; sleep 0.05; done; }
         send() { curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- $at/v1/assessments > answers; }
         use() { AXE='\(Repository.root.path)/.build/services/axe-*.js' timeout 240 /usr/bin/python3 \\

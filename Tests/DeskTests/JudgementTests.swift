@@ -189,7 +189,7 @@ import Testing
         head -n 3000 all > in
         score() { $ASSAY score -c desk.yaml -o out --listen 127.0.0.1:$port -q --checkpoint-interval $1 \\
             2>> notes & run=$!
-            for round in $(seq 200); do
+            for round in $(seq 900); do
                 [ "$(curl -s -o /dev/null -w '%{http_code}' $at/readyz)" = 200 ] && break; sleep 0.05; done; }
         judge() {
             curl -s -c jar $at/v1/session > session
@@ -203,7 +203,7 @@ import Testing
         labels() { sqlite3 Checkpoints/review.db 'SELECT count(*) FROM label' 2>/dev/null || true; }
         reached() { for round in $(seq 150); do [ "$(labels)" = $1 ] && break; sleep 0.1; done; sleep 0.5; labels; }
         lines() {
-            for round in $(seq 100); do [ "$(cat out 2>/dev/null | wc -l)" = $1 ] && break; sleep 0.1; done
+            for round in $(seq 900); do [ "$(cat out 2>/dev/null | wc -l)" = $1 ] && break; sleep 0.1; done
             wc -l < out; }
         score 1h; lines 3000
         judge fraud "$(seq 1 20 | tr '\\n' ' ')" 0

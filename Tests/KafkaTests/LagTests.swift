@@ -19,7 +19,7 @@ import Testing
             """
             trap 'kill -KILL $run 2>/dev/null || true' EXIT
             $ASSAY score -c c.yaml --listen 127.0.0.1:0 2> notes & run=$!
-            for round in $(seq 200); do
+            for round in $(seq 900); do
                 at=$(sed -n 's/^assay: listening at //p' notes)
                 [ -n "$at" ] && curl -s $at/metrics > page && grep -q '^assay_input_lag{.*"1"} 0$' page \\
                     && grep -q '^assay_input_lag{.*"0"} 0$' page && break

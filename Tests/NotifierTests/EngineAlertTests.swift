@@ -56,7 +56,7 @@ import Testing
             prometheus-alertmanager --config.file am.yml --storage.path am --cluster.listen-address= \
                 --web.listen-address 127.0.0.1:\(port) 2> am.notes & am=$!
             trap 'kill $am 2>/dev/null || true' EXIT
-            for i in $(seq 100); do curl -sf -o /dev/null http://127.0.0.1:\(port)/-/ready && break; sleep 0.1; done
+            for i in $(seq 900); do curl -sf -o /dev/null http://127.0.0.1:\(port)/-/ready && break; sleep 0.1; done
             $ASSAY generate -n 3000 --users 100 > in
             $ASSAY alerts test manager -c assay.yaml
             $ASSAY score in -c assay.yaml -o out -q
@@ -202,7 +202,7 @@ import Testing
             """
             $ASSAY serve --listen 127.0.0.1:\(port) -c assay.yaml -q 2> notes & run=$!
             trap 'kill -KILL $run 2>/dev/null || true' EXIT
-            for i in $(seq 100); do curl -sf -o /dev/null http://127.0.0.1:\(port)/readyz && break; sleep 0.05; done
+            for i in $(seq 900); do curl -sf -o /dev/null http://127.0.0.1:\(port)/readyz && break; sleep 0.05; done
             $ASSAY generate -n 40 > in
             while read -r line; do
                 date +%s.%N >> sent

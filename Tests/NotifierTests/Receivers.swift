@@ -44,7 +44,7 @@ final class Receivers {
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle(forWritingAtPath: folder.path("receivers.errors"))
         try process.run()
-        let deadline = Date(timeIntervalSinceNow: 20)
+        let deadline = Date(timeIntervalSinceNow: 120)
         while !FileManager.default.fileExists(atPath: folder.path("ports")), Date() < deadline { usleep(20_000) }
         let data = try Data(contentsOf: URL(filePath: folder.path("ports")))
         ports = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Int])

@@ -5,7 +5,7 @@ import Testing
 /// `--follow` over what happens to logs.
 @Suite struct FollowTests {
     private static let start = """
-        await() { for round in $(seq 200); do [ "$(cat out | wc -l)" = $1 ] && return; sleep 0.05; done; echo "no $1"; }
+        await() { for round in $(seq 900); do [ "$(cat out | wc -l)" = $1 ] && return; sleep 0.05; done; echo "no $1"; }
         $ASSAY generate -n 3000 --users 50 > all
         $ASSAY score all --no-checkpoints -q -o expected
         head -n 1000 all > log

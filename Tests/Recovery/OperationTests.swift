@@ -75,7 +75,7 @@ import Testing
         let run = try Self.run(
             """
             mkfifo pipe; $ASSAY score pipe -q -o out & exec 3> pipe; head -n 10 in >&3
-            for round in $(seq 100); do [ -s out ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ -s out ] && break; sleep 0.05; done
             code=0; $ASSAY score in -q -o other || code=$?; echo $code
             rm Checkpoints/lock
             code=0; $ASSAY score in -q -o other || code=$?; echo $code
@@ -130,7 +130,7 @@ import Testing
         let run = try Self.run(
             """
             mkfifo pipe; $ASSAY score pipe \(option) -o out 2> log & exec 3> pipe; head -n 10 in >&3
-            for round in $(seq 100); do [ -s out ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ -s out ] && break; sleep 0.05; done
             code=0; kill -TERM $!; wait $! || code=$?; echo $code
             grep -o 'stopped by a signal after 10 lines of this run; the same command continues there' log
             """)
@@ -147,9 +147,9 @@ import Testing
             """
             echo 'rules: [{name: all, when: "true", risk: 0.5}]' > c.yaml
             mkfifo pipe; $ASSAY score pipe -c c.yaml -o out 2> log & exec 3> pipe; head -n 10 in >&3
-            for round in $(seq 100); do [ -s out ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ -s out ] && break; sleep 0.05; done
             printf '\(content)' > c.yaml; kill -HUP $!
-            for round in $(seq 100); do grep -q 'reloaded\\|stay as they were' log && break; sleep 0.05; done
+            for round in $(seq 900); do grep -q 'reloaded\\|stay as they were' log && break; sleep 0.05; done
             tail -n 10 in >&3; exec 3>&-; wait $!
             grep -c '"rule":"all"' out
             """)

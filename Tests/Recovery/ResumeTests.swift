@@ -158,7 +158,7 @@ import Testing
             mkfifo pipe
             score pipe -o out 2> /dev/null &
             exec 3> pipe
-            for round in $(seq 100); do [ -s Checkpoints/lock ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ -s Checkpoints/lock ] && break; sleep 0.05; done
             score in -o other 2> errors || echo $?
             grep -c "in use by process $(cat Checkpoints/lock);" errors
             cat in >&3
@@ -177,11 +177,11 @@ import Testing
             $ASSAY score pipe -o out 2> log &
             exec 3> pipe
             cat in >&3
-            for round in $(seq 100); do [ "$(wc -l < out)" = 1000 ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ "$(wc -l < out)" = 1000 ] && break; sleep 0.05; done
             kill -USR1 $!
             last="SELECT reason || ' ' || sequence FROM checkpoint ORDER BY id DESC LIMIT 1"
             query() { sqlite3 Checkpoints/state.db "$last"; }
-            for round in $(seq 100); do [ "$(query)" = "signal 1000" ] && break; sleep 0.05; done
+            for round in $(seq 900); do [ "$(query)" = "signal 1000" ] && break; sleep 0.05; done
             query
             kill -TERM $!
             wait $!

@@ -179,7 +179,7 @@ import Testing
             sleep 20 > b & silent=$!
             (cat first; sleep 20) > a & giving=$!
             $ASSAY run p.yaml --state s -q & pid=$!
-            for i in $(seq 100); do sleep 0.1; [ -s out.jsonl ] && break; done
+            for i in $(seq 900); do sleep 0.1; [ -s out.jsonl ] && break; done
             [ -s out.jsonl ] && echo fired
             kill -TERM $pid; wait $pid
             kill $silent $giving 2>/dev/null || true

@@ -102,7 +102,7 @@ import Testing
             : > notes
             (trap '' XFSZ; exec prlimit --fsize=40000 $ASSAY serve --listen 127.0.0.1:0 --state st 2> notes) &
             run=$!
-            for round in $(seq 100); do
+            for round in $(seq 900); do
                 at=$(sed -n 's/^assay: listening at //p' notes); [ -n "$at" ] && break; sleep 0.05
             done
             sleep 0.3

@@ -9,12 +9,12 @@ import Testing
         trap 'kill -KILL $run 2>/dev/null' EXIT
         $ASSAY generate -n 3000 --users 50 > in; : > notes
         $ASSAY score in --follow -o out --listen 127.0.0.1:0 --checkpoint-interval 100ms 2> notes & run=$!
-        for round in $(seq 200); do
+        for round in $(seq 900); do
             at=$(sed -n 's/^assay: listening at //p' notes)
             [ -n "$at" ] && [ "$(curl -s -o /dev/null -w '%{http_code}' $at/readyz)" = 200 ] && break
             sleep 0.05
         done
-        for round in $(seq 200); do curl -s $at/metrics | grep -q 'lines_total.* 3000$' && break; sleep 0.05; done
+        for round in $(seq 900); do curl -s $at/metrics | grep -q 'lines_total.* 3000$' && break; sleep 0.05; done
 
         """
 
@@ -27,7 +27,7 @@ import Testing
         let run = try Self.run(
             """
             echo not JSON >> in
-            for round in $(seq 100); do curl -s $at/metrics | grep -q 'malformed_json"} 1$' && break; sleep 0.05; done
+            for round in $(seq 900); do curl -s $at/metrics | grep -q 'malformed_json"} 1$' && break; sleep 0.05; done
             curl -s $at/metrics > page
             promtool check metrics < page && echo checked
             grep '^assay.*\\(malformed_json"}\\|_state_users \\|_sink_rows_total\\|_ready \\|_input_lines\\)' page
@@ -48,7 +48,7 @@ import Testing
             kill -KILL $run; wait $run 2>/dev/null || true
             head -n 500 in | sed 's/"tx/"other/' >> in
             $ASSAY score in --follow -o out --listen 127.0.0.1:0 2> notes & run=$!
-            for round in $(seq 200); do
+            for round in $(seq 900); do
                 at=$(sed -n 's/^assay: listening at //p' notes)
                 [ -n "$at" ] && curl -s $at/metrics | grep -q 'lines_total.* [1-9][0-9]*$' && break; sleep 0.05
             done

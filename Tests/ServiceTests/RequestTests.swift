@@ -10,7 +10,7 @@ import Testing
         serve() {
             : > notes
             $ASSAY serve --listen 127.0.0.1:0 --state st "$@" 2> notes & run=$!
-            for round in $(seq 200); do
+            for round in $(seq 900); do
                 at=$(sed -n 's/^assay: listening at //p' notes)
                 [ -n "$at" ] && [ "$(curl -sk -o /dev/null -w '%{http_code}' $at/readyz)" = 200 ] && break
                 sleep 0.05
