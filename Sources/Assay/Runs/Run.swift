@@ -119,7 +119,8 @@ package struct RunResult: Sendable {
 }
 
 /// Runs a stage over its inputs from beginning to end: one thread reads each source, one owns all states, one writes,
-/// and one commits checkpoints. Batches are passed from one to the next.
+/// and one commits checkpoints. Batches are passed from one to the next; where they are small, who reads does it all
+/// (`RunOwner`).
 package struct Run<Stage: RunStage & ~Copyable>: ~Copyable {
     /// Batches under way: one in each stage, and enough between them that a stage does several before it has to wait.
     /// With five, the stages woke each other four times as often and took a tenth longer.

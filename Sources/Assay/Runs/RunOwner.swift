@@ -6,7 +6,7 @@ import AssayCore
 /// that is done with the line. Then the thread that has read it does their work itself: what is brought with `bring`
 /// is worked on by whoever has the duty, in the order of the box. So the results are the same, whoever does what.
 ///
-/// @unchecked Sendable: `loop` is used by who has `duty`, `writer` by who has `writing`.
+/// @unchecked Sendable: `loop` is only used by who has `duty`, `writer` by who has `writing`, and nothing else changes.
 final class RunOwner<Stage: RunStage & ~Copyable>: @unchecked Sendable {
     @exclusivity(unchecked) private var loop: RunLoop<Stage>
     private let writer: RowWriter<Stage>

@@ -3,7 +3,7 @@ import Glibc
 /// Held by who works on the messages of a box: the thread that waits for them, or for a moment whoever brings one while
 /// that thread has nothing to do. Then nobody has to be woken.
 ///
-/// @unchecked Sendable: `sleepsUntil` is only used by who holds the duty.
+/// @unchecked Sendable: `lock` never changes, and `sleepsUntil` is only used by who holds the duty.
 final class Duty: @unchecked Sendable {
     // Locks must not move in memory once they are in use.
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
